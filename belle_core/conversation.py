@@ -1,0 +1,94 @@
+"""The one shape of data between reading and training: a conversation, and the example around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message. ``weight`` scales its loss: 1 learns an answer fully, 0 only reads it; users' turns are never learned."""
+
+    role: str  # "user" or "assistant"
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """An optional system text and turns that begin with the user and alternate."""
+
+    turns: tuple[Turn, ...]
+    system: str = ""
+
+    @classmethod
+    def of(cls, question: str, answer: str | None = None, *, system: str = "") -> Conversation:
+        """A single question, with its answer if there is one."""
+        turns = [Turn("user", question)] + ([] if answer is None else [Turn("assistant", answer)])
+        return cls(tuple(turns), system)
+
+    @classmethod
+    def of_messages(cls, messages: list[dict[str, str]]) -> Conversation:
+        """From the ``{"role", "content"}`` list that other tools use."""
+        system = "\n".join(m["content"] for m in messages if m["role"] == "system")
+        return cls(tuple(Turn(m["role"], m["content"]) for m in messages if m["role"] != "system"), system)
+
+    def messages(self) -> list[dict[str, str]]:
+        """As the ``{"role", "content"}`` list that other tools use."""
+        head = [{"role": "system", "content": self.system}] if self.system else []
+        return head + [{"role": turn.role, "content": turn.text} for turn in self.turns]
+
+    def prompt(self) -> Conversation:
+        """Everything before the last answer: what a model is asked."""
+        turns = self.turns[:-1] if self.turns and self.turns[-1].role == "assistant" else self.turns
+        return Conversation(turns, self.system)
+
+    @property
+    def answer(self) -> str:
+        """The last turn's text if the assistant speaks last, else an empty string."""
+        return self.turns[-1].text if self.turns and self.turns[-1].role == "assistant" else ""
+
+    @property
+    def question(self) -> str:
+        """The last thing the user says."""
+        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One record of a data set.
+
+    ``conversation`` for instruction data; ``text`` for pretraining; ``rejected`` answers beside the conversation's own for
+    preferences; ``category`` groups results; ``meta`` is whatever else the source says (kept, never trained on).
+    """
+
+    id: str
+    conversation: Conversation | None = None
+    text: str | None = None
+    rejected: tuple[str, ...] = ()
+    category: str = ""
+    source: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; empty fields are left out."""
+        record: dict[str, Any] = {"id": self.id}
+        if self.conversation is not None:
+            record["messages"] = self.conversation.messages()
+            if any(turn.weight != 1.0 for turn in self.conversation.turns):
+                record["weights"] = [turn.weight for turn in self.conversation.turns]
+        optional = {"text": self.text, "rejected": list(self.rejected), "category": self.category, "source": self.source, "meta": self.meta}
+        return record | {name: value for name, value in optional.items() if value}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Example:
+        """The inverse of :meth:`to_json`."""
+        conversation = None
+        if "messages" in record:
+            conversation = Conversation.of_messages(record["messages"])
+            if "weights" in record:
+                weighted = zip(conversation.turns, record["weights"], strict=True)
+                conversation = Conversation(tuple(Turn(t.role, t.text, w) for t, w in weighted), conversation.system)
+        plain = {name: record[name] for name in ("text", "category", "source", "meta") if name in record}
+        return cls(record["id"], conversation, rejected=tuple(record.get("rejected", ())), **plain)
