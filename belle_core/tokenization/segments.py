@@ -1,0 +1,57 @@
+"""Encodes text segment by segment, so that the ids of a conversation are the ids of its segments put together."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+
+class SegmentEncoder:
+    """Turns text segments into ids, without special tokens.
+
+    Some tokenizers put a space before a text (LLaMA's dummy prefix). It belongs at the start and after a special token,
+    as SentencePiece and llama.cpp have it, and not between two segments of text; so there are two backends. In neither
+    does a special token written out in the text (``</s>``) become that token: users cannot inject one.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        description = json.loads(tokenizer.backend_tokenizer.to_str())
+        self._first = _backend(description)
+        self._later = _backend(_without_prefix(description))
+
+    def encode(self, text: str, *, after_text: bool) -> list[int]:
+        """Ids of ``text``; ``after_text`` says that other text, not a special token or nothing, comes before it."""
+        return (self._later if after_text else self._first).encode(text, add_special_tokens=False).ids
+
+
+def _backend(description: dict[str, Any]) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(json.dumps(description | {"truncation": None, "padding": None}))
+    tokenizer.encode_special_tokens = True  # written-out special tokens are text
+    return tokenizer
+
+
+def _without_prefix(part: Any) -> Any:
+    """The same tokenizer's JSON with nothing that puts a space before a text."""
+    if isinstance(part, dict):
+        plain = {
+            name: value if name in ("model", "added_tokens") else _without_prefix(value) for name, value in part.items()
+        }
+        match plain.get("type"):
+            case "Metaspace":
+                plain["prepend_scheme"] = "never"
+            case "ByteLevel":
+                plain["add_prefix_space"] = False
+        return plain
+    if isinstance(part, list):
+        return [_without_prefix(item) for item in part if not _is_prepend(item)]
+    return part
+
+
+def _is_prepend(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "Prepend"
