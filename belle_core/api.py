@@ -1,0 +1,113 @@
+"""What the command line does, as functions: ``run``, ``plan`` and ``load``."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from belle_core.artifacts import Artifact
+from belle_core.compose import Composed, compose_run
+from belle_core.config import RunConfig
+from belle_core.console import Console
+from belle_core.errors import BelleError
+from belle_core.events import RunFinished, RunStarted
+from belle_core.identity import Recipe
+from belle_core.observers import fan_out, guests_of
+from belle_core.pipeline import disk_error, execute, preflight, recipes_of
+from belle_core.plugins import load_catalog
+from belle_core.report import write_report
+from belle_core.runs import RunRecord, find_run, run_name
+from belle_core.store import Store, store_root
+from belle_core.wiring import Step, wire
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is composed and wired, with the identity of every step, before anything is done."""
+
+    composed: Composed
+    steps: list[Step]
+    recipes: dict[str, Recipe]
+    store: Store
+
+    @property
+    def config(self) -> RunConfig:
+        return self.composed.config
+
+    def cached(self, step: Step) -> Artifact | None:
+        """The step's artifact if it is in the store."""
+        return self.store.find(step.stage.produces, self.recipes[step.name].key)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run."""
+
+    name: str
+    directory: Path
+    artifacts: dict[str, Artifact]
+    """By step name, in order."""
+
+
+def prepare(overrides: list[str], config_dir: str | None = None) -> Prepared:
+    """Compose and wire a run; raises ``BelleError``. Nothing is written."""
+    composed = compose_run(overrides, config_dir)
+    store = Store(store_root(composed.config.store))
+    steps = wire(composed.config, load_catalog())
+    return Prepared(composed, steps, recipes_of(steps, composed.config, load_catalog(), store), store)
+
+
+def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = False) -> Result:
+    """Do what ``belle <overrides>`` does; raises ``BelleError`` for what a user can fix."""
+    prepared = prepare(overrides, config_dir)
+    config, steps, store = prepared.config, prepared.steps, prepared.store
+    preflight(steps, prepared.recipes, config, store)
+    name = run_name(config, steps, [recipe.key for recipe in prepared.recipes.values()])
+    directory = store.root / "runs" / name
+    record = RunRecord(directory, prepared.composed.overrides, config.note)
+    observe = fan_out([record, *([] if quiet else [Console()])], guests_of(config.tracker, load_catalog()))
+    artifacts: dict[str, Artifact] = {}
+    try:
+        observe(RunStarted(name=name, directory=directory, config=prepared.composed.resolved, steps=[s.name for s in steps]))
+        artifacts = execute(steps, prepared.recipes, config, store, observe)
+        write_report(directory, artifacts)
+    except BaseException as caught:
+        with suppress(OSError):  # a full disk must not hide the error itself
+            observe(RunFinished(name=name, directory=directory, error=f"{type(caught).__name__}: {caught}"))
+        if isinstance(caught, OSError) and (translated := disk_error(caught, store.root)):
+            raise translated from caught
+        raise
+    observe(RunFinished(name=name, directory=directory, artifacts=artifacts))
+    return Result(name, directory, artifacts)
+
+
+def default_store() -> Store:
+    """The store that commands look into: ``BELLE_STORE``, else ``./belle-store``."""
+    return Store(store_root(os.environ.get("BELLE_STORE", "belle-store")))
+
+
+def load(reference: str, store: Store | None = None) -> Artifact:
+    """An artifact by fingerprint (or its beginning), by ``<run>`` (its last model, else last step) or ``<run>/<step>``.
+
+    Raises ``BelleError`` when there is none.
+    """
+    from belle_core.artifacts import Runnable
+
+    store = store or default_store()
+    name, _, step = reference.partition("/")
+    found = find_run(store.root, name)
+    if found is None:
+        return store.load(reference)
+    steps = {s["name"]: s for s in found.steps}
+    if step:
+        if step not in steps:
+            from belle_core.mistakes import unknown
+
+            raise unknown("step", step, steps, typed=reference)
+        return store.load(steps[step]["fingerprint"])
+    if not steps:
+        raise BelleError(f"run {name} has no finished step yet", f"运行 {name} 还没有完成的步骤")
+    artifacts = [store.load(s["fingerprint"]) for s in steps.values()]
+    return next((a for a in reversed(artifacts) if isinstance(a, Runnable)), artifacts[-1])

@@ -1,0 +1,95 @@
+"""Finds the weights that ``model.checkpoint`` names, before and at the time of use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from belle_core.config import ModelConfig
+from belle_core.errors import BelleError
+
+
+def check_checkpoint(model: ModelConfig) -> None:
+    """Raise ``BelleError`` when the weights can neither be built, nor are on disk, nor on a hub that answers."""
+    if model.checkpoint is None:
+        if not model.architecture:
+            raise BelleError(
+                "model has neither a checkpoint nor an architecture; say model.checkpoint=<directory or hub name>, or model=tiny",
+                "model 既没有 checkpoint 也没有 architecture；请写 model.checkpoint=<目录或 hub 名称>，或 model=tiny",
+            )
+        return
+    path = Path(model.checkpoint).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise BelleError(
+                f"model.checkpoint={model.checkpoint}: the directory holds no config.json, so it is no Hugging Face model",
+                f"model.checkpoint={model.checkpoint}：目录中没有 config.json，不是 Hugging Face 模型",
+            )
+        return
+    if not _looks_like_name(model.checkpoint) or (model.hub == "huggingface" and not _on_hub(model)):
+        raise _not_found(model)
+
+
+def fetch(model: ModelConfig, *, weights: bool = True) -> Path:
+    """Directory of the checkpoint's files, downloaded from the hub if it is a name.
+
+    ``weights=False`` fetches configuration and tokenizer only. Raises ``BelleError`` when they cannot be had.
+    """
+    assert model.checkpoint is not None
+    path = Path(model.checkpoint).expanduser()
+    if path.is_dir():
+        return path
+    patterns = ["*.json", "*.model", "*.txt", "*.jinja"] + (["*.safetensors"] if weights else [])
+    try:
+        return Path(_download(model, patterns))
+    except BelleError:
+        raise
+    except Exception as error:  # the hub clients raise dozens of types for no network, no such name, no access
+        raise _not_found(model, why=type(error).__name__) from error
+
+
+def _download(model: ModelConfig, patterns: list[str]) -> str:
+    if model.hub == "modelscope":
+        from belle_core.stages import load_object
+
+        download = load_object("modelscope:snapshot_download", wanted_by="model.hub=modelscope", extra="modelscope")
+        return str(download(model.checkpoint, revision=model.revision, allow_patterns=patterns))
+    from huggingface_hub import snapshot_download
+
+    assert model.checkpoint is not None
+    return snapshot_download(model.checkpoint, revision=model.revision, allow_patterns=patterns)
+
+
+def _looks_like_name(checkpoint: str) -> bool:
+    parts = checkpoint.split("/")
+    return len(parts) == 2 and all(parts) and not checkpoint.startswith((".", "~", "/")) and "\\" not in checkpoint
+
+
+def _on_hub(model: ModelConfig) -> bool:
+    """Whether the configuration is in the local cache or the hub hands it out within a few seconds."""
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
+
+    assert model.checkpoint is not None
+    if isinstance(try_to_load_from_cache(model.checkpoint, "config.json", revision=model.revision), str):
+        return True
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return False
+    from huggingface_hub import get_hf_file_metadata
+
+    try:
+        get_hf_file_metadata(hf_hub_url(model.checkpoint, "config.json", revision=model.revision), timeout=5)
+    except Exception:  # offline, unknown, private: all mean that the weights cannot be had here
+        return False
+    return True
+
+
+def _not_found(model: ModelConfig, why: str = "") -> BelleError:
+    hub = "modelscope" if model.hub == "modelscope" else os.environ.get("HF_ENDPOINT", "huggingface.co")
+    revision = f" at {model.revision[:12]}" if model.revision else ""
+    reason = f" ({why})" if why else ""
+    return BelleError(
+        f"model.checkpoint={model.checkpoint}: no such directory, not in the local hub cache, and {hub} does not hand it out{revision}{reason}; "
+        "say model.checkpoint=<directory of the weights>",
+        f"model.checkpoint={model.checkpoint}：没有这个目录，本地 hub 缓存中也没有，{hub} 也无法提供{revision}{reason}；"
+        "请写 model.checkpoint=<权重所在目录>",
+    )

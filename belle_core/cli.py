@@ -1,0 +1,88 @@
+"""Command line: runs (``belle +train=lora model=llama13b``) and everything else (``belle plan …``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from belle_core.errors import BelleError, Several
+from belle_core.language import say
+
+HYDRA_FLAGS = ("-h", "--help", "--hydra-help", "-c", "--cfg", "-m", "--multirun", "-i", "--info", "-sc", "--shell-completion", "--resolve")
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Entry point of ``belle`` and ``python -m belle_core``; exits with 0, 1 (an error to fix) or 130 (interrupted)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        dispatch(arguments)
+    except BelleError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print(say("\nbelle: interrupted; the same command goes on from here", "\nbelle：已中断；重复同一命令即可继续"), file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def dispatch(arguments: list[str]) -> None:
+    """A subcommand, one of Hydra's own services, or a run."""
+    first = arguments[0] if arguments else "--help"
+    if "_BELLE_COMPLETE" in os.environ or first == "--version" or _is_word(first):
+        from belle_core.commands import group
+
+        group(prog_name="belle", args=arguments)
+    elif not arguments or any(a.split("=")[0] in HYDRA_FLAGS for a in arguments):
+        hydra_service(arguments or ["--help"])
+    else:
+        from belle_core.api import run
+
+        overrides, config_dir = split(arguments)
+        run(overrides, config_dir)
+
+
+def _is_word(argument: str) -> bool:
+    return argument[:1].isalpha() and "=" not in argument
+
+
+def split(arguments: list[str]) -> tuple[list[str], str | None]:
+    """Overrides, and the directory given with ``--config-dir``."""
+    from hydra._internal.utils import get_args_parser
+
+    known, unknown = get_args_parser().parse_known_args(arguments)
+    if unknown:
+        raise BelleError(f"unknown option {unknown[0]}; see --help", f"未知选项 {unknown[0]}；参见 --help")
+    return known.overrides, known.config_dir
+
+
+def hydra_service(arguments: list[str]) -> None:
+    """Help, ``--cfg``, completion and sweeps are Hydra's."""
+    from belle_core.compose import publish
+    from belle_core.sweep import check_jobs, hydra_main
+
+    publish()
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed by Hydra
+    if {"-m", "--multirun"} & set(arguments):
+        check_jobs(arguments)
+    sys.argv = [sys.argv[0], *arguments]
+    try:
+        hydra_main()
+    except Exception as error:
+        from hydra.errors import HydraException
+
+        if not isinstance(error, HydraException):
+            raise
+        from belle_core.compose import compose_run
+
+        compose_run(split(arguments)[0])  # says the same better, if it is in the overrides
+        raise BelleError(" ".join(str(error).split()), " ".join(str(error).split())) from error
+
+
+def fail(error: BelleError) -> NoReturn:
+    """Print the mistakes, one a line, and exit with 1."""
+    for one in error.errors if isinstance(error, Several) else [error]:
+        print(say(f"belle: {one}", f"belle：{one}"), file=sys.stderr)
+    sys.exit(1)

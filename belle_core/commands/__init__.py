@@ -1,0 +1,57 @@
+"""Subcommands of ``belle``: the core's own and those that plugins offer, imported when called."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import click
+
+from belle_core.language import say
+from belle_core.mistakes import unknown
+from belle_core.plugins import load_commands
+from belle_core.stages import Command, load_object
+
+CORE = (
+    Command(name="plan", run="belle_core.commands.plan:command", help="Show what a run would do, before anything runs.", help_zh="在运行之前显示将要做什么。"),
+    Command(name="plugins", run="belle_core.commands.plugins:command", help="What is installed, and whether it is sound.", help_zh="已安装的插件及检查。"),
+    Command(name="runs", run="belle_core.commands.runs:command", help="Runs and artifacts: list, show, compare, gc.", help_zh="运行与产物：列表、详情、比较、清理。"),
+    Command(name="doctor", run="belle_core.commands.doctor:command", help="This machine, versions, and what is missing for what.", help_zh="检查本机、版本与缺失的软件包。"),
+    Command(name="completion", run="belle_core.commands.completion:command", help="Shell completion: bash, zsh, fish.", help_zh="命令行补全：bash、zsh、fish。"),
+)
+
+
+class Commands(click.Group):
+    """Finds a subcommand by name and imports only that one."""
+
+    def _offered(self) -> dict[str, Command]:
+        return {command.name: command for command in CORE} | load_commands()
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted(self._offered())
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if (command := self._offered().get(name)) is None:
+            if context.resilient_parsing:
+                return None
+            raise unknown("command", name, self._offered(), typed=f"belle {name}")
+        found: click.Command = load_object(command.run, wanted_by=f"belle {name}", extra=None)
+        return found
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(say("Commands", "命令")):
+            formatter.write_dl([(name, say(c.help, c.help_zh)) for name, c in sorted(self._offered().items())])
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[click.shell_completion.CompletionItem]:
+        """Subcommands, and what a run understands."""
+        from belle_core.commands.completion import complete_overrides
+
+        return [*super().shell_complete(context, incomplete), *complete_overrides(incomplete)]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("belle"), prog_name="belle")
+def group() -> None:
+    """belle: be everyone's large language model engine.
+
+    A run is written as options: belle +train=lora model=llama7b (see belle --help). Everything else is a command.
+    """

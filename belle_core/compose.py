@@ -1,0 +1,159 @@
+"""Hydra: publishes what plugins offer, and composes a command line into a typed configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from belle_core.artifacts import Tokenizer
+from belle_core.config import ModelConfig, NoTracker, RunConfig, TrainerConfig
+from belle_core.mistakes import find_mistakes, to_objects
+from belle_core.plugins import load_catalog, load_plugins
+from belle_core.stages import KINDS, PART_GROUPS, Part, Stage
+
+IMPLICIT = ("data", "tokenizer")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A command line made whole."""
+
+    config: RunConfig
+    overrides: list[str]
+    """What was typed plus the implicit steps."""
+    resolved: dict[str, Any]
+    """The same as plain values, for records."""
+
+
+def config_directory() -> Path:
+    """``conf/`` lies inside the package in a wheel and beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+class PluginSearchPath(SearchPathPlugin):
+    """Adds the ``conf/`` folder of every plugin to Hydra's search path."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for name, module in load_plugins().list_name_plugin():
+            if module.__file__ and (Path(module.__file__).parent / "conf").is_dir():
+                search_path.append(provider=name, path=f"pkg://{module.__name__}.conf")
+
+
+@cache
+def publish() -> None:
+    """The only place that touches Hydra's global state."""
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=RunConfig, provider="belle_core")
+    store.store(group="model", name="model_schema", node=ModelConfig, provider="belle_core")
+    store.store(group="trainer", name="auto", node=TrainerConfig, provider="belle_core")
+    store.store(group="tracker", name="none", node=NoTracker, provider="belle_core")
+    catalog = load_catalog()
+    for item in catalog:
+        group = item.kind if isinstance(item, Stage) else PART_GROUPS[item.kind]
+        if item.config is not None and group is not None:
+            provider = catalog.providers[item.kind, item.name]
+            store.store(group=group, name=item.name, node=_node(item), provider=provider)
+    Plugins.instance().register(PluginSearchPath)
+
+
+def _node(item: Stage | Part) -> Any:
+    """The schema of a stage or part; sub-groups are chosen after the schema, or it would overwrite the choice."""
+    assert item.config is not None
+    node = OmegaConf.structured(item.config)
+    if isinstance(item, Stage) and item.groups:
+        with open_dict(node):
+            node["defaults"] = ["_self_", *({group: choice} for group, choice in item.groups.items())]
+    return node
+
+
+def compose_tree(overrides: list[str], config_dir: str | None = None) -> DictConfig:
+    """Hydra's composition of *overrides*, without its own section."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    publish()
+    if GlobalHydra.instance().is_initialized():  # inside a sweep
+        return compose("config", overrides)
+    extra = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        return compose("config", [*overrides, *extra])
+
+
+def options_of(group: str) -> list[str]:
+    """Names that can be chosen in a config group."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    publish()
+    if GlobalHydra.instance().is_initialized():
+        return list(GlobalHydra.instance().config_loader().get_group_options(group))
+    with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        return list(GlobalHydra.instance().config_loader().get_group_options(group))
+
+
+def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed:
+    """Compose, add the implicit steps, check every value.
+
+    Raises ``BelleError`` that tells all mistakes that can be found at once.
+    """
+
+    def tree_of(some: list[str]) -> DictConfig:
+        return compose_tree(_with_implicit(some, config_dir), config_dir)
+
+    try:
+        full = _with_implicit(overrides, config_dir)
+        tree = compose_tree(full, config_dir)
+        config = to_objects(tree)
+    except Exception as error:
+        raise find_mistakes(overrides, tree_of, options_of) from error
+    return Composed(config, full, plain(tree))
+
+
+def plain(tree: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values."""
+    return OmegaConf.to_container(tree, resolve=True)  # type: ignore[return-value]
+
+
+def _with_implicit(overrides: list[str], config_dir: str | None) -> list[str]:
+    """*overrides* plus a choice for every implicit kind that a selected step needs or an option touches."""
+    touched = {kind for kind in IMPLICIT if any(_touches(o, kind) for o in overrides)}
+    first = compose_tree([o for o in overrides if not any(_touches(o, kind) for kind in touched)], config_dir)
+    added = []
+    for kind in IMPLICIT:
+        chosen = first.get(kind) is not None
+        if not chosen and (kind in touched or _needed(first, kind)):
+            added.append(f"+{kind}={first.model.implicit.get(kind) or first.implicit[kind]}")
+    return [*added, *overrides]
+
+
+def _touches(override: str, kind: str) -> bool:
+    return override.lstrip("+~").startswith(f"{kind}.")
+
+
+def _needed(tree: DictConfig, kind: str) -> bool:
+    """Whether a selected step takes what stages of *kind* produce and no earlier step makes it."""
+    catalog = load_catalog()
+    product = {stage.produces for (k, _), stage in catalog.stages.items() if k == kind}
+    made: set[type] = set()
+    sections = [tree.get(k) for k in KINDS[:2]] + list((tree.get("steps") or {}).values()) + [tree.get(k) for k in KINDS[2:]]
+    for section in sections:
+        config_type = OmegaConf.get_type(section) if isinstance(section, DictConfig) else None
+        stage = next((s for s in catalog.stages.values() if s.config is config_type), None)
+        if stage is None:
+            continue
+        starts = bool(stage.starts_from) and not any(issubclass(m, stage.starts_from) for m in made)
+        wants = {*stage.consumes, *({Tokenizer} if starts else ())}
+        if any(p in wants and p not in made for p in product):
+            return True
+        made.add(stage.produces)
+    return False
+

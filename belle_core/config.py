@@ -1,0 +1,173 @@
+"""The schema of a run: one field per config group, and the bases that plugins' options share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from belle_core.errors import Invalid
+
+
+def option(default: Any, *, identity: bool = True, file: bool = False) -> Any:
+    """A field of a config dataclass.
+
+    ``identity=False`` marks what cannot change the result, so it stays out of the fingerprint.
+    ``file=True`` marks input paths (file, directory, glob or a list): their bytes count, not their names.
+    """
+    metadata = {"identity": identity, "file": file}
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def at_least(config: Any, **least: float) -> None:
+    """Raise ``Invalid`` for the first option of *config* below its least value."""
+    for name, bound in least.items():
+        value = getattr(config, name)
+        if value is not None and value < bound:
+            raise Invalid(name, f"must be at least {bound}, got {value}", f"至少为 {bound}，现在是 {value}")
+
+
+def one_of(config: Any, name: str, known: tuple[str, ...]) -> None:
+    """Raise ``Invalid`` when option *name* is none of the *known* values."""
+    value = getattr(config, name)
+    if value not in known:
+        words = ", ".join(known)
+        raise Invalid(name, f"must be one of {words}, got {value!r}", f"只能是 {words} 之一，现在是 {value!r}")
+
+
+@dataclass
+class ModelConfig:
+    """What a run starts from when no earlier step made a model. Models are data: one YAML each in ``conf/model``."""
+
+    checkpoint: str | None = option(None, file=True)
+    """Directory of weights, or repository name on a hub; ``None`` builds *architecture* with random weights."""
+    revision: str | None = None
+    """Commit on the hub, pinned so that the fingerprint means something."""
+    hub: str = option("huggingface", identity=False)
+    """Where a name is looked up: ``huggingface`` (``HF_ENDPOINT`` and ``HF_TOKEN`` apply) or ``modelscope``."""
+    architecture: dict[str, Any] = field(default_factory=dict)
+    """Hugging Face config values; used to build from scratch, and by the planner before weights are there."""
+    template: str = "belle"
+    """How a conversation becomes text; a template that a plugin offers."""
+    context_length: int = 2048
+    """Longest sequence, in tokens."""
+    dtype: str = "float32"
+    """Precision of the stored weights: ``float32``, ``bfloat16`` or ``float16``."""
+    implicit: dict[str, str] = option({}, identity=False)
+    """Stages that come in by themselves with this model, by kind, before the run's own ``implicit``."""
+    trust_remote_code: bool = False
+    """Run Python code that the checkpoint brings along. Only for sources you trust."""
+    licence: str = option("", identity=False)
+    """Licence of the weights, as stated by their authors."""
+
+    def __post_init__(self) -> None:
+        at_least(self, context_length=8)
+        one_of(self, "dtype", ("float32", "bfloat16", "float16"))
+        one_of(self, "hub", ("huggingface", "modelscope"))
+
+
+@dataclass
+class TrainerConfig:
+    """Lightning's settings: they say where and how fast a run trains, not what comes out."""
+
+    precision: str = "auto"
+    """Lightning's precision, e.g. ``bf16-mixed``; ``auto`` follows ``model.dtype``."""
+    batch: int = option(8, identity=False)
+    """Sequences per device and forward pass; gradients add up until ``train.batch`` examples are seen."""
+    accelerator: str = option("auto", identity=False)
+    devices: int = option(1, identity=False)
+    """Devices per node."""
+    nodes: int = option(1, identity=False)
+    strategy: str = option("auto", identity=False)
+    """How several devices share the work, by Lightning's name."""
+    gradient_checkpointing: bool = option(False, identity=False)
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    checkpoint_seconds: float = option(300.0, identity=False)
+    """Seconds between saved states to resume from."""
+    log_every: int = option(10, identity=False)
+    """Optimizer steps between logged metrics."""
+
+    def __post_init__(self) -> None:
+        at_least(self, batch=1, devices=1, nodes=1, log_every=1, checkpoint_seconds=0)
+
+
+@dataclass
+class DataConfig:
+    """Options that every data stage has."""
+
+    dev: str = "0"
+    """Held-out part for the loss curve: a count (``1000``), a fraction (``0.02``) or a file."""
+    test: str = "0"
+    """Held-out part for evaluation: a count, a fraction or a file."""
+
+
+@dataclass
+class TrainConfig:
+    """Options that every training method has; a method adds its own."""
+
+    objective: Any = None
+    """What the loss is; a config group of its own (``train/objective=sft``)."""
+    epochs: float = 3.0
+    """Passes over the training examples."""
+    batch: int = 32
+    """Examples per optimizer step, over all devices."""
+    learning_rate: float = 2e-5
+    """Highest learning rate."""
+    schedule: str = "cosine"
+    """Course of the learning rate after the warm-up: ``cosine``, ``linear`` or ``constant``; steps are optimizer steps."""
+    warmup: float = 0.03
+    """Share of the optimizer steps (below 1) or their number (1 and above) in which the rate rises from 0."""
+    weight_decay: float = 0.0
+    """AdamW's decay; biases, norms and other vectors are left out."""
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    """AdamW's averages of the gradient and of its square."""
+    clip: float = 1.0
+    """Largest norm of the gradient; 0 leaves it alone."""
+    max_length: int = 1024
+    """Longest training sequence, in tokens; longer ones are cut at the end."""
+
+    def __post_init__(self) -> None:
+        at_least(self, batch=1, warmup=0, weight_decay=0, clip=0, max_length=8)
+        one_of(self, "schedule", ("cosine", "linear", "constant"))
+        for name in ("epochs", "learning_rate"):
+            if (value := getattr(self, name)) <= 0:
+                raise Invalid(name, f"must be above 0, got {value}", f"必须大于 0，现在是 {value}")
+
+
+@dataclass
+class NoTracker:
+    """Metrics go to the local JSON Lines record only."""
+
+
+@dataclass
+class RunConfig:
+    """Everything a command line can say."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    tracker: Any = None
+    data: Any = None
+    tokenizer: Any = None
+    train: Any = None
+    quantize: Any = None
+    eval: Any = None
+    deploy: Any = None
+    steps: dict[str, Any] = field(default_factory=dict)
+    """Further steps by name, run in the order written: ``+train@steps.math=lora``."""
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Which step an input comes from when it is not the latest: ``inputs.math.examples=sums``."""
+    implicit: dict[str, str] = field(default_factory=dict)
+    """Stages that come in by themselves where a selected step needs them, by kind."""
+    seed: int = 42
+    """Seed of everything that is random."""
+    limit: int | None = None
+    """Smoke run: at most this many examples per split."""
+    name: str = ""
+    """Readable name of the run; empty: made from its steps."""
+    note: str = ""
+    """Free text kept with the run."""
+    store: str = MISSING
+    """Directory of the artifacts."""

@@ -1,0 +1,98 @@
+"""Examples on disk: one JSON object a line, one file per split, and a file of what was dropped and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from belle_core.artifacts import Examples
+from belle_core.conversation import Example
+
+SPLITS = ("train", "dev", "test")
+
+
+class ExamplesWriter:
+    """Writes splits and rejected records as they come, and ends as an :class:`Examples` artifact.
+
+    ``limit`` caps every split (a smoke run); what it leaves out is not counted as rejected.
+    """
+
+    def __init__(self, directory: Path, *, limit: int | None = None) -> None:
+        self.directory, self.limit = directory, limit
+        self.counts: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.characters = 0
+        self._records: set[str] = set()
+        self._stack = ExitStack()
+        self._files: dict[str, IO[str]] = {}
+
+    def __enter__(self) -> ExamplesWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def full(self, split: str) -> bool:
+        """Whether the smoke run's limit for *split* is reached."""
+        return self.limit is not None and self.counts[split] >= self.limit
+
+    def write(self, split: str, example: Example) -> None:
+        """Add *example* to ``train``, ``dev`` or ``test``."""
+        if self.full(split):
+            return
+        self._line(split, example.to_json())
+        self.counts[split] += 1
+        self._records.add(record_of(example))
+        if split == "train":
+            self.characters += len(text_of(example))
+
+    def reject(self, where: str, reason: str, evidence: str = "") -> None:
+        """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it."""
+        self._line("rejected", {"where": where, "reason": reason, "evidence": evidence[:500]})
+        self.reasons[reason] += 1
+
+    def finish(self, *, licences: list[str]) -> Examples:
+        """Close the files; the artifact's facts are what was counted."""
+        self._stack.close()
+        return Examples(
+            directory=self.directory,
+            record=self._records.pop() if len(self._records) == 1 else "conversation",
+            splits={split: self.counts[split] for split in SPLITS if self.counts[split]},
+            characters=self.characters,
+            rejected=dict(sorted(self.reasons.items())),
+            licences=sorted(set(licences)),
+        )
+
+    def _line(self, name: str, record: dict[str, Any]) -> None:
+        if name not in self._files:
+            path = self.directory / f"{name}.jsonl"
+            self._files[name] = self._stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
+        self._files[name].write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def read_examples(artifact: Examples, split: str) -> Iterator[Example]:
+    """The examples of a split, in order; none when the artifact has no such split."""
+    path = artifact.directory / f"{split}.jsonl"
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield Example.from_json(json.loads(line))
+
+
+def record_of(example: Example) -> str:
+    """``text``, ``pair``, or ``conversation``: what the example can be used for."""
+    if example.conversation is None:
+        return "text"
+    return "ranked" if len(example.rejected) > 1 else "pair" if example.rejected else "conversation"
+
+
+def text_of(example: Example) -> str:
+    """All text of the example that a model would read."""
+    if example.conversation is None:
+        return example.text or ""
+    return "".join([example.conversation.system, *(turn.text for turn in example.conversation.turns)])

@@ -1,0 +1,81 @@
+"""SHA-256 of files, remembered as long as path, size, modification time and inode stay the same."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from belle_core.errors import BelleError
+
+
+class Digests:
+    """Digests of files; ``memory`` is the JSON file that keeps them between runs."""
+
+    def __init__(self, memory: Path) -> None:
+        self.memory = memory
+        self._known: dict[str, Any] = {}
+        self._changed = False
+        try:
+            self._known = json.loads(memory.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            pass  # nothing remembered, or a damaged memory: digest again
+
+    def of(self, path: Path) -> str:
+        """SHA-256 in hexadecimal of the file's bytes."""
+        status = path.stat()
+        state = [status.st_size, status.st_mtime_ns, status.st_ino]
+        known = self._known.get(str(path.resolve()))
+        if known and known[:3] == state:
+            return str(known[3])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.remember(path, digest)
+        return digest
+
+    def remember(self, path: Path, digest: str) -> None:
+        """Note a digest that is already known."""
+        status = path.stat()
+        self._known[str(path.resolve())] = [status.st_size, status.st_mtime_ns, status.st_ino, digest]
+        self._changed = True
+
+    def save(self) -> None:
+        """Keep what was learned; a memory that cannot be written is only slower."""
+        if not self._changed:
+            return
+        temporary = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
+        try:
+            self.memory.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(self._known), encoding="utf-8")
+            os.replace(temporary, self.memory)
+        except OSError:
+            pass
+        self._changed = False
+
+
+def expand(value: Any, *, option: str) -> list[Path]:
+    """The files that a path option names: a file, a directory (all files in it), a glob, or a list of these; sorted.
+
+    Raises ``BelleError`` naming *option* when something is not there.
+    """
+    if value is None:
+        return []
+    files: list[Path] = []
+    for item in value if isinstance(value, (list, tuple)) else [value]:
+        found = _expand_one(str(item))
+        if not found:
+            raise BelleError(f"{option}={item}: there is no such file or directory", f"{option}={item}：没有这个文件或目录")
+        files += found
+    return files
+
+
+def _expand_one(item: str) -> list[Path]:
+    path = Path(item).expanduser()
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    if path.exists():
+        return [path]
+    return sorted(Path(p) for p in glob.glob(str(path), recursive=True) if os.path.isfile(p))

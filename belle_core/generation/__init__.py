@@ -1,0 +1,1 @@
+"""Text generation: with transformers and with llama.cpp."""

@@ -1,0 +1,92 @@
+"""What decides the result of a step, as plain values to be hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from belle_core.artifacts import Artifact, fingerprint
+from belle_core.config import RunConfig
+from belle_core.digest import Digests, expand
+from belle_core.errors import BelleError
+from belle_core.plugins import Catalog
+from belle_core.wiring import Step
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The identity of a step and where its input files lie."""
+
+    key: str
+    """Fingerprint of *values*."""
+    values: dict[str, Any]
+    files: list[str]
+    """Input files, for provenance only: their bytes are in *values*, their names are not."""
+
+
+class Identities:
+    """Computes recipes of steps in order; inputs are known by their fingerprints alone, so nothing needs to exist."""
+
+    def __init__(self, config: RunConfig, catalog: Catalog, digests: Digests) -> None:
+        self.config, self.catalog, self.digests = config, catalog, digests
+        self.keys: dict[str, str] = {}
+
+    def of(self, step: Step) -> Recipe:
+        """The recipe of *step*; those of its sources must have been asked for before."""
+        files: list[str] = []
+        stage = step.stage
+        values = {
+            "stage": f"{stage.kind}/{stage.name}",
+            "version": stage.version,
+            "config": self.plain(step.section, step.where, files),
+            "shared": {name: self.plain(value, name, files) for name, value in shared_of(step, self.config).items()},
+            "inputs": {kind.__name__: self.keys[source] for kind, source in step.sources.items()},
+        }
+        if self.config.limit is not None:
+            values["limit"] = self.config.limit
+        key = self.keys[step.name] = fingerprint(values)
+        return Recipe(key, values, files)
+
+    def plain(self, value: Any, where: str, files: list[str]) -> Any:
+        """*value* as JSON: options without effect left out, input files replaced by their digests."""
+        if not is_dataclass(value):
+            return _json(value, lambda item: self.plain(item, where, files))
+        result: dict[str, Any] = {}
+        for f in fields(value):
+            if f.metadata.get("identity", True):
+                item = getattr(value, f.name)
+                digests = self._digest(item, f"{where}.{f.name}", files) if f.metadata.get("file") else None
+                result[f.name] = digests or self.plain(item, f"{where}.{f.name}", files)
+        if part := self.catalog.part_for(value):
+            result["part"] = f"{part.kind}/{part.name}/{part.version}"
+        return result
+
+    def _digest(self, value: Any, where: str, files: list[str]) -> list[str] | None:
+        """SHA-256 of the files behind a path option, ``None`` when it names no file (a hub name, a number)."""
+        try:
+            paths = expand(value, option=where)
+        except BelleError:
+            return None
+        files += [str(path) for path in paths]
+        return [self.digests.of(path) for path in paths] or None
+
+
+def shared_of(step: Step, config: RunConfig) -> dict[str, Any]:
+    """The shared sections that *step* sees; ``model`` and ``seed`` where it starts from them or asks for them."""
+    names = [*step.stage.reads, *(("model", "seed") if step.initial else ())]
+    return {name: getattr(config, name) for name in dict.fromkeys(names)}
+
+
+def _json(value: Any, recurse: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): recurse(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [recurse(item) for item in value]
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return str(value)
+
+
+def inputs_of(step: Step, artifacts: dict[str, Artifact]) -> dict[type[Artifact], Artifact]:
+    """The finished input artifacts of *step*, by type."""
+    return {kind: artifacts[source] for kind, source in step.sources.items()}

@@ -1,0 +1,123 @@
+"""Runs steps in order, taking from the store what is there already."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from belle_core.artifacts import Artifact
+from belle_core.checkpoint import check_checkpoint
+from belle_core.config import RunConfig
+from belle_core.errors import BelleError, Several
+from belle_core.events import Event, Metrics, StepFinished, StepStarted
+from belle_core.identity import Identities, Recipe, inputs_of, shared_of
+from belle_core.plugins import Catalog
+from belle_core.provenance import provenance
+from belle_core.stages import StageContext
+from belle_core.store import Store
+from belle_core.wiring import Step
+
+Observer = Callable[[Event], None]
+
+
+def recipes_of(steps: list[Step], config: RunConfig, catalog: Catalog, store: Store) -> dict[str, Recipe]:
+    """The identity of every step, computed before anything runs."""
+    identities = Identities(config, catalog, store.digests)
+    recipes = {step.name: identities.of(step) for step in steps}
+    store.digests.save()
+    return recipes
+
+
+def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, store: Store) -> None:
+    """Find out what cannot work before any work is done; steps that are in the store need no check."""
+    errors: list[BelleError] = []
+    for step in steps:
+        if store.find(step.stage.produces, recipes[step.name].key) is not None:
+            continue
+        try:
+            if step.initial:
+                check_checkpoint(config.model)
+            if step.stage.check:
+                _load_check(step)(step.section, shared_of(step, config))
+        except BelleError as error:
+            if str(error) not in map(str, errors):
+                errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else Several(errors)
+
+
+def _load_check(step: Step) -> Callable[[Any, dict[str, Any]], None]:
+    from belle_core.stages import load_object
+
+    assert step.stage.check is not None
+    check: Callable[[Any, dict[str, Any]], None] = load_object(step.stage.check, wanted_by=step.stage.title, extra=step.stage.extra)
+    return check
+
+
+def execute(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, store: Store, observe: Observer) -> dict[str, Artifact]:
+    """Make or find the artifact of every step; returns them by step name."""
+    made: dict[str, Artifact] = {}
+    for number, step in enumerate(steps, 1):
+        started = time.monotonic()
+        recipe = recipes[step.name]
+        artifact: Artifact | None = store.find(step.stage.produces, recipe.key)
+        cached = artifact is not None
+        if artifact is None:
+            with _clear_disk_errors(store.root), store.lock(step.stage.produces, recipe.key):
+                artifact = store.find(step.stage.produces, recipe.key)  # another process may have made it meanwhile
+                cached = artifact is not None
+                if artifact is None:
+                    about = {"step": step.name, "title": step.stage.title, "number": number, "total": len(steps)}
+                    observe(StepStarted(fingerprint=recipe.key, **about))  # type: ignore[arg-type]
+                    artifact = _make(step, recipe, config, inputs_of(step, made), store, observe)
+        made[step.name] = artifact
+        seconds = time.monotonic() - started
+        observe(StepFinished(step=step.name, title=step.stage.title, number=number, total=len(steps), artifact=artifact, cached=cached, seconds=seconds))
+    return made
+
+
+def _make(step: Step, recipe: Recipe, config: RunConfig, inputs: dict[type[Artifact], Artifact], store: Store, observe: Observer) -> Artifact:
+    run = step.stage.load()
+    for artifact in inputs.values():
+        store.verify(artifact)
+    context = StageContext(
+        directory=store.partial(step.stage.produces, recipe.key),
+        shared=shared_of(step, config),
+        inputs=inputs,
+        limit=config.limit,
+        emit=lambda stream, values, at: observe(Metrics(step=step.name, stream=stream, values=values, at=at)),
+    )
+    started = time.time()
+    artifact = run(step.section, context)
+    about = provenance(step.stage, inputs.values(), recipe.files, started)
+    return store.commit(artifact, {"type": type(artifact).__name__, "recipe": recipe.values, "provenance": about})
+
+
+@contextmanager
+def _clear_disk_errors(root: Path) -> Iterator[None]:
+    """A full or read-only disk becomes one line; what was written stays to be resumed."""
+    try:
+        yield
+    except OSError as error:
+        if (translated := disk_error(error, root)) is None:
+            raise
+        raise translated from error
+
+
+def disk_error(error: OSError, root: Path) -> BelleError | None:
+    """What to tell a user about a disk that does not take more, ``None`` for other errors."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BelleError(
+            f"no space left on the disk of the store {root}; free some (`belle runs gc`) and repeat the command: it continues",
+            f"存储目录 {root} 所在磁盘已满；释放空间（`belle runs gc`）后重复同一命令即可继续",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and str(error.filename or "").startswith(str(root)):
+        return BelleError(
+            f"the store {root} cannot be written ({error.strerror}); choose another with store=<directory> or BELLE_STORE",
+            f"存储目录 {root} 不可写（{error.strerror}）；用 store=<目录> 或环境变量 BELLE_STORE 换一个",
+        )
+    return None
