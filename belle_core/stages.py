@@ -12,7 +12,7 @@ from belle_core.artifacts import Artifact, Runnable
 from belle_core.errors import BelleError
 
 KINDS = ("data", "tokenizer", "train", "quantize", "eval", "deploy")  # also the order of execution
-PART_GROUPS = {"objective": "train/objective", "tracker": "tracker", "filter": "filter", "format": None, "template": None, "loader": None}
+PART_GROUPS = {"objective": "train/objective", "tracker": "tracker", "format": None, "template": None}
 """Kinds of parts and the config group each is chosen in; ``None``: chosen by name in another section."""
 A = TypeVar("A", bound=Artifact)
 
