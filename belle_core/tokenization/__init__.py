@@ -1,4 +1,4 @@
-"""Tokenizers that give the same ids in training and in serving: building, training, storing and encoding by segments."""
+"""Tokenizers with the same ids in training and in serving: building, training, storing, encoding by segments."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def read_proto(path: str | Path) -> ModelProto:
 
 
 def exact_backend(proto: ModelProto, path: str | Path) -> Tokenizer:
-    """The `tokenizers` BPE with the model's pieces as its vocabulary; special and user-defined pieces are added tokens."""
+    """The `tokenizers` BPE over the model's pieces; special and user-defined pieces are added tokens."""
     from tokenizers import AddedToken, Tokenizer, models
 
     _check_supported(proto, path)

@@ -96,7 +96,7 @@ def _check_size(model: bytes, asked: int) -> None:
     pieces = len(ModelProto.FromString(model).pieces)
     if pieces < asked:
         raise BelleError(
-            f"the texts have only {pieces} different pieces, fewer than vocab_size={asked}; give more text or vocab_size={pieces}",
+            f"the texts give only {pieces} pieces, fewer than vocab_size={asked}; add text or set vocab_size={pieces}",
             f"这些文本只能得到 {pieces} 个词片，少于 vocab_size={asked}；请提供更多文本，或设 vocab_size={pieces}",
         )
 
@@ -107,7 +107,7 @@ def _untrainable(characters: set[str], asked: int, error: Exception) -> BelleErr
     needed = len(characters) + FIXED
     if needed > asked:
         return BelleError(
-            f"vocab_size={asked} is too small: the texts have {len(characters)} different characters; use at least {needed}",
+            f"vocab_size={asked} is too small for {len(characters)} different characters; use at least {needed}",
             f"vocab_size={asked} 太小：文本中有 {len(characters)} 个不同的字符；请至少设为 {needed}",
         )
     return error
