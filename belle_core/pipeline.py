@@ -92,7 +92,11 @@ def _make(step: Step, recipe: Recipe, config: RunConfig, inputs: dict[type[Artif
         emit=lambda stream, values, at: observe(Metrics(step=step.name, stream=stream, values=values, at=at)),
     )
     started = time.time()
-    artifact = run(step.section, context)
+    try:
+        artifact = run(step.section, context)
+    except BelleError as error:
+        where = f"{step.name} ({step.stage.title})"
+        raise BelleError(f"{where}: {error.english}", f"{where}：{error.chinese}") from error
     about = provenance(step.stage, inputs.values(), recipe.files, started)
     return store.commit(artifact, {"type": type(artifact).__name__, "recipe": recipe.values, "provenance": about})
 

@@ -22,7 +22,8 @@ def load_plugins() -> pluggy.PluginManager:
     """Every installed plugin but the disabled ones; raises ``BelleError`` naming the one that is broken."""
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
-    found = list(entry_points(group=hooks.PROJECT))
+    # first-party plugins first, so that of two with one name the other distribution's is the one that is refused
+    found = sorted(entry_points(group=hooks.PROJECT), key=lambda e: (e.dist is None or e.dist.name != "belle", e.name))
     if not found:
         raise BelleError(
             "no plugin is installed; in a checkout run `pip install -e .` first",

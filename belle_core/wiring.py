@@ -71,6 +71,8 @@ def wire(config: RunConfig, catalog: Catalog) -> list[Step]:
 
 def _connect(name: str, where: str, section: Any, before: list[Step], config: RunConfig, catalog: Catalog) -> Step:
     stage = catalog.stage_for(section)
+    if isinstance(section, str):  # the group has no options at all, so Hydra took the choice for a value
+        raise unknown(where, section, catalog.names(where), typed=f"+{where}={section}")
     if stage is None:
         raise BelleError(
             f"{where} holds options but no stage; choose one, for example +train@{where}=lora",

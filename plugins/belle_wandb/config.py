@@ -17,6 +17,8 @@ class WandbConfig:
     """User or team; ``None``: the account's default."""
     mode: str = "auto"
     """``online``, ``offline``, or ``auto``: ``WANDB_MODE`` if set, else online where a key is known and offline elsewhere."""
+    timeout: float = 30.0
+    """Seconds to wait for the server at the start; then the run goes on without it."""
     directory: str = "."
     """Where the ``wandb`` folder of local files goes."""
 

@@ -36,7 +36,7 @@ class WandbTracker:
             config=event.config,
             mode=self._mode(),
             dir=self.config.directory,
-            settings=wandb.Settings(silent=True),
+            settings=wandb.Settings(silent=True, init_timeout=self.config.timeout),
         )
         for step in event.steps:
             self.run.define_metric(f"{step}/*", step_metric=f"{step}/step")
