@@ -18,6 +18,10 @@ JSON = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 SPECIAL = "special_tokens_map.json"
 FAST = "PreTrainedTokenizerFast"  # the class that takes tokenizer.json as it is, in every version of transformers
+HOW_IT_WAS_LOADED = (
+    "is_local",
+    "local_files_only",
+)  # transformers writes these too; the same tokenizer has the same bytes
 INEXACT = {"LlamaTokenizer", "LlamaTokenizerFast"}  # classes that encode otherwise than their own tokenizer.model
 
 
@@ -33,7 +37,7 @@ def save_tokenizer(
     tokenizer.save_pretrained(str(directory))
     if sentencepiece is not None and Path(sentencepiece).resolve() != (directory / MODEL).resolve():
         shutil.copyfile(sentencepiece, directory / MODEL)
-    config = _read(directory / CONFIG)
+    config = {name: value for name, value in _read(directory / CONFIG).items() if name not in HOW_IT_WAS_LOADED}
     config["tokenizer_class"] = FAST
     config["added_tokens_decoder"] = {
         str(index): token.__getstate__() | {"content": token.content}
@@ -64,39 +68,49 @@ def load_tokenizer(directory: str | Path) -> PreTrainedTokenizerFast:
     if (directory / MODEL).is_file() and (config.get("tokenizer_class") in INEXACT or not (directory / JSON).is_file()):
         return _exact(directory, config)
     if (directory / JSON).is_file():
-        return PreTrainedTokenizerFast.from_pretrained(str(directory), local_files_only=True)
+        return _padded(PreTrainedTokenizerFast.from_pretrained(str(directory), local_files_only=True))
     if not any((directory / name).is_file() for name in ("vocab.json", "vocab.txt")):
         raise BelleError(
             f"{directory} holds no tokenizer: expected {JSON} or {MODEL}",
             f"{directory} 中没有分词器：应有 {JSON} 或 {MODEL}",
         )
-    return AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+    return _padded(AutoTokenizer.from_pretrained(str(directory), local_files_only=True))  # type: ignore[arg-type]
+
+
+def _padded(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+    """With a pad token that needs no new row; padding is masked by length, never by id."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
 
 
 def _exact(directory: Path, config: dict[str, Any]) -> PreTrainedTokenizerFast:
     """The SentencePiece model with the tokens, special tokens and template that the other files add to it."""
-    from tokenizers import AddedToken
-
-    tokenizer = tokenizer_from_sentencepiece(directory / MODEL, add_bos=config.get("add_bos_token", True))
-    size, pieces = len(tokenizer), tokenizer.get_vocab()
-    added = {token: index for token, index in _added_tokens(directory, config).items() if token not in pieces}
-    for token, index in sorted(added.items(), key=lambda pair: pair[1]):
-        special = config.get("added_tokens_decoder", {}).get(str(index), {}).get("special", True)
-        tokenizer.add_tokens([AddedToken(token, special=special, normalized=False)])
-    if sorted(added.values()) != list(range(size, size + len(added))):
-        raise BelleError(
-            f"the added tokens in {directory} do not follow the {size} pieces of {MODEL}: {sorted(added.values())[:5]}",
-            f"{directory} 中新增词元的编号没有接在 {MODEL} 的 {size} 个词片之后：{sorted(added.values())[:5]}",
-        )
+    tokenizer = tokenizer_from_sentencepiece(directory / MODEL, add_bos=config.get("add_bos_token") is not False)
+    _add_tokens(tokenizer, directory, config)
     names = ("bos_token", "eos_token", "unk_token", "pad_token")
     stated = _read(directory / SPECIAL) | config
     given = {name: _content(stated[name]) for name in names if stated.get(name)}
     tokenizer.add_special_tokens({name: token for name, token in given.items() if token in tokenizer.get_vocab()})
-    template = directory / "chat_template.jinja"
-    tokenizer.chat_template = (
-        template.read_text(encoding="utf-8") if template.is_file() else config.get("chat_template")
-    )
+    template, inline = directory / "chat_template.jinja", config.get("chat_template")
+    tokenizer.chat_template = template.read_text(encoding="utf-8") if template.is_file() else inline
     return tokenizer
+
+
+def _add_tokens(tokenizer: PreTrainedTokenizerFast, directory: Path, config: dict[str, Any]) -> None:
+    """Adds what the model's pieces lack, under the ids that the files state."""
+    from tokenizers import AddedToken
+
+    size, pieces = len(tokenizer), tokenizer.get_vocab()
+    added = {index: token for token, index in _added_tokens(directory, config).items() if token not in pieces}
+    if sorted(added) != list(range(size, size + len(added))):
+        raise BelleError(
+            f"the added tokens in {directory} do not follow the {size} pieces of {MODEL}: {sorted(added)[:5]}",
+            f"{directory} 中新增词元的编号没有接在 {MODEL} 的 {size} 个词片之后：{sorted(added)[:5]}",
+        )
+    for index in sorted(added):
+        special = config.get("added_tokens_decoder", {}).get(str(index), {}).get("special", True)
+        tokenizer.add_tokens([AddedToken(added[index], special=special, normalized=False)])
 
 
 def _added_tokens(directory: Path, config: dict[str, Any]) -> dict[str, int]:
@@ -114,9 +128,10 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BelleError(f"{path} is not valid JSON: {error}", f"{path} 不是有效的 JSON：{error}") from error
+    return content
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

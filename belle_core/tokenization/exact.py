@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 from belle_core.errors import BelleError
 
 if TYPE_CHECKING:
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
     from tokenizers import Tokenizer
+    from tokenizers.decoders import Decoder
+    from tokenizers.normalizers import Normalizer
     from transformers import PreTrainedTokenizerFast
 
 SPACE = "▁"  # U+2581 stands for a space inside pieces
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)  # SentencePiece's piece types
 
 
-def tokenizer_from_sentencepiece(
-    path: str | Path, *, add_bos: bool = True, pad: str | None = None
-) -> PreTrainedTokenizerFast:
+def tokenizer_from_sentencepiece(path: str | Path, *, add_bos: bool = True) -> PreTrainedTokenizerFast:
     """The exact tokenizer of a SentencePiece BPE ``tokenizer.model``.
 
     Ids, decoded text and special tokens are SentencePiece's own, with three limits: two pieces with one score are a tie
     that SentencePiece breaks by position and this tokenizer by id, so a vocabulary should have distinct scores; after a
     user-defined piece the dummy prefix comes again, as in llama.cpp; NFKC models differ at rare combining characters.
 
-    ``add_bos`` is what other tools do when they encode a text; our encoder adds the token itself. ``pad`` defaults to
-    the model's pad piece, else its unknown piece.
+    ``add_bos`` is what other tools do when they encode a text; our encoder adds the token itself. The pad token is the
+    model's pad piece, else its unknown piece, so that no row is ever added for it.
 
     Raises:
         BelleError: the file is missing, damaged or not a BPE model of the usual kind.
@@ -39,13 +39,12 @@ def tokenizer_from_sentencepiece(
 
     proto = read_proto(path)
     special = _special_pieces(proto)
-    special["pad_token"] = pad or special.get("pad_token") or special.get("unk_token") or special.get("eos_token")
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=exact_backend(proto, path),
         add_bos_token=add_bos and "bos_token" in special,
         add_eos_token=False,
         clean_up_tokenization_spaces=False,
-        **{name: token for name, token in special.items() if token},
+        **special,
     )
 
 
@@ -56,7 +55,7 @@ def read_proto(path: str | Path) -> ModelProto:
         BelleError: the file is missing or no SentencePiece model.
     """
     from google.protobuf.message import DecodeError
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
 
     proto = ModelProto()
     try:
@@ -107,28 +106,29 @@ def _merges(proto: ModelProto, ids: dict[str, int]) -> list[tuple[str, str]]:
     return [(left, right) for *_, left, right in sorted(merges)]
 
 
-def _normalizer(proto: ModelProto):
+def _normalizer(proto: ModelProto) -> Normalizer:
     """Character map, white space and dummy prefix, in SentencePiece's order."""
     from tokenizers import Regex, normalizers
 
-    spec, steps = proto.normalizer_spec, []
+    spec = proto.normalizer_spec
+    steps: list[Normalizer] = []
     if spec.precompiled_charsmap:
         steps.append(normalizers.Precompiled(spec.precompiled_charsmap))
     if spec.remove_extra_whitespaces:
         steps += [
-            normalizers.Replace(Regex(f"^[ {SPACE}]+|[ {SPACE}]+$"), ""),
-            normalizers.Replace(Regex(f"[ {SPACE}]+"), " "),
+            normalizers.Replace(Regex(r"\A +| +\z"), ""),
+            normalizers.Replace(Regex(" +"), " "),
         ]
     if spec.add_dummy_prefix:
         steps.append(normalizers.Prepend(SPACE))
     return normalizers.Sequence([*steps, normalizers.Replace(" ", SPACE)])
 
 
-def _decoder(proto: ModelProto):
+def _decoder(proto: ModelProto) -> Decoder:
     """Pieces to text; the leading space goes only where SentencePiece put one."""
     from tokenizers import decoders
 
-    steps = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+    steps: list[Decoder] = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
     if proto.normalizer_spec.add_dummy_prefix:
         steps.append(decoders.Strip(" ", 1, 0))
     return decoders.Sequence(steps)
@@ -138,9 +138,10 @@ def _special_pieces(proto: ModelProto) -> dict[str, str]:
     """Hugging Face's names of the special tokens that the model has."""
     spec = proto.trainer_spec
     ids = {"unk_token": spec.unk_id, "bos_token": spec.bos_id, "eos_token": spec.eos_id, "pad_token": spec.pad_id}
-    special = {UNKNOWN, CONTROL}
-    known = {name: proto.pieces[index] for name, index in ids.items() if 0 <= index < len(proto.pieces)}
-    return {name: piece.piece for name, piece in known.items() if piece.type in special}
+    pieces = {name: proto.pieces[index] for name, index in ids.items() if 0 <= index < len(proto.pieces)}
+    special = {name: piece.piece for name, piece in pieces.items() if piece.type in (UNKNOWN, CONTROL)}
+    pad = special.get("unk_token") or special.get("eos_token")
+    return {"pad_token": pad} | special if pad else special
 
 
 def _check_supported(proto: ModelProto, path: str | Path) -> None:

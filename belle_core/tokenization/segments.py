@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class SegmentEncoder:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        description = json.loads(tokenizer.backend_tokenizer.to_str())
+        description = _without_special_pieces(json.loads(tokenizer.backend_tokenizer.to_str()))
         self._first = _backend(description)
         self._later = _backend(_without_prefix(description))
 
@@ -34,6 +35,26 @@ def _backend(description: dict[str, Any]) -> Tokenizer:
     tokenizer = Tokenizer.from_str(json.dumps(description | {"truncation": None, "padding": None}))
     tokenizer.encode_special_tokens = True  # written-out special tokens are text
     return tokenizer
+
+
+def _without_special_pieces(description: dict[str, Any]) -> dict[str, Any]:
+    """The same tokenizer's JSON where the model cannot put a special token together from its characters."""
+    special = {token["content"] for token in description["added_tokens"] if token["special"]}
+    model = dict(description["model"])
+    if model["type"] == "BPE":
+        pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"])
+        model["merges"] = [[left, right] for left, right in pairs if left + right not in special]
+        return description | {"model": model}
+    secret = token_hex()  # no text can name the pieces that it hides
+    hidden = {token: secret + token for token in special}
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {hidden.get(piece, piece): index for piece, index in model["vocab"].items()}
+    else:
+        model["vocab"] = [[hidden.get(piece, piece), score] for piece, score in model["vocab"]]
+    if "unk_token" in model:
+        model["unk_token"] = hidden.get(model["unk_token"], model["unk_token"])
+    ordinary = [token for token in description["added_tokens"] if not token["special"]]
+    return description | {"model": model, "added_tokens": ordinary}
 
 
 def _without_prefix(part: Any) -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import random
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 from belle_core.errors import BelleError
 
@@ -41,13 +44,11 @@ def train_sentencepiece(
 
     characters: set[str] = set()
     model = io.BytesIO()
-    options = {"max_sentencepiece_length": max_piece_length} if max_piece_length else {}
-    if sample:
-        sentencepiece.set_random_generator_seed(seed)
-        options |= {"input_sentence_size": sample, "shuffle_input_sentence": True}
+    options: dict[str, Any] = {"max_sentencepiece_length": max_piece_length} if max_piece_length else {}
+    lines = _lines(texts, ["<unk>", "<s>", "</s>", *control], characters)
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_lines(texts, characters),
+            sentence_iterator=_drawn(lines, sample, seed) if sample else lines,
             model_writer=model,
             vocab_size=vocab_size,
             control_symbols=list(control),
@@ -62,7 +63,7 @@ def train_sentencepiece(
     return model.getvalue()
 
 
-LLAMA_LIKE = {
+LLAMA_LIKE: dict[str, Any] = {
     "model_type": "bpe",
     "normalization_rule_name": "identity",
     "add_dummy_prefix": False,
@@ -81,19 +82,34 @@ LLAMA_LIKE = {
 }
 
 
-def _lines(texts: Iterable[str], characters: set[str]) -> Iterator[str]:
-    """Lines short enough for SentencePiece, without line breaks and tabs; notes which characters occur."""
+def _lines(texts: Iterable[str], special: list[str], characters: set[str]) -> Iterator[str]:
+    """Lines short enough for SentencePiece, without line breaks and tabs; notes which characters occur.
+
+    Written-out special tokens are cut in two: SentencePiece would not learn the characters in them.
+    """
     for text in texts:
         characters.update(text)
+        for token in special:
+            text = text.replace(token, f"{token[0]}\n{token[1:]}")
         for line in text.replace("\t", "\n").replace("\r", "\n").split("\n"):
             for start in range(0, len(line), LONGEST):
                 yield line[start : start + LONGEST]
 
 
-def _check_size(model: bytes, asked: int) -> None:
-    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+def _drawn(lines: Iterator[str], count: int, seed: int) -> Iterator[str]:
+    """``count`` lines, each as likely as any other (reservoir sampling, Vitter's algorithm R)."""
+    draw, kept = random.Random(seed), list(islice(lines, count))
+    for seen, line in enumerate(lines, start=count + 1):
+        place = draw.randrange(seen)
+        if place < count:
+            kept[place] = line
+    return iter(kept)
 
-    pieces = len(ModelProto.FromString(model).pieces)
+
+def _check_size(model: bytes, asked: int) -> None:
+    from sentencepiece import SentencePieceProcessor
+
+    pieces = SentencePieceProcessor(model_proto=model).get_piece_size()
     if pieces < asked:
         raise BelleError(
             f"the texts give only {pieces} pieces, fewer than vocab_size={asked}; add text or set vocab_size={pieces}",
