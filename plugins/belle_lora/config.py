@@ -29,6 +29,10 @@ class LoraConfig(TrainConfig):
         if self.alpha <= 0:
             raise Invalid("alpha", f"must be above 0, got {self.alpha}", f"必须大于 0，现在是 {self.alpha}")
         if not 0 <= self.dropout < 1:
-            raise Invalid("dropout", f"must be at least 0 and below 1, got {self.dropout}", f"应不小于 0 且小于 1，现在是 {self.dropout}")
+            raise Invalid(
+                "dropout",
+                f"must be at least 0 and below 1, got {self.dropout}",
+                f"应不小于 0 且小于 1，现在是 {self.dropout}",
+            )
         if not self.targets:
             raise Invalid("targets", "must name at least one layer", "至少写一个层名")

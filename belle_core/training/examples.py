@@ -1,0 +1,94 @@
+"""Encodes a split once, cuts what is too long, and counts what that costs."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from belle_core.conversation import Example
+from belle_core.encoding import Encoded, Encoder
+from belle_core.errors import BelleError
+from belle_core.training.objective import Objective
+
+MOST_LOST = 0.5
+"""Largest share of the examples that cutting may leave without anything to learn."""
+
+
+@dataclass
+class EncodedExamples:
+    """Sequences of all examples in flat arrays: 8 bytes a token."""
+
+    width: int = 1
+    """Sequences per example."""
+    ids: array[int] = field(default_factory=lambda: array("i"))
+    weights: array[float] = field(default_factory=lambda: array("f"))
+    ends: array[int] = field(default_factory=lambda: array("q", [0]))
+    """Where each sequence ends in ``ids``; sequence *i* begins at ``ends[i]``."""
+    amounts: array[float] = field(default_factory=lambda: array("d"))
+    """What each example counts in the mean of the loss."""
+    truncated: int = 0
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.amounts)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example's longest sequence, (examples,) int64."""
+        return np.diff(np.asarray(self.ends)).reshape(-1, self.width).max(1) if len(self) else np.zeros(0, np.int64)
+
+    def add(self, sequences: Sequence[Encoded], amount: float) -> None:
+        """Append one example."""
+        self.width = len(sequences)
+        for sequence in sequences:
+            self.ids.extend(sequence.ids)
+            self.weights.extend(sequence.weights)
+            self.ends.append(len(self.ids))
+        self.amounts.append(amount)
+
+
+def encode_examples(
+    examples: Iterable[Example], encoder: Encoder, objective: Objective, *, max_length: int, split: str
+) -> EncodedExamples:
+    """Every example of a split as ids and label weights, at most *max_length* tokens long.
+
+    An example is dropped when a sequence of it has no label left. Raises ``BelleError`` when no example is left or more
+    than half are lost.
+    """
+    encoded = EncodedExamples()
+    for example in examples:
+        sequences = objective.encode(example, encoder)
+        cut = [_cut(sequence, max_length) for sequence in sequences]
+        encoded.truncated += any(len(sequence.ids) > max_length for sequence in sequences)
+        if all(any(weight > 0 for weight in sequence.weights[1:]) for sequence in cut):
+            encoded.add(cut, objective.amount(cut))
+        else:
+            encoded.dropped += 1
+    _check(encoded, max_length, split)
+    return encoded
+
+
+def _cut(sequence: Encoded, length: int) -> Encoded:
+    if len(sequence.ids) <= length:
+        return sequence
+    return replace(sequence, ids=sequence.ids[:length], weights=sequence.weights[:length])
+
+
+def _check(encoded: EncodedExamples, max_length: int, split: str) -> None:
+    total = len(encoded) + encoded.dropped
+    if total == 0:
+        raise BelleError(f"the data has no {split} examples", f"数据中没有 {split} 样本")
+    if not len(encoded):
+        raise BelleError(
+            f"none of the {total} {split} examples has a token to learn within {max_length} tokens; "
+            "raise train.max_length, or look at one with `belle inspect`",
+            f"{total} 条 {split} 样本在 {max_length} 个词元以内都没有可学习的词元；请调大 train.max_length，或用 `belle inspect` 查看样本",
+        )
+    if encoded.dropped > MOST_LOST * total:
+        raise BelleError(
+            f"{encoded.dropped} of {total} {split} examples lose all answer tokens when cut at {max_length} tokens; raise train.max_length",
+            f"在 {max_length} 个词元处截断会使 {total} 条 {split} 样本中的 {encoded.dropped} 条失去全部回答；请调大 train.max_length",
+        )

@@ -1,0 +1,134 @@
+"""Trains a model on examples: the one loop of all methods and objectives."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from belle_core.artifacts import Examples
+from belle_core.config import TrainConfig, TrainerConfig
+from belle_core.data import read_examples
+from belle_core.errors import BelleError
+from belle_core.stages import StageContext
+from belle_core.training.batches import Batch, Steps, collate_all
+from belle_core.training.examples import EncodedExamples, encode_examples
+from belle_core.training.loading import Loaded
+from belle_core.training.module import InstructionModule
+from belle_core.training.objective import Objective, build_objective
+from belle_core.training.precision import precision_of
+from belle_core.training.progress import Progress
+from belle_core.training.quiet import quiet
+from belle_core.training.resuming import AtomicCheckpoints, SavesState
+
+STATE = "state.ckpt"
+
+
+def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) -> dict[str, float]:
+    """Train *model* (``loaded.model`` or a wrapper around it) in place; returns the run's figures.
+
+    Reads the ``train`` and ``dev`` splits of the Examples input, leaves ``curve.jsonl`` and ``loss.svg`` in the artifact,
+    and goes on from the state in the scratch folder if there is one. Losses are in nats per label token for SFT.
+    Raises ``BelleError`` for what the user can fix, ``KeyboardInterrupt`` or ``SystemExit`` when told to stop.
+    """
+    settings: TrainerConfig = context.shared["trainer"]
+    objective = build_objective(config.objective)
+    began = time.monotonic()
+    train, dev = (_encoded(split, loaded, objective, config, context) for split in ("train", "dev"))
+    assert train is not None
+    steps = Steps(train, batch=config.batch, micro=settings.batch, epochs=config.epochs, seed=context.shared["seed"])
+    batches: list[Batch] = collate_all(dev, settings.batch) if dev else []
+    module = InstructionModule(model, objective, config, steps, batches, sum(dev.amounts) if dev else 0.0)
+    _run(module, settings, precision_of(settings.precision, loaded.dtype), context)
+    module.curve.write(context.directory)
+    return _figures(module, train, time.monotonic() - began)
+
+
+def _encoded(
+    split: str, loaded: Loaded, objective: Objective, config: TrainConfig, context: StageContext
+) -> EncodedExamples | None:
+    examples = context.input(Examples)
+    if split == "dev" and not examples.splits.get("dev"):
+        return None
+    length = min(config.max_length, loaded.context_length or config.max_length)
+    return encode_examples(read_examples(examples, split), loaded.encoder, objective, max_length=length, split=split)
+
+
+def _run(module: InstructionModule, settings: TrainerConfig, precision: str, context: StageContext) -> None:
+    state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
+    torch.manual_seed(context.shared["seed"])
+    prepare(module.model, settings, precision)
+    with quiet(), _clear_errors(settings):
+        trainer = _trainer(settings, precision, [Progress(context.emit, settings.log_every), state], context.scratch)
+        path = str(state.path) if state.path.is_file() else None
+        trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
+    if state.stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if state.stopped_by is not None:
+        raise SystemExit(128 + state.stopped_by)
+
+
+def prepare(model: Any, settings: TrainerConfig, precision: str) -> None:
+    """Training mode, recomputation, and no needless conversions."""
+    model.train()
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if precision == "bf16-mixed":
+        for module in model.modules():
+            if hasattr(module, "cast_input_dtype_enabled"):
+                module.cast_input_dtype_enabled = False  # peft would go through float32; autocast converts where needed
+
+
+def _trainer(settings: TrainerConfig, precision: Any, callbacks: list[Any], scratch: Path) -> Trainer:
+    if settings.devices * settings.nodes > 1:
+        raise BelleError(
+            f"trainer.devices={settings.devices}, trainer.nodes={settings.nodes}: training on several devices is not offered yet; say trainer.devices=1",
+            f"trainer.devices={settings.devices}、trainer.nodes={settings.nodes}：尚不支持多设备训练；请写 trainer.devices=1",
+        )
+    return Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.nodes,
+        strategy=settings.strategy,
+        precision=precision,
+        max_epochs=1,  # one pass over all optimizer steps of the run
+        callbacks=callbacks,
+        plugins=[AtomicCheckpoints()],
+        default_root_dir=scratch,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+@contextmanager
+def _clear_errors(settings: TrainerConfig) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise BelleError(
+            f"the device has too little memory: lower trainer.batch (now {settings.batch}) or train.max_length, or say trainer.gradient_checkpointing=true",
+            f"设备内存不足：请调小 trainer.batch（现为 {settings.batch}）或 train.max_length，或设置 trainer.gradient_checkpointing=true",
+        ) from error
+    except MisconfigurationException as error:
+        why = " ".join(str(error).split())
+        chosen = f"trainer.accelerator={settings.accelerator} trainer.strategy={settings.strategy} trainer.precision={settings.precision}"
+        raise BelleError(f"{chosen}: {why}", f"{chosen}：{why}") from error
+
+
+def _figures(module: InstructionModule, train: EncodedExamples, seconds: float) -> dict[str, float]:
+    """What the artifact states about the run."""
+    figures = {"train_loss": module.curve.train_loss(max(1, module.steps.total // 10))}
+    if module.curve.dev:
+        figures["dev_loss"] = module.curve.dev[-1].dev or 0.0
+    counts = {"truncated": train.truncated, "dropped": train.dropped}
+    return figures | {"tokens": module.tokens, "seconds": round(seconds, 1)} | {k: v for k, v in counts.items() if v}

@@ -1,0 +1,77 @@
+"""Builds or loads the model that the ``model`` section describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from belle_core.checkpoint import fetch
+from belle_core.config import ModelConfig
+from belle_core.errors import BelleError
+from belle_core.training.quiet import quiet
+
+
+def initial_model(model: ModelConfig, *, seed: int, tokenizer: Any, dtype: str | None = None) -> PreTrainedModel:
+    """The checkpoint's weights, or random ones (by *seed*) of the architecture, with a row per token of *tokenizer*.
+
+    ``dtype`` is the format to hold them in; ``None`` takes ``model.dtype``. Raises ``BelleError`` when there are no such
+    weights, or fewer rows than tokens.
+    """
+    torch_dtype = getattr(torch, dtype or model.dtype)
+    if model.checkpoint is None:
+        return _built(model, seed, tokenizer).to(torch_dtype)
+    loaded = load_weights(fetch(model), torch_dtype, trust_remote_code=model.trust_remote_code)
+    check_vocabulary(loaded, tokenizer)
+    return loaded
+
+
+def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False) -> PreTrainedModel:
+    """The model of a Hugging Face directory, from safetensors only; raises ``BelleError`` when weights are missing."""
+    try:
+        with quiet():
+            model, report = AutoModelForCausalLM.from_pretrained(
+                directory,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+            )
+    except OSError as error:
+        why = str(error).splitlines()[0]
+        raise BelleError(f"{directory}: no model can be loaded: {why}", f"{directory}：无法加载模型：{why}") from error
+    if missing := sorted(report["missing_keys"]):
+        raise BelleError(
+            f"{directory}: {len(missing)} tensors that the architecture needs are missing, the first is {missing[0]}",
+            f"{directory}：缺少模型结构所需的 {len(missing)} 个张量，第一个是 {missing[0]}",
+        )
+    return model  # type: ignore[no-any-return]
+
+
+def _built(model: ModelConfig, seed: int, tokenizer: Any) -> PreTrainedModel:
+    special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    sizes = {"vocab_size": len(tokenizer), "max_position_embeddings": model.context_length}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            config = AutoConfig.for_model(**model.architecture | sizes | special)
+            return AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
+        except (StrictDataclassError, ValueError, TypeError, KeyError) as error:
+            why = " ".join(str(error).split())
+            raise BelleError(
+                f"model.architecture describes no model that transformers can build: {why}",
+                f"transformers 无法按 model.architecture 构建模型：{why}",
+            ) from error
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: Any) -> None:
+    """Raise ``BelleError`` when the tokenizer has more tokens than the model has embedding rows."""
+    rows, tokens = model.get_input_embeddings().weight.shape[0], len(tokenizer)
+    if tokens > rows:
+        raise BelleError(
+            f"the tokenizer has {tokens} tokens, the model embeds only {rows}; use the model's own (+tokenizer=pretrained)",
+            f"分词器有 {tokens} 个词元，而模型只有 {rows} 行词向量；请使用模型自带的分词器（+tokenizer=pretrained）",
+        )

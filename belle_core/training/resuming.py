@@ -1,0 +1,61 @@
+"""Saves the state of a run every so often and when it is told to stop, so that the same command goes on from there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes beside the last state and renames, so that at every moment one whole state is there."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """The state as one file; it is on the disk before it takes the last one's place."""
+        new = Path(f"{path}.new")
+        try:
+            with new.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, path)
+        except BaseException:
+            new.unlink(missing_ok=True)  # on a full disk the half file would be in the way
+            raise
+
+
+class SavesState(Callback):
+    """Saves at the end of an optimizer step: every *seconds*, and on SIGINT or SIGTERM, which then end the run."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self.path, self.seconds = path, seconds
+        self.stopped_by: int | None = None
+        self._last = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the signals over from Lightning, which gives them back at the end."""
+        self._last = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._stop)
+
+    def _stop(self, number: int, _: Any) -> None:
+        self.stopped_by = number
+        signal.signal(
+            number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler
+        )  # twice: at once
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Here the state is that between two optimizer steps."""
+        if self.stopped_by is None and time.monotonic() - self._last < self.seconds:
+            return
+        trainer.save_checkpoint(self.path)
+        self._last = time.monotonic()
+        trainer.should_stop = self.stopped_by is not None

@@ -1,0 +1,57 @@
+"""Puts low-rank updates beside the layers of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from peft import LoraConfig as PeftConfig
+from peft import PeftModel, get_peft_model
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from belle_core.errors import BelleError
+from belle_lora.config import LoraConfig
+
+ALL = "all-linear"
+
+
+def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> PeftModel:
+    """*model* frozen, with ``alpha / rank * B A`` beside each target; ``A`` is random by *seed*, ``B`` zero.
+
+    Raises ``BelleError`` for targets that do not exist or cannot be merged.
+    """
+    targets: Any = ALL if config.targets == [ALL] else list(config.targets)
+    if targets != ALL:
+        check_targets(model, targets)
+    settings = PeftConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,  # type: ignore[arg-type]
+        lora_dropout=config.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(model, settings)  # type: ignore[return-value]
+
+
+def check_targets(model: PreTrainedModel, targets: list[str]) -> None:
+    """Raise ``BelleError`` for a target that names no layer, or a layer that shares its weights with another."""
+    kinds = (nn.Linear, nn.Embedding, Conv1D)
+    layers = {name for name, module in model.named_modules() if isinstance(module, kinds)}
+    known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))
+    unknown = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in layers)]
+    if unknown:
+        raise BelleError(
+            f"train.targets={unknown}: no such layer; this model has {known} ({ALL} takes all but the output)",
+            f"train.targets={unknown}：没有这样的层；该模型有 {known}（{ALL} 表示除输出层外的所有线性层）",
+        )
+    ends = {model.get_input_embeddings(), model.get_output_embeddings()}
+    shared = [name for name, module in model.named_modules() if module in ends and name.rsplit(".", 1)[-1] in targets]
+    if shared and model.config.tie_word_embeddings:
+        raise BelleError(
+            f"train.targets={shared}: embedding and output share their weights in this model, so an update of one cannot be merged",
+            f"train.targets={shared}：该模型的词向量与输出层共享权重，只更新其中之一将无法合并",
+        )

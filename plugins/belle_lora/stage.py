@@ -1,0 +1,29 @@
+"""Trains an adapter; the base stays as it is."""
+
+from __future__ import annotations
+
+from belle_core import StageContext
+from belle_core.artifacts import Adapter
+from belle_core.training.fit import fit
+from belle_core.training.loading import load_start
+from belle_core.training.precision import weights_dtype
+from belle_core.training.quiet import quiet
+from belle_core.training.saving import save_adapter
+from belle_lora.config import LoraConfig
+
+
+def train(config: LoraConfig, context: StageContext) -> Adapter:
+    """The adapter and where its base comes from. An adapter to start from is merged and becomes part of that base."""
+    setting = context.shared["trainer"].precision
+    loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=True))
+    parameters = loaded.parameters
+    with quiet():  # peft announces what it lacks when it is imported
+        from belle_lora.adapters import add_adapter
+
+        model = add_adapter(loaded.model, config, seed=context.shared["seed"])
+    metrics = fit(model, loaded, config, context)
+    save_adapter(model, loaded, context.directory)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return Adapter(
+        directory=context.directory, parameters=parameters, metrics=metrics, base=loaded.origin, trainable=trainable
+    )

@@ -1,0 +1,42 @@
+"""Supervised fine-tuning: the mean of ``-log p(token)`` over the answers' tokens, each with its turn's weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from belle_core.conversation import Example
+from belle_core.encoding import Encoded, Encoder
+from belle_core.errors import BelleError
+from belle_objectives.config import SftConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from belle_core.training.batches import Batch
+
+
+class Sft:
+    """Next token on answers."""
+
+    def __init__(self, config: SftConfig) -> None:
+        self.config = config
+
+    def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
+        """The conversation as one sequence."""
+        if example.conversation is None:
+            raise BelleError(
+                f"example {example.id} is no conversation, and train/objective=sft learns answers",
+                f"样本 {example.id} 不是对话，而 train/objective=sft 学习的是回答",
+            )
+        return (encoder.encode(example.conversation),)
+
+    def amount(self, sequences: Sequence[Encoded]) -> float:
+        """The summed weights of the labels; the first token is predicted from nothing."""
+        return sum(sum(sequence.weights[1:]) for sequence in sequences)
+
+    def loss(self, model: Any, batch: Batch) -> Tensor:
+        """Weighted sum of the negative log-likelihoods, in nats."""
+        from belle_core.training.losses import answer_loss
+
+        return answer_loss(model, batch)
