@@ -70,7 +70,9 @@ def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = Fa
     observe = fan_out([record, *([] if quiet else [Console()])], guests_of(config.tracker, load_catalog()))
     artifacts: dict[str, Artifact] = {}
     try:
-        observe(RunStarted(name=name, directory=directory, config=prepared.composed.resolved, steps=[s.name for s in steps]))
+        observe(
+            RunStarted(name=name, directory=directory, config=prepared.composed.resolved, steps=[s.name for s in steps])
+        )
         artifacts = execute(steps, prepared.recipes, config, store, observe)
         write_report(directory, artifacts)
     except BaseException as caught:

@@ -9,7 +9,20 @@ from typing import NoReturn
 from belle_core.errors import BelleError, Several
 from belle_core.language import say
 
-HYDRA_FLAGS = ("-h", "--help", "--hydra-help", "-c", "--cfg", "-m", "--multirun", "-i", "--info", "-sc", "--shell-completion", "--resolve")
+HYDRA_FLAGS = (
+    "-h",
+    "--help",
+    "--hydra-help",
+    "-c",
+    "--cfg",
+    "-m",
+    "--multirun",
+    "-i",
+    "--info",
+    "-sc",
+    "--shell-completion",
+    "--resolve",
+)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -20,7 +33,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BelleError as error:
         fail(error)
     except KeyboardInterrupt:
-        print(say("\nbelle: interrupted; the same command goes on from here", "\nbelle：已中断；重复同一命令即可继续"), file=sys.stderr)
+        print(
+            say("\nbelle: interrupted; the same command goes on from here", "\nbelle：已中断；重复同一命令即可继续"),
+            file=sys.stderr,
+        )
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -35,8 +51,12 @@ def dispatch(arguments: list[str]) -> None:
         from belle_core.commands import group
 
         group(prog_name="belle", args=arguments)
-    elif not arguments or any(a.split("=")[0] in HYDRA_FLAGS for a in arguments):
-        hydra_service(arguments or ["--help"])
+    elif arguments in ([], ["--help"], ["-h"]):
+        from belle_core.help import help_text
+
+        print(help_text())
+    elif any(a.split("=")[0] in HYDRA_FLAGS for a in arguments):
+        hydra_service(arguments)
     else:
         from belle_core.api import run
 

@@ -14,9 +14,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from belle_core.artifacts import Tokenizer
+from belle_core.choices import config_directory, options_of, plugin_folders
 from belle_core.config import ModelConfig, NoTracker, RunConfig, TrainerConfig
-from belle_core.mistakes import find_mistakes, to_objects
-from belle_core.plugins import load_catalog, load_plugins
+from belle_core.mistakes import find_mistakes, to_objects, wrong_option
+from belle_core.plugins import load_catalog
 from belle_core.stages import KINDS, PART_GROUPS, Part, Stage
 
 IMPLICIT = ("data", "tokenizer")
@@ -33,19 +34,12 @@ class Composed:
     """The same as plain values, for records."""
 
 
-def config_directory() -> Path:
-    """``conf/`` lies inside the package in a wheel and beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-
-
 class PluginSearchPath(SearchPathPlugin):
     """Adds the ``conf/`` folder of every plugin to Hydra's search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        for name, module in load_plugins().list_name_plugin():
-            if module.__file__ and (Path(module.__file__).parent / "conf").is_dir():
-                search_path.append(provider=name, path=f"pkg://{module.__name__}.conf")
+        for name, (package, _) in plugin_folders().items():
+            search_path.append(provider=name, path=f"pkg://{package}.conf")
 
 
 @cache
@@ -88,34 +82,23 @@ def compose_tree(overrides: list[str], config_dir: str | None = None) -> DictCon
         return compose("config", [*overrides, *extra])
 
 
-def options_of(group: str) -> list[str]:
-    """Names that can be chosen in a config group."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    publish()
-    if GlobalHydra.instance().is_initialized():
-        return list(GlobalHydra.instance().config_loader().get_group_options(group))
-    with initialize_config_dir(str(config_directory()), version_base="1.3"):
-        return list(GlobalHydra.instance().config_loader().get_group_options(group))
-
-
 def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed:
     """Compose, add the implicit steps, check every value.
 
     Raises ``BelleError`` that tells all mistakes that can be found at once.
     """
 
-    def tree_of(some: list[str]) -> DictConfig:
-        return compose_tree(_with_implicit(some, config_dir), config_dir)
+    def options(group: str) -> list[str]:
+        return options_of(group, config_dir)
 
     try:
-        full = _with_implicit(overrides, config_dir)
-        tree = compose_tree(full, config_dir)
+        if any(wrong_option(override, options) for override in overrides):
+            raise LookupError  # known without composing
+        tree, whole = compose_whole(overrides, config_dir)
         config = to_objects(tree)
     except Exception as error:
-        raise find_mistakes(overrides, tree_of, options_of) from error
-    return Composed(config, full, plain(tree))
+        raise find_mistakes(overrides, lambda some: compose_whole(some, config_dir)[0], options) from error
+    return Composed(config, whole, plain(tree))
 
 
 def plain(tree: DictConfig) -> dict[str, Any]:
@@ -123,16 +106,19 @@ def plain(tree: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(tree, resolve=True)  # type: ignore[return-value]
 
 
-def _with_implicit(overrides: list[str], config_dir: str | None) -> list[str]:
-    """*overrides* plus a choice for every implicit kind that a selected step needs or an option touches."""
+def compose_whole(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, list[str]]:
+    """The composition of *overrides* plus a choice for every implicit kind that a step needs or an option touches."""
     touched = {kind for kind in IMPLICIT if any(_touches(o, kind) for o in overrides)}
-    first = compose_tree([o for o in overrides if not any(_touches(o, kind) for kind in touched)], config_dir)
+    first_overrides = [o for o in overrides if not any(_touches(o, kind) for kind in touched)]
+    first = compose_tree(first_overrides, config_dir)
     added = []
     for kind in IMPLICIT:
         chosen = first.get(kind) is not None
         if not chosen and (kind in touched or _needed(first, kind)):
             added.append(f"+{kind}={first.model.implicit.get(kind) or first.implicit[kind]}")
-    return [*added, *overrides]
+    if not added and first_overrides == overrides:
+        return first, overrides
+    return compose_tree([*added, *overrides], config_dir), [*added, *overrides]
 
 
 def _touches(override: str, kind: str) -> bool:
@@ -144,7 +130,9 @@ def _needed(tree: DictConfig, kind: str) -> bool:
     catalog = load_catalog()
     product = {stage.produces for (k, _), stage in catalog.stages.items() if k == kind}
     made: set[type] = set()
-    sections = [tree.get(k) for k in KINDS[:2]] + list((tree.get("steps") or {}).values()) + [tree.get(k) for k in KINDS[2:]]
+    sections = (
+        [tree.get(k) for k in KINDS[:2]] + list((tree.get("steps") or {}).values()) + [tree.get(k) for k in KINDS[2:]]
+    )
     for section in sections:
         config_type = OmegaConf.get_type(section) if isinstance(section, DictConfig) else None
         stage = next((s for s in catalog.stages.values() if s.config is config_type), None)
@@ -156,4 +144,3 @@ def _needed(tree: DictConfig, kind: str) -> bool:
             return True
         made.add(stage.produces)
     return False
-

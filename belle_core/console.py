@@ -17,8 +17,15 @@ class Console:
         if isinstance(event, StepStarted):
             print(f"[{event.number}/{event.total}] {event.step}: {event.title} …", flush=True)
         elif isinstance(event, StepFinished):
-            how = say("from the store", "取自存储") if event.cached else say(f"made in {event.seconds:.1f} s", f"用时 {event.seconds:.1f} 秒")
-            print(f"[{event.number}/{event.total}] {event.step}: {event.title} {how} · {summary(event.artifact)}", flush=True)
+            how = (
+                say("from the store", "取自存储")
+                if event.cached
+                else say(f"made in {event.seconds:.1f} s", f"用时 {event.seconds:.1f} 秒")
+            )
+            print(
+                f"[{event.number}/{event.total}] {event.step}: {event.title} {how} · {summary(event.artifact)}",
+                flush=True,
+            )
         elif isinstance(event, RunFinished) and not event.error:
             finish(event)
 

@@ -78,7 +78,13 @@ class Example:
             record["messages"] = self.conversation.messages()
             if any(turn.weight != 1.0 for turn in self.conversation.turns):
                 record["weights"] = [turn.weight for turn in self.conversation.turns]
-        optional = {"text": self.text, "rejected": list(self.rejected), "category": self.category, "source": self.source, "meta": self.meta}
+        optional = {
+            "text": self.text,
+            "rejected": list(self.rejected),
+            "category": self.category,
+            "source": self.source,
+            "meta": self.meta,
+        }
         return record | {name: value for name, value in optional.items() if value}
 
     @classmethod

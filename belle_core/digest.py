@@ -67,7 +67,9 @@ def expand(value: Any, *, option: str) -> list[Path]:
     for item in value if isinstance(value, (list, tuple)) else [value]:
         found = _expand_one(str(item))
         if not found:
-            raise BelleError(f"{option}={item}: there is no such file or directory", f"{option}={item}：没有这个文件或目录")
+            raise BelleError(
+                f"{option}={item}: there is no such file or directory", f"{option}={item}：没有这个文件或目录"
+            )
         files += found
     return files
 

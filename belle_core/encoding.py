@@ -86,7 +86,11 @@ class Encoder:
 
     def special_id(self, special: str) -> int:
         """Id of ``bos``, ``eos`` or a special token by content; raises ``KeyError`` when the tokenizer lacks it."""
-        token = getattr(self.tokenizer, f"{special}_token_id") if special in ("bos", "eos") else self.tokenizer.convert_tokens_to_ids(special)
+        token = (
+            getattr(self.tokenizer, f"{special}_token_id")
+            if special in ("bos", "eos")
+            else self.tokenizer.convert_tokens_to_ids(special)
+        )
         if token is None or (special not in ("bos", "eos") and token == self.tokenizer.unk_token_id):
             raise KeyError(special)
         return int(token)

@@ -10,7 +10,12 @@ from functools import cache
 @cache
 def chinese() -> bool:
     """Whether to speak Chinese: ``BELLE_LANG`` decides, else the locale."""
-    chosen = os.environ.get("BELLE_LANG") or os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    chosen = (
+        os.environ.get("BELLE_LANG")
+        or os.environ.get("LC_ALL")
+        or os.environ.get("LC_MESSAGES")
+        or os.environ.get("LANG")
+    )
     return (chosen or locale.getlocale()[0] or "").lower().startswith(("zh", "chinese"))
 
 

@@ -23,10 +23,15 @@ def unknown(what: str, value: str, known: Iterable[str], *, typed: str = "") -> 
             f"{shown}: there is no {what} {value!r}; did you mean {near[0]!r}? Known: {listing}",
             f"{shown}：没有名为 {value!r} 的 {what}；是不是 {near[0]!r}？可用：{listing}",
         )
-    return BelleError(f"{shown}: there is no {what} {value!r}. Known: {listing}", f"{shown}：没有名为 {value!r} 的 {what}。可用：{listing}")
+    return BelleError(
+        f"{shown}: there is no {what} {value!r}. Known: {listing}",
+        f"{shown}：没有名为 {value!r} 的 {what}。可用：{listing}",
+    )
 
 
-def find_mistakes(overrides: list[str], compose: Callable[[list[str]], DictConfig], groups: Callable[[str], list[str]]) -> BelleError:
+def find_mistakes(
+    overrides: list[str], compose: Callable[[list[str]], DictConfig], groups: Callable[[str], list[str]]
+) -> BelleError:
     """Compose again and again, leaving out what fails, until every mistake in *overrides* is known.
 
     ``groups(name)`` lists the options of a config group (empty when there is no such group).
@@ -34,11 +39,13 @@ def find_mistakes(overrides: list[str], compose: Callable[[list[str]], DictConfi
     mistakes: list[BelleError] = []
     remaining = []
     for override in overrides:
-        mistake = _syntax(override) or _wrong_option(override, groups)
+        mistake = _syntax(override) or wrong_option(override, groups)
         if mistake:
             mistakes.append(mistake)
         else:
             remaining.append(override)
+    if not remaining and mistakes:
+        return mistakes[0] if len(mistakes) == 1 else Several(mistakes)
     good: list[str] = []
     tree = _try(compose, remaining)
     if isinstance(tree, DictConfig):
@@ -106,11 +113,14 @@ def _syntax(override: str) -> BelleError | None:
         OverridesParser.create().parse_override(override)
     except OverrideParseException as error:
         why = str(error).splitlines()[0]
-        return BelleError(f"{override}: cannot be read as an option ({why}); write key=value", f"{override}：无法识别这个选项（{why}）；格式是 key=value")
+        return BelleError(
+            f"{override}: cannot be read as an option ({why}); write key=value",
+            f"{override}：无法识别这个选项（{why}）；格式是 key=value",
+        )
     return None
 
 
-def _wrong_option(override: str, groups: Callable[[str], list[str]]) -> BelleError | None:
+def wrong_option(override: str, groups: Callable[[str], list[str]]) -> BelleError | None:
     """A group choice whose option does not exist, e.g. ``+train=lorra``."""
     key, _, value = override.partition("=")
     group = _key(override).split("@")[0]

@@ -54,11 +54,15 @@ def _load_check(step: Step) -> Callable[[Any, dict[str, Any]], None]:
     from belle_core.stages import load_object
 
     assert step.stage.check is not None
-    check: Callable[[Any, dict[str, Any]], None] = load_object(step.stage.check, wanted_by=step.stage.title, extra=step.stage.extra)
+    check: Callable[[Any, dict[str, Any]], None] = load_object(
+        step.stage.check, wanted_by=step.stage.title, extra=step.stage.extra
+    )
     return check
 
 
-def execute(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, store: Store, observe: Observer) -> dict[str, Artifact]:
+def execute(
+    steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, store: Store, observe: Observer
+) -> dict[str, Artifact]:
     """Make or find the artifact of every step; returns them by step name."""
     made: dict[str, Artifact] = {}
     for number, step in enumerate(steps, 1):
@@ -76,11 +80,28 @@ def execute(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, st
                     artifact = _make(step, recipe, config, inputs_of(step, made), store, observe)
         made[step.name] = artifact
         seconds = time.monotonic() - started
-        observe(StepFinished(step=step.name, title=step.stage.title, number=number, total=len(steps), artifact=artifact, cached=cached, seconds=seconds))
+        observe(
+            StepFinished(
+                step=step.name,
+                title=step.stage.title,
+                number=number,
+                total=len(steps),
+                artifact=artifact,
+                cached=cached,
+                seconds=seconds,
+            )
+        )
     return made
 
 
-def _make(step: Step, recipe: Recipe, config: RunConfig, inputs: dict[type[Artifact], Artifact], store: Store, observe: Observer) -> Artifact:
+def _make(
+    step: Step,
+    recipe: Recipe,
+    config: RunConfig,
+    inputs: dict[type[Artifact], Artifact],
+    store: Store,
+    observe: Observer,
+) -> Artifact:
     run = step.stage.load()
     for artifact in inputs.values():
         store.verify(artifact)

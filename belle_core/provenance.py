@@ -13,7 +13,17 @@ from typing import Any
 from belle_core.artifacts import Artifact, Examples
 from belle_core.stages import Stage
 
-LIBRARIES = ("torch", "transformers", "pytorch-lightning", "peft", "tokenizers", "sentencepiece", "bitsandbytes", "gguf", "deepspeed")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "pytorch-lightning",
+    "peft",
+    "tokenizers",
+    "sentencepiece",
+    "bitsandbytes",
+    "gguf",
+    "deepspeed",
+)
 
 
 def provenance(stage: Stage, inputs: Iterable[Artifact], files: list[str], started: float) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def run_name(config: RunConfig, steps: list[Step], keys: list[str]) -> str:
     """The given name, else one made from the last steps and the identity of all: the same run has the same name."""
     if config.name:
         return check_name(config.name)
-    words = [step.stage.name for step in steps if step.stage.kind not in ("data", "tokenizer")] or [steps[-1].stage.name]
+    words = [step.stage.name for step in steps if step.stage.kind not in ("data", "tokenizer")] or [
+        steps[-1].stage.name
+    ]
     return f"{'-'.join(dict.fromkeys(words))}-{fingerprint({'steps': keys})[:6]}"
 
 
@@ -46,7 +48,9 @@ class RunRecord:
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self.directory.mkdir(parents=True, exist_ok=True)
-            (self.directory / "config.json").write_text(json.dumps(event.config, indent=1, ensure_ascii=False), encoding="utf-8")
+            (self.directory / "config.json").write_text(
+                json.dumps(event.config, indent=1, ensure_ascii=False), encoding="utf-8"
+            )
             self._write(name=event.name, started=_now(), status="running")
         elif isinstance(event, StepStarted):
             self._log({"event": "step", "step": event.step, "title": event.title, "fingerprint": event.fingerprint})
@@ -61,7 +65,14 @@ class RunRecord:
         artifact = event.artifact
         kind, seconds = artifact.directory.parent.name, round(event.seconds, 2)
         self.about["steps"].append(
-            {"name": event.step, "title": event.title, "type": kind, "fingerprint": artifact.fingerprint, "cached": event.cached, "seconds": seconds}
+            {
+                "name": event.step,
+                "title": event.title,
+                "type": kind,
+                "fingerprint": artifact.fingerprint,
+                "cached": event.cached,
+                "seconds": seconds,
+            }
         )
         link(self.directory / f"{event.number:02d}-{event.step}", artifact)
         self._write()

@@ -58,8 +58,12 @@ class Store:
         if len(found) != 1:
             many = ", ".join(f"{d.parent.name}/{d.name}" for d in found[:5])
             raise BelleError(
-                f"{key}: several artifacts begin so: {many}" if found else f"{key}: no such artifact in {self.root}; `belle runs` lists them",
-                f"{key}：有多个产物以此开头：{many}" if found else f"{key}：{self.root} 中没有这个产物；用 `belle runs` 查看",
+                f"{key}: several artifacts begin so: {many}"
+                if found
+                else f"{key}: no such artifact in {self.root}; `belle runs` lists them",
+                f"{key}：有多个产物以此开头：{many}"
+                if found
+                else f"{key}：{self.root} 中没有这个产物；用 `belle runs` 查看",
             )
         artifact = self.find(TYPES[found[0].parent.name], found[0].name)
         assert artifact is not None
@@ -128,7 +132,11 @@ class Store:
     def remove(self, directory: Path) -> int:
         """Delete one artifact directory; returns the bytes freed. A crash in between leaves a partial one, never a wrong one."""
         size = sum(p.stat().st_size for p in directory.rglob("*") if p.is_file())
-        doomed = directory if directory.name.endswith(".partial") else directory.with_name(f"{directory.name}.removed.partial")
+        doomed = (
+            directory
+            if directory.name.endswith(".partial")
+            else directory.with_name(f"{directory.name}.removed.partial")
+        )
         os.replace(directory, doomed)
         shutil.rmtree(doomed)
         directory.with_name(f"{directory.name.removesuffix('.partial')}.lock").unlink(missing_ok=True)

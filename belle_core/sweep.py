@@ -7,7 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from belle_core.compose import compose_run, config_directory
+from belle_core.choices import config_directory
+from belle_core.compose import compose_run
 
 
 @hydra.main(version_base="1.3", config_path=str(config_directory()), config_name="config")

@@ -58,7 +58,11 @@ def wire(config: RunConfig, catalog: Catalog) -> list[Step]:
         except BelleError as error:
             errors.append(error)
     names = [step.name for step in steps]
-    errors += [unknown("step", name, names, typed=f"inputs.{name}") for name in config.inputs if name not in names and not errors]
+    errors += [
+        unknown("step", name, names, typed=f"inputs.{name}")
+        for name in config.inputs
+        if name not in names and not errors
+    ]
     if errors:
         raise errors[0] if len(errors) == 1 else Several(errors)
     if not steps:
@@ -98,7 +102,9 @@ def _source(name: str, stage: Stage, kind: type[Artifact], choice: str | None, b
     fitting = [step for step in before if issubclass(step.stage.produces, kind)]
     if choice is not None:
         if choice not in [step.name for step in fitting]:
-            raise unknown("step", choice, [s.name for s in fitting], typed=f"inputs.{name}.{kind.__name__.lower()}={choice}")
+            raise unknown(
+                "step", choice, [s.name for s in fitting], typed=f"inputs.{name}.{kind.__name__.lower()}={choice}"
+            )
         return choice
     if not fitting:
         raise BelleError(

@@ -35,7 +35,15 @@ def belle(tmp_path):
     def call(*arguments: str, **more) -> subprocess.CompletedProcess[str]:
         environment = os.environ | more.pop("env", {})
         command = [sys.executable, "-m", "belle_core", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=more.pop("timeout", 300), **more)
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            capture_output=True,
+            timeout=more.pop("timeout", 300),
+            **more,
+        )
 
     return call
 

@@ -1,8 +1,8 @@
 """bitsandbytes: weights in 4 or 8 bits, for loading with transformers."""
 
+from belle_bnb.config import BnbConfig
 from belle_core import Stage, hookimpl
 from belle_core.artifacts import Adapter, Model, QuantizedModel
-from belle_bnb.config import BnbConfig
 
 
 @hookimpl

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from belle_core.errors import BelleError
 from belle_bnb.config import BnbConfig
+from belle_core.errors import BelleError
 
 
 def check(config: BnbConfig, shared: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from belle_bnb.config import BnbConfig
 from belle_core import StageContext
 from belle_core.artifacts import MANIFEST, QuantizedModel
 from belle_core.training.merging import merged_directory
-from belle_bnb.config import BnbConfig
 
 WEIGHTS = (".safetensors", ".index.json", ".bin")
 
@@ -31,7 +31,10 @@ def quantize(config: BnbConfig, context: StageContext) -> QuantizedModel:
     parameters = _count(source)
     size = sum(path.stat().st_size for path in context.directory.glob("*.safetensors"))
     return QuantizedModel(
-        directory=context.directory, parameters=parameters, method=config.format, bits_per_weight=round(8 * size / parameters, 3)
+        directory=context.directory,
+        parameters=parameters,
+        method=config.format,
+        bits_per_weight=round(8 * size / parameters, 3),
     )
 
 

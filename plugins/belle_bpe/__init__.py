@@ -8,5 +8,12 @@ from belle_bpe.config import BpeConfig
 @hookimpl
 def belle_stages() -> list[Stage]:
     return [
-        Stage(kind="tokenizer", name="bpe", config=BpeConfig, run="belle_bpe.stage:train", produces=Tokenizer, consumes=(Examples,))
+        Stage(
+            kind="tokenizer",
+            name="bpe",
+            config=BpeConfig,
+            run="belle_bpe.stage:train",
+            produces=Tokenizer,
+            consumes=(Examples,),
+        )
     ]

@@ -26,6 +26,8 @@ def model_card(title: str, context: StageContext) -> str:
 
 
 def _row(manifest: dict[str, Any]) -> str:
-    facts = {k: v for k, v in manifest["facts"].items() if isinstance(v, (int, float, str)) or k in ("metrics", "splits")}
+    facts = {
+        k: v for k, v in manifest["facts"].items() if isinstance(v, (int, float, str)) or k in ("metrics", "splits")
+    }
     text = json.dumps(facts, ensure_ascii=False).replace("|", "\\|")
     return f"| {manifest['recipe']['stage']} | {manifest['fingerprint']} | `{text}` |"

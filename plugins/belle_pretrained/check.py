@@ -22,4 +22,7 @@ def check(config: PretrainedConfig, shared: dict[str, Any]) -> None:
             )
         check_checkpoint(shared["model"])
     elif not Path(config.path).expanduser().exists():
-        raise BelleError(f"tokenizer.path={config.path}: there is no such file or directory", f"tokenizer.path={config.path}：没有这个文件或目录")
+        raise BelleError(
+            f"tokenizer.path={config.path}: there is no such file or directory",
+            f"tokenizer.path={config.path}：没有这个文件或目录",
+        )

@@ -6,4 +6,6 @@ from belle_wandb.config import WandbConfig
 
 @hookimpl
 def belle_parts() -> list[Part]:
-    return [Part(kind="tracker", name="wandb", config=WandbConfig, run="belle_wandb.tracker:WandbTracker", extra="wandb")]
+    return [
+        Part(kind="tracker", name="wandb", config=WandbConfig, run="belle_wandb.tracker:WandbTracker", extra="wandb")
+    ]

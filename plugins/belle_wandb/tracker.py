@@ -51,7 +51,9 @@ class WandbTracker:
         self.run.summary[f"{event.step}/fingerprint"] = event.artifact.fingerprint
         if isinstance(event.artifact, Evaluation):
             metrics = list(event.artifact.scores)
-            rows = [[category, *(scores.get(m) for m in metrics)] for category, scores in event.artifact.categories.items()]
+            rows = [
+                [category, *(scores.get(m) for m in metrics)] for category, scores in event.artifact.categories.items()
+            ]
             self.run.log({f"{event.step}/categories": wandb.Table(columns=["category", *metrics], data=rows)})
             for metric, value in event.artifact.scores.items():
                 self.run.summary[f"{event.step}/{metric}"] = value

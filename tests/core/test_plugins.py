@@ -89,7 +89,9 @@ def test_a_missing_package_says_what_to_install(tmp_path, belle):
     assert done.returncode == 1 and 'a_package_that_is_not_there: pip install "belle[far]"' in done.stderr
     (tmp_path / "site" / "belle_third" / "stage.py").write_text("import belle_third.nothing\n")
     done = belle("+data=far", env=environment)
-    assert done.returncode == 1 and "Traceback" in done.stderr  # the plugin's own mistake is a bug, not a missing package
+    assert (
+        done.returncode == 1 and "Traceback" in done.stderr
+    )  # the plugin's own mistake is a bug, not a missing package
 
 
 def test_without_entry_points_the_checkout_says_what_to_do(tmp_path):

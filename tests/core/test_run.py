@@ -72,13 +72,22 @@ def contents(store: Path) -> dict[str, str]:
     for manifest in store.glob("*/*/artifact.json"):
         if not manifest.parent.name.endswith(".partial"):
             files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-            found |= {f"{manifest.parent.parent.name}/{manifest.parent.name}/{n}": about["sha256"] for n, about in files.items()}
+            found |= {
+                f"{manifest.parent.parent.name}/{manifest.parent.name}/{n}": about["sha256"]
+                for n, about in files.items()
+            }
     return found
 
 
 def test_kill_at_20_random_moments_loses_nothing_and_leaves_nothing_wrong(tmp_path, belle):
     """SIGKILL at any moment: what is finished stays, and the repeated command ends with the same bytes."""
-    overrides = [*QUICK, "+data@steps.more=demo", "steps.more.size=3000", "+tokenizer@steps.second=bpe", "steps.second.vocabulary=1500"]
+    overrides = [
+        *QUICK,
+        "+data@steps.more=demo",
+        "steps.more.size=3000",
+        "+tokenizer@steps.second=bpe",
+        "steps.second.vocabulary=1500",
+    ]
     reference = tmp_path / "reference"
     started = time.monotonic()
     assert belle(*overrides, f"store={reference}").returncode == 0
@@ -90,7 +99,10 @@ def test_kill_at_20_random_moments_loses_nothing_and_leaves_nothing_wrong(tmp_pa
         if number % 5 == 0:
             store, finished = tmp_path / f"killed{number}", {}
         process = subprocess.Popen(
-            [sys.executable, "-m", "belle_core", *overrides, f"store={store}"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "belle_core", *overrides, f"store={store}"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         time.sleep(moments.uniform(0.1, duration * 1.05))
         process.send_signal(signal.SIGKILL)
@@ -105,18 +117,33 @@ def test_kill_at_20_random_moments_loses_nothing_and_leaves_nothing_wrong(tmp_pa
 
 
 def test_two_processes_make_one_artifact_once(tmp_path):
-    overrides = ["+data=demo", "data.size=3000", "+tokenizer=bpe", "tokenizer.vocabulary=1500", f"store={tmp_path / 'both'}"]
+    overrides = [
+        "+data=demo",
+        "data.size=3000",
+        "+tokenizer=bpe",
+        "tokenizer.vocabulary=1500",
+        f"store={tmp_path / 'both'}",
+    ]
     command = [sys.executable, "-m", "belle_core", *overrides]
     both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     texts = [process.communicate()[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     for step in ("data", "tokenizer"):
-        assert sum(f"{step}: {step}=" in line and "made in" in line for text in texts for line in text.splitlines()) == 1
+        assert (
+            sum(f"{step}: {step}=" in line and "made in" in line for text in texts for line in text.splitlines()) == 1
+        )
 
 
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_sweep_makes_shared_steps_once(tmp_path, belle, launcher):
-    arguments = ["-m", "+data=demo", "data.size=300", "+tokenizer=bpe", "tokenizer.vocabulary=1000,1100", f"hydra/launcher={launcher}"]
+    arguments = [
+        "-m",
+        "+data=demo",
+        "data.size=300",
+        "+tokenizer=bpe",
+        "tokenizer.vocabulary=1000,1100",
+        f"hydra/launcher={launcher}",
+    ]
     if launcher == "joblib":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
         arguments.append("hydra.launcher.n_jobs=2")
@@ -152,7 +179,13 @@ def test_a_full_disk_and_a_read_only_store_are_one_line(tmp_path, belle):
 
 def test_interrupting_is_one_line(tmp_path):
     overrides = ["+data=demo", "data.size=4000", "+tokenizer=bpe", "tokenizer.vocabulary=1500"]
-    process = subprocess.Popen([sys.executable, "-m", "belle_core", *overrides], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "belle_core", *overrides],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert "data=demo" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
