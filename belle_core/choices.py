@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from belle_core.plugins import load_catalog, load_plugins
 from belle_core.stages import PART_GROUPS, Stage
@@ -20,7 +21,11 @@ def plugin_folders() -> dict[str, tuple[str, Path]]:
     """``conf/`` folders of plugins: by plugin name, the package and the folder."""
     found = {}
     for name, module in load_plugins().list_name_plugin():
-        if module.__file__ and (folder := Path(module.__file__).parent / "conf").is_dir():
+        if (
+            isinstance(module, ModuleType)
+            and module.__file__
+            and (folder := Path(module.__file__).parent / "conf").is_dir()
+        ):
             found[name] = (module.__name__, folder)
     return found
 

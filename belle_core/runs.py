@@ -125,7 +125,7 @@ class Run:
 
 def read_runs(root: Path) -> Iterator[Run]:
     """All recorded runs of a store, oldest first."""
-    records = [p for p in (root / "runs").glob("*/run.json")]
+    records = list((root / "runs").glob("*/run.json"))
     for path in sorted(records, key=lambda p: p.stat().st_mtime):
         try:
             yield Run(path.parent, json.loads(path.read_text(encoding="utf-8")))

@@ -95,7 +95,7 @@ class Store:
         partial = artifact.directory
         shutil.rmtree(partial / "scratch", ignore_errors=True)
         (partial / MANIFEST).unlink(missing_ok=True)
-        files = {}
+        files: dict[str, dict[str, Any]] = {}
         for path in sorted(p for p in partial.rglob("*") if p.is_file()):
             files[path.relative_to(partial).as_posix()] = {"size": path.stat().st_size, "sha256": self.digests.of(path)}
             _sync(path)

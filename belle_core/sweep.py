@@ -18,7 +18,7 @@ def hydra_main(composed: DictConfig) -> None:
 
     hydra_config = HydraConfig.get()
     sources = [s.path for s in hydra_config.runtime.config_sources if s.provider == "command-line"]
-    overrides = [o for o in hydra_config.overrides.task]
+    overrides = list(hydra_config.overrides.task)
     print(f"#{hydra_config.job.num}: {' '.join(overrides)}", flush=True)
     run(overrides, sources[0] if sources else None)
 
@@ -30,7 +30,8 @@ def check_jobs(arguments: list[str]) -> None:
     overrides, config_dir = split([a for a in arguments if a not in ("-m", "--multirun")])
     if any(o.startswith(("hydra/sweeper", "+hydra/sweeper")) for o in overrides):
         return  # other sweepers have their own syntax
-    first, variants = [], []
+    first: list[str] = []
+    variants: list[tuple[int, str]] = []
     for override in OverridesParser.create().parse_overrides(overrides):
         if override.key_or_group.startswith("hydra"):
             continue
