@@ -1,0 +1,101 @@
+"""Finds out how a checkpoint wants conversations written: a template of a plugin, or the Jinja text it carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NoReturn, cast
+
+from belle_core.conversation import Conversation, Turn
+from belle_core.encoding import Segment, Template
+from belle_core.errors import BelleError
+from belle_core.plugins import load_catalog
+
+PROTECTED = "\ue000"
+"""Stands within special tokens that a user wrote out, while the template is rendered."""
+
+
+def template_for(jinja: str | None, special: Sequence[str], *, bos: str, eos: str, name: str | None, where: str) -> Template:
+    """The template called *name*; else the plugin's whose Jinja text is *jinja*; else *jinja* itself.
+
+    *special* are the contents of all special tokens. Raises ``BelleError`` when there is neither name nor text: a guess
+    would give the model other ids than it was trained on.
+    """
+    catalog = load_catalog()
+    if name:
+        return cast(Template, catalog.part("template", name).load())
+    if not jinja:
+        known = ", ".join(catalog.names("template"))
+        raise BelleError(
+            f"{where} carries no chat template; say which it was trained with: --template {known}",
+            f"{where} 没有对话模板；请指明训练时所用的模板：--template {known}",
+        )
+    offered = [catalog.part("template", known).load() for known in catalog.names("template")]
+    same = (template for template in offered if template.jinja.strip() == jinja.strip())
+    return next(same, None) or JinjaTemplate(jinja, special, bos=bos, eos=eos, where=where)
+
+
+class JinjaTemplate:
+    """A chat template in Jinja, cut at its special tokens; those that a user writes out stay text."""
+
+    name = "jinja"
+
+    def __init__(self, jinja: str, special: Sequence[str], *, bos: str, eos: str, where: str) -> None:
+        self.jinja, self.where = jinja, where
+        self._names = {"bos_token": bos, "eos_token": eos}
+        self._special = re.compile("|".join(re.escape(s) for s in sorted(special, key=len, reverse=True)) or r"(?!)")
+        self._template = _environment().from_string(jinja)
+        self.stop = tuple(dict.fromkeys([eos, *self._after_answer()])) if eos else tuple(self._after_answer())
+
+    def segments(self, conversation: Conversation) -> Iterator[Segment]:
+        """Special tokens and the text between them; up to where the answer begins when the user speaks last."""
+        text = self._render(conversation)
+        place = 0
+        for found in self._special.finditer(text):
+            yield from self._text(text[place : found.start()])
+            yield Segment(special=found.group())
+            place = found.end()
+        yield from self._text(text[place:])
+
+    def _text(self, text: str) -> Iterator[Segment]:
+        if text:
+            yield Segment(text=text.replace(PROTECTED, ""))
+
+    def _render(self, conversation: Conversation) -> str:
+        from jinja2 import TemplateError
+
+        messages = [{**m, "content": self._protect(m["content"])} for m in conversation.messages()]
+        asks = bool(conversation.turns) and conversation.turns[-1].role == "user"
+        try:
+            return self._template.render(messages=messages, add_generation_prompt=asks, **self._names)
+        except TemplateError as error:
+            raise BelleError(
+                f"the chat template of {self.where} refuses this conversation: {error}",
+                f"{self.where} 的对话模板不接受这段对话：{error}",
+            ) from error
+
+    def _protect(self, content: str) -> str:
+        return self._special.sub(lambda found: found.group()[0] + PROTECTED + found.group()[1:], content)
+
+    def _after_answer(self) -> Iterator[str]:
+        """The special token that the template puts behind an answer."""
+        answer = "\ue001"
+        text = self._render(Conversation((Turn("user", "?"), Turn("assistant", answer))))
+        if found := self._special.search(text, text.rfind(answer) + 1):
+            yield found.group()
+
+
+def _environment() -> Any:
+    """What Hugging Face templates may use (transformers' chat_template_utils), and nothing of the machine."""
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> NoReturn:
+        from jinja2 import TemplateError
+
+        raise TemplateError(message)
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return environment

@@ -1,0 +1,52 @@
+"""Text from generated ids: piece by piece without half characters, and safe to show in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unicodedata import category
+
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+LONGEST_CHARACTER = 4  # bytes, and so tokens, in UTF-8
+
+
+class TextStream:
+    """Turns ids into text as they come; a character that arrives in several tokens appears when it is whole.
+
+    ``decode`` gives the text of a list of ids. What comes out, put together, is ``decode`` of all ids wherever these
+    spell valid UTF-8.
+    """
+
+    def __init__(self, decode: Callable[[list[int]], str]) -> None:
+        self._decode = decode
+        self._ids: list[int] = []
+        self._start = self._shown = 0  # the window from _start gives decode its context; ids before _shown are out
+
+    def push(self, token: int) -> str:
+        """The text that *token* completes; empty while a character is still in pieces."""
+        self._ids.append(token)
+        text = self._new()
+        waiting = len(self._ids) - self._shown
+        if not text or (text.endswith(BROKEN) and waiting < LONGEST_CHARACTER):
+            return ""
+        return self._show(text)
+
+    def finish(self) -> str:
+        """What is left when the ids end within a character."""
+        return self._show(self._new())
+
+    def _new(self) -> str:
+        before = self._decode(self._ids[self._start : self._shown])
+        return self._decode(self._ids[self._start :])[len(before) :]
+
+    def _show(self, text: str) -> str:
+        self._start, self._shown = self._shown, len(self._ids)
+        return text
+
+
+def printable(text: str) -> str:
+    """*text* without what would steer a terminal: control characters but line breaks and tabs, and changes of direction.
+
+    Works on pieces of a stream as on the whole.
+    """
+    return "".join(c for c in text if c in "\n\t" or (category(c) not in ("Cc", "Cs") and c not in DIRECTIONS))
