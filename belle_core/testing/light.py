@@ -39,6 +39,11 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
+def brief(error: Exception) -> str:
+    """An error on one line, without OmegaConf's appendix."""
+    return f"{type(error).__name__}: {' '.join(str(error).split('full_key')[0].split())[:300]}"
+
+
 def probe(module: str) -> tuple[float, list[str]]:
     """Seconds to import *module* in a fresh interpreter, and the heavy packages it brings; raises ``ImportError``."""
     done = subprocess.run(

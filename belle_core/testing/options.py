@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from belle_core.language import say
 from belle_core.stages import PART_GROUPS, Command, Stage
 from belle_core.testing.declaration import Offer, title
-from belle_core.testing.light import last_line
+from belle_core.testing.light import brief
 
 
 def check_options(offer: Offer) -> Iterator[str]:
@@ -79,8 +79,8 @@ def _round_trip(config: type) -> Iterator[str]:
         same = OmegaConf.to_object(again) == config()
     except Exception as error:  # OmegaConf raises many types, __post_init__ any
         yield say(
-            f"{config.__name__} does not survive Hydra: {type(error).__name__}: {last_line(str(error))}",
-            f"{config.__name__} 无法经过 Hydra：{type(error).__name__}：{last_line(str(error))}",
+            f"{config.__name__} does not survive Hydra: {brief(error)}",
+            f"{config.__name__} 无法经过 Hydra：{brief(error)}",
         )
         return
     if not same:

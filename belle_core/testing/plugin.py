@@ -14,7 +14,7 @@ from belle_core.mistakes import unknown
 from belle_core.plugins import load_catalog, load_plugins
 from belle_core.testing.declaration import check_hooks, check_names, offers_of
 from belle_core.testing.imports import check_imports
-from belle_core.testing.light import check_light, last_line
+from belle_core.testing.light import brief, check_light
 from belle_core.testing.options import check_options
 from belle_core.testing.presets import check_presets
 from belle_core.testing.targets import check_targets
@@ -31,19 +31,20 @@ def check_plugin(name: str) -> list[str]:
     try:
         module = import_module(found[name].module)
     except Exception as error:  # whatever a broken plugin raises is the finding
-        return [f"{found[name].module}: {type(error).__name__}: {last_line(str(error))}"]
-    return list(_problems(found[name], module))
+        return [f"{found[name].module}: {brief(error)}"]
+    return list(_declared(module)) or list(_composed(found[name], module))
 
 
-def _problems(entry: EntryPoint, module: ModuleType) -> Iterator[str]:
+def _declared(module: ModuleType) -> Iterator[str]:
+    """The plugin by itself."""
     yield from check_hooks(module)
     yield from check_imports(module)
     try:
         offers = list(offers_of(module))
     except Exception as error:  # the plugin's own code
         yield say(
-            f"{module.__name__}: calling its hooks raises {type(error).__name__}: {last_line(str(error))}",
-            f"{module.__name__}：调用其钩子时抛出 {type(error).__name__}：{last_line(str(error))}",
+            f"{module.__name__}: calling its hooks raises {brief(error)}",
+            f"{module.__name__}：调用其钩子时抛出 {brief(error)}",
         )
         return
     yield from check_light(module.__name__, offers)
@@ -51,11 +52,10 @@ def _problems(entry: EntryPoint, module: ModuleType) -> Iterator[str]:
     for offer in offers:
         yield from check_options(offer)
         yield from check_targets(offer)
-    yield from _composition(entry, module)
 
 
-def _composition(entry: EntryPoint, module: ModuleType) -> Iterator[str]:
-    """Presets, once the plugin stands beside the others."""
+def _composed(entry: EntryPoint, module: ModuleType) -> Iterator[str]:
+    """The plugin beside the others, once it is sound by itself."""
     try:
         load_catalog()
     except BelleError as error:

@@ -13,6 +13,7 @@ from belle_core.language import say
 from belle_core.mistakes import to_objects
 from belle_core.plugins import load_catalog
 from belle_core.stages import PART_GROUPS, Stage
+from belle_core.testing.light import brief
 
 ALWAYS = ("model", "trainer", "tracker")
 """Groups that every run has; their files are chosen without a plus."""
@@ -39,8 +40,8 @@ def check_presets(module: ModuleType) -> Iterator[str]:
             node = compose_preset(group, name)
         except Exception as error:  # Hydra, OmegaConf and the plugin's own checks raise many types
             yield say(
-                f"conf/{path} does not compose: {' '.join(str(error).split())}",
-                f"conf/{path} 无法组合：{' '.join(str(error).split())}",
+                f"conf/{path} does not compose: {brief(error)}",
+                f"conf/{path} 无法组合：{brief(error)}",
             )
             continue
         if node is not None and OmegaConf.get_type(node) in (dict, None):

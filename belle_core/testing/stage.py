@@ -12,11 +12,10 @@ from typing import Any
 
 from belle_core.api import Prepared, prepare, run
 from belle_core.artifacts import MANIFEST
-from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.runs import read_runs
 from belle_core.testing.process import Child
-from belle_core.testing.variation import key_of, varied
+from belle_core.testing.variation import counts, key_of, varied
 from belle_core.wiring import Step
 
 Files = dict[str, str]
@@ -54,43 +53,44 @@ class _Trial:
 
     def problems(self) -> Iterator[str]:
         answer = self._child("first").run()
+        if answer["fingerprint"] != self.place.name:
+            yield say(
+                f"{self.choice}: every process computes another fingerprint; is the default of an option not constant?",
+                f"{self.choice}：每个进程计算出的指纹都不同；是否有选项的默认值不固定？",
+            )
+            return
         for name in answer["changed"]:
             yield say(
                 f"{self.choice}: fact {name!r} is not plain JSON; it reads back differently",
                 f"{self.choice}：事实 {name!r} 不是普通 JSON；读回后会改变",
             )
-        yield from self._cached()
+        if again := self._made_again():
+            yield say(
+                f"{self.choice}: the second run makes {again} again; does the stage change its own input?",
+                f"{self.choice}：第二次运行又重做了 {again}；该阶段是否修改了自己的输入？",
+            )
+            return
         yield from self._identity()
         yield from self._repeated()
-        yield from self._without_effect()
+        yield from self._free()
 
-    def _cached(self) -> Iterator[str]:
-        """The same command again must find everything in the store."""
-        try:
-            run([*self.overrides, f"store={self.folder / 'first' / 'store'}"], quiet=True)
-        except BelleError as error:
-            yield say(f"{self.choice}: the second run fails: {error}", f"{self.choice}：第二次运行失败：{error}")
-            return
-        *_, last = read_runs(self.folder / "first" / "store")
-        again = [step["name"] for step in last.steps if not step["cached"]]
-        if again:
-            yield say(
-                f"{self.choice}: the second run makes {', '.join(again)} again; the configuration changes between runs",
-                f"{self.choice}：第二次运行又重做了 {', '.join(again)}；配置在两次运行之间发生了变化",
-            )
+    def _made_again(self) -> str:
+        """Names of the steps that the same command does not find in the store."""
+        store = self.folder / "first" / "store"
+        run([*self.overrides, f"store={store}"], quiet=True)
+        *_, last = read_runs(store)
+        return ", ".join(step["name"] for step in last.steps if not step["cached"])
 
     def _identity(self) -> Iterator[str]:
         """Options that count change the fingerprint, the others do not."""
-        key = self.prepared.recipes[self.step.name].key
         for option, other in varied(self.step):
-            counts = option.metadata.get("identity", True)
-            changes = key_of(self.prepared, other) != key
-            if counts and not changes:
+            changes = key_of(self.prepared, other) != self.place.name
+            if counts(option) and not changes:
                 yield say(
                     f"{self.choice}: changing {option.name} does not change the fingerprint; does __post_init__ overwrite it?",
                     f"{self.choice}：修改 {option.name} 不会改变指纹；是否在 __post_init__ 中被覆盖？",
                 )
-            elif changes and not counts:
+            elif changes and not counts(option):
                 yield say(
                     f"{self.choice}: {option.name} is marked identity=False, yet it changes the fingerprint",
                     f"{self.choice}：{option.name} 标记为 identity=False，却改变了指纹",
@@ -117,11 +117,10 @@ class _Trial:
             f"{self.choice}：同一命令两次运行结果不同：{different}",
         )
 
-    def _without_effect(self) -> Iterator[str]:
+    def _free(self) -> Iterator[str]:
         """Options marked ``identity=False``, all changed at once, must not change the bytes."""
-        changed = {
-            o.name: getattr(s.section, o.name) for o, s in varied(self.step) if not o.metadata.get("identity", True)
-        }
+        key, others = self.place.name, [(o.name, other) for o, other in varied(self.step) if not counts(o)]
+        changed = {name: getattr(s.section, name) for name, s in others if key_of(self.prepared, s) == key}
         if not changed:
             return
         self._copy_inputs("free")

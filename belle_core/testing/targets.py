@@ -12,7 +12,7 @@ import click
 from belle_core.language import say
 from belle_core.stages import Command, Stage
 from belle_core.testing.declaration import Offer, title
-from belle_core.testing.light import last_line
+from belle_core.testing.light import brief
 
 
 def check_targets(offer: Offer) -> Iterator[str]:
@@ -32,8 +32,7 @@ def _check(offer: Offer, name: str, path: str) -> Iterator[str]:
             return  # optional, and not here
         yield say(f"{where} cannot be imported: {error}", f"{where} 无法导入：{error}")
     except Exception as error:  # any error of the plugin's own code
-        why = f"{type(error).__name__}: {last_line(str(error))}"
-        yield say(f"{where} cannot be imported: {why}", f"{where} 无法导入：{why}")
+        yield say(f"{where} cannot be imported: {brief(error)}", f"{where} 无法导入：{brief(error)}")
     else:
         yield from _check_form(offer, where, found)
 

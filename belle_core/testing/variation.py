@@ -26,6 +26,11 @@ def other_values(value: Any) -> list[Any]:
     return []
 
 
+def counts(option: Field[Any]) -> bool:
+    """Whether the option is part of the identity."""
+    return bool(option.metadata.get("identity", True))
+
+
 def varied(step: Step) -> Iterator[tuple[Field[Any], Step]]:
     """The step with one option changed, for every option that takes another value."""
     for option in fields(step.section):
