@@ -18,19 +18,23 @@ SPLITS = ("train", "dev", "test")
 class ExamplesWriter:
     """Writes splits and rejected records as they come, and ends as an :class:`Examples` artifact.
 
-    ``limit`` caps every split (a smoke run); what it leaves out is not counted as rejected.
+    ``limit`` caps every split (a smoke run); what it leaves out is not counted as rejected. With ``gather`` all examples are
+    written to ``train`` at first, whatever the limit, and :meth:`hold_out` takes the other splits from there.
     """
 
-    def __init__(self, directory: Path, *, limit: int | None = None) -> None:
-        self.directory, self.limit = directory, limit
+    def __init__(self, directory: Path, *, limit: int | None = None, gather: bool = False) -> None:
+        self.directory, self.limit, self.gather = directory, limit, gather
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.characters = 0
         self._records: set[str] = set()
+        self._end = 0  # bytes of train that stay when others are held out
         self._stack = ExitStack()
         self._files: dict[str, IO[str]] = {}
 
     def __enter__(self) -> ExamplesWriter:
+        for name in (*SPLITS, "rejected"):
+            (self.directory / f"{name}.jsonl").unlink(missing_ok=True)  # left by an attempt that was broken off
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -38,13 +42,15 @@ class ExamplesWriter:
 
     def full(self, split: str) -> bool:
         """Whether the smoke run's limit for *split* is reached."""
-        return self.limit is not None and self.counts[split] >= self.limit
+        if self.limit is None or (self.gather and split == "train"):
+            return False
+        return self.counts[split] >= self.limit
 
     def write(self, split: str, example: Example) -> None:
         """Add *example* to ``train``, ``dev`` or ``test``."""
         if self.full(split):
             return
-        self._line(split, example.to_json())
+        self._write(split, _dump(example.to_json()))
         self.counts[split] += 1
         self._records.add(record_of(example))
         if split == "train":
@@ -52,8 +58,36 @@ class ExamplesWriter:
 
     def reject(self, where: str, reason: str, evidence: str = "") -> None:
         """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it."""
-        self._line("rejected", {"where": where, "reason": reason, "evidence": evidence[:500]})
+        self._write("rejected", _dump({"where": where, "reason": reason, "evidence": evidence[:500]}))
         self.reasons[reason] += 1
+
+    def hold_out(self, chosen: dict[int, str]) -> None:
+        """Move the examples of train with these numbers to other splits; order is kept, and the limit applies from here on."""
+        self.gather = False
+        path = self.directory / "train.jsonl"
+        self._files.pop("train").close()
+        gathered, self.counts["train"] = self.counts["train"], 0
+        first = min(
+            [gathered, *chosen, *([] if self.limit is None else [self.limit])]
+        )  # what lies before stays as it is
+        with path.open("rb") as reader, path.open("r+b") as writer:  # in place: the writer never overtakes the reader
+            for number, line in enumerate(reader):
+                if number == first:
+                    writer.seek(self._end)
+                self._place(chosen.get(number, "train"), line, writer if number >= first else None)
+            writer.truncate(self._end)
+
+    def _place(self, split: str, line: bytes, writer: IO[bytes] | None) -> None:
+        if split == "train" and not self.full(split):
+            self._end += len(line)
+            if writer:
+                writer.write(line)
+        else:
+            self.characters -= len(text_of(Example.from_json(json.loads(line))))
+            if self.full(split):
+                return
+            self._write(split, line.decode("utf-8"))
+        self.counts[split] += 1
 
     def finish(self, *, licences: list[str]) -> Examples:
         """Close the files; the artifact's facts are what was counted."""
@@ -67,11 +101,15 @@ class ExamplesWriter:
             licences=sorted(set(licences)),
         )
 
-    def _line(self, name: str, record: dict[str, Any]) -> None:
+    def _write(self, name: str, line: str) -> None:
         if name not in self._files:
             path = self.directory / f"{name}.jsonl"
             self._files[name] = self._stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
-        self._files[name].write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._files[name].write(line)
+
+
+def _dump(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def read_examples(artifact: Examples, split: str) -> Iterator[Example]:

@@ -1,0 +1,89 @@
+"""What a data format is, how it refuses a record, and how the format of a file is told from its first records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from belle_core.conversation import Example
+from belle_core.data.places import Place
+from belle_core.errors import BelleError
+from belle_core.mistakes import unknown
+from belle_core.plugins import Catalog
+
+
+class Refused(Exception):
+    """A record that gives no example: a short *reason* to count by, and the *evidence*."""
+
+    def __init__(self, reason: str, evidence: str = "") -> None:
+        super().__init__(reason, evidence)
+        self.reason, self.evidence = reason, evidence
+
+
+class Unreadable(Refused):
+    """The record is not what the format says; too many of them stop a run (``data.max_unreadable``)."""
+
+
+class Dropped(Refused):
+    """The record is well-formed but of no use, an empty answer for instance."""
+
+
+class Format(Protocol):
+    """A part of kind ``format``: turns a record of one layout into examples."""
+
+    refines: tuple[str, ...]
+    """Names of more general formats that also match its records; it goes before them."""
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether *record* has this layout; looks at keys and types only."""
+
+    def examples(self, record: dict[str, Any], place: Place) -> Iterable[Example]:
+        """The examples in *record*; raises :class:`Refused`."""
+
+
+def known_format(catalog: Catalog, name: str) -> None:
+    """Raise ``BelleError`` with the nearest right name when there is no such format."""
+    if name not in catalog.names("format"):
+        raise unknown("format", name, ["auto", *catalog.names("format")], typed=f"data.format={name}")
+
+
+def load_format(catalog: Catalog, name: str) -> Format:
+    """The format of that name; raises ``BelleError`` with the nearest right one."""
+    known_format(catalog, name)
+    format: Format = catalog.part("format", name).load()
+    return format
+
+
+def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> Format:
+    """The format that most of the first *records* have.
+
+    Raises ``BelleError`` with the keys and the known formats when there is none or more than one.
+    """
+    objects = [record for record in records if isinstance(record, dict)]
+    formats = {name: load_format(catalog, name) for name in catalog.names("format")}
+    votes = {name: sum(map(format.matches, objects)) for name, format in formats.items()}
+    fitting = [name for name, count in votes.items() if count and count * 2 >= len(records)]
+    general = {name for one in fitting for name in formats[one].refines}
+    best = [name for name in fitting if name not in general]
+    if len(best) == 1:
+        return formats[best[0]]
+    keys, known = _keys(objects), ", ".join(formats) or "-"
+    if best:
+        several = ", ".join(best)
+        raise BelleError(
+            f"{where}: the records ({keys}) fit several formats: {several}; choose one with data.format=<name>",
+            f"{where}：这些记录（{keys}）符合多种格式：{several}；请用 data.format=<名称> 指定",
+        )
+    raise BelleError(
+        f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one",
+        f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定",
+    )
+
+
+def _keys(objects: list[dict[str, Any]]) -> str:
+    """Keys with the type of their first value, so that near misses show."""
+    seen: dict[str, str] = {}
+    for record in objects:
+        for key, value in record.items():
+            seen.setdefault(str(key)[:40], type(value).__name__)
+    return ", ".join(f"{key}: {kind}" for key, kind in list(seen.items())[:12]) or "no object among them"

@@ -1,0 +1,65 @@
+"""JSON Lines: one value a line, so that a broken line costs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from belle_core.data.places import Broken, Place, Record, Source
+from belle_core.data.strictjson import Malformed, StrictDecoder
+from belle_core.data.textfile import BROKEN, TextFile
+
+LONGEST = 1 << 25
+"""Characters of the longest record that is read; what is longer is no record."""
+
+
+def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator[Record | Broken]:
+    """Every line that is not blank, as a record or as what is wrong with it."""
+    decoder = StrictDecoder()
+    number = good = 0
+    for line, text in enumerate(split_lines(pieces), 1):
+        if text is None:
+            yield Broken(
+                Place(source, line, number), "broken_json", f"the line is longer than {LONGEST:,} characters", good
+            )
+        elif not (text := text.strip(" \t\r")):
+            continue
+        else:
+            item = _parse(decoder, text, Place(source, line, number), file, good)
+            good += isinstance(item, Record)
+            yield item
+        number += 1
+
+
+def _parse(decoder: StrictDecoder, text: str, place: Place, file: TextFile, good: int) -> Record | Broken:
+    if file.invalid and BROKEN in text:
+        return Broken(place, "broken_encoding", encoding_trouble(file, text.count(BROKEN)), good)
+    try:
+        value, end = decoder.decode(text)
+        if end < len(text):
+            raise Malformed("more after the end of the value", end)
+        return Record(place, value)
+    except Malformed as error:
+        return Broken(place, "broken_json", f"{error.why} (character {error.at + 1} of the line)", good)
+
+
+def encoding_trouble(file: TextFile, count: int) -> str:
+    """Words for the next *count* places that could not be decoded."""
+    places = [file.invalid.popleft() for _ in range(min(count, len(file.invalid)))]
+    return f"not {file.encoding} at byte offset {places[0] if places else '?'}"
+
+
+def split_lines(pieces: Iterable[str]) -> Iterator[str | None]:
+    """Lines without their end, split at ``\\n`` only (``str.splitlines`` also splits inside texts); ``None`` for a monster."""
+    begun: list[str] = []
+    length = 0
+    for piece in pieces:
+        first, *others = piece.split("\n")
+        length += len(first)
+        if length <= LONGEST:
+            begun.append(first)
+        if others:
+            yield "".join(begun) if length <= LONGEST else None
+            yield from others[:-1]
+            begun, length = [others[-1]], len(others[-1])
+    if length:
+        yield "".join(begun) if length <= LONGEST else None

@@ -1,0 +1,85 @@
+"""Where a record stands, and what reading a place can give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ENDINGS = (".gz", ".jsonl", ".json", ".txt")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and the name that records use for it."""
+
+    path: Path
+    name: str
+    """File name, with as much of the directory as tells it from the others."""
+    alone: bool = True
+    """Whether it is the only file; otherwise its name goes into the ids of its records."""
+
+    @property
+    def stem(self) -> str:
+        """The name without endings that say how it is packed."""
+        name = self.name
+        for ending in ENDINGS:
+            name = name.removesuffix(ending)
+        return name or self.name
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record begins."""
+
+    source: Source
+    line: int
+    """From 1."""
+    number: int
+    """Position among the records of the file, from 0."""
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}"
+
+    def id_of(self, own: Any = None) -> str:
+        """The id of the record: its *own* if it has one, else file and number; unique over several files."""
+        if isinstance(own, bool) or not isinstance(own, (int, str)) or own == "":
+            return f"{self.source.stem}-{self.number}"
+        return str(own) if self.source.alone else f"{self.source.stem}-{own}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One JSON value of a file."""
+
+    place: Place
+    value: Any
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record that could not be read, or the rest of a file."""
+
+    place: Place
+    reason: str
+    why: str
+    """What is wrong, in words."""
+    good: int = 0
+    """Records of this file that were read before."""
+    lost: int = 1
+    """Records that cannot be read because of it; estimated when the rest of a file is lost."""
+    stops: bool = False
+    """Whether the rest of the file was given up."""
+
+
+def sources_of(paths: list[Path]) -> list[Source]:
+    """The files under names that differ: bare names, or paths below the directory that all have in common."""
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        folders = [path.absolute().parent.parts for path in paths]
+        common = 0
+        while all(len(parts) > common for parts in folders) and len({parts[common] for parts in folders}) == 1:
+            common += 1
+        names = ["/".join((*parts[common:], path.name)) for parts, path in zip(folders, paths, strict=True)]
+    writable = [name.encode("utf-8", "replace").decode() for name in names]  # names of files may be any bytes
+    return [Source(path, name, alone=len(paths) == 1) for path, name in zip(paths, writable, strict=True)]

@@ -1,0 +1,52 @@
+"""When two examples ask the same: the key by which splits keep equal questions together."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
+
+from belle_core.conversation import Example
+
+DIGEST = 16
+"""Bytes of a key."""
+
+
+def question_of(example: Example) -> str:
+    """What the user says first, or the whole text of an example that is no conversation."""
+    if example.conversation is None:
+        return example.text or ""
+    return next((turn.text for turn in example.conversation.turns if turn.role == "user"), "")
+
+
+def normalised(text: str) -> str:
+    """*text* in NFKC and lower case, without white space and punctuation.
+
+    Punctuation between two digits stays (``3-2`` is not ``32``), and so does everything in a text that is nothing else.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    bare = _dispensable().sub("", _blank().sub("", folded))
+    return bare or folded
+
+
+def question_key(example: Example) -> bytes:
+    """16 bytes that are equal for equal questions."""
+    return blake2b(normalised(question_of(example)).encode("utf-8", "replace"), digest_size=DIGEST).digest()
+
+
+@cache
+def _blank() -> re.Pattern[str]:
+    return _class(lambda kind: kind in ("Cc", "Cf") or kind[0] == "Z", "[{0}]+")
+
+
+@cache
+def _dispensable() -> re.Pattern[str]:
+    return _class(lambda kind: kind[0] == "P", "(?<![0-9])[{0}]+|[{0}]+(?![0-9{0}])")
+
+
+def _class(wanted: Callable[[str], bool], pattern: str) -> re.Pattern[str]:
+    """*pattern* with the characters of some Unicode categories; the first plane holds all that is written."""
+    characters = "".join(re.escape(chr(c)) for c in range(0x10000) if wanted(unicodedata.category(chr(c))))
+    return re.compile(pattern.format(characters))

@@ -1,0 +1,145 @@
+"""A file as decoded text in pieces: gzip or plain, in whatever encoding its bytes show."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from belle_core.data.charsets import Undecided, detect
+from belle_core.errors import BelleError
+
+BLOCK = 1 << 18
+BROKEN = "\udcff"
+"""Stands in the text where bytes could not be decoded; no decoder makes it by itself."""
+CONTAINERS = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"PAR1": "a Parquet table",
+    b"ARROW1": "an Arrow table",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"%PDF": "a PDF document",
+    b"GGUF": "a GGUF model",
+}
+
+
+class TextFile:
+    """Opens *path* and yields its text; ``encoding="auto"`` looks at the bytes.
+
+    Raises ``BelleError`` (with the byte offset) for an encoding that cannot be told or is wrong throughout, a container that
+    is not read here, and a gzip file that is cut off.
+    """
+
+    def __init__(self, path: Path, encoding: str = "auto") -> None:
+        self.path, self.encoding = path, encoding
+        self.size = path.stat().st_size
+        self.invalid: deque[int] = deque()
+        """Byte offsets (in the uncompressed file) of the places that became ``BROKEN``, in order."""
+        self._raw: IO[bytes] = path.open("rb")
+        try:
+            head = self._raw.read(8)
+            self._raw.seek(0)
+            _refuse_containers(path, head)
+        except BaseException:
+            self._raw.close()
+            raise
+        self._file: Any = gzip.GzipFile(fileobj=self._raw) if head.startswith(b"\x1f\x8b") else self._raw
+        self._skip = 0
+        self._read = 0
+
+    def __enter__(self) -> TextFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._raw.close()
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file on disk that were read."""
+        return self._raw.tell()
+
+    def pieces(self) -> Iterator[str]:
+        """The text from the beginning, in pieces of about 256 KiB."""
+        self._find_encoding()
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        for block in self._blocks():
+            self._read += len(block)
+            skipped, self._skip = self._skip, 0
+            yield self._decode(decoder, block[skipped:], final=False)
+        yield self._decode(decoder, b"", final=True)
+
+    def _find_encoding(self) -> None:
+        try:
+            found, self._skip = detect(self._blocks())
+        except Undecided as error:
+            if self.encoding == "auto":
+                raise self._undecided(error) from error
+            found, self._skip = self.encoding, 0
+        if self.encoding in ("auto", found):
+            self.encoding = found
+        else:
+            self._skip = 0
+        self._file.seek(0)
+
+    def _blocks(self) -> Iterator[bytes]:
+        try:
+            while block := self._file.read(BLOCK):
+                yield block
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            why = str(error).splitlines()[0]
+            raise _unreadable(
+                self.path,
+                f"the gzip data is damaged or cut off ({why}); fetch the file again, or save what is left with `gzip -dc`",
+                f"gzip 数据已损坏或不完整（{why}）；请重新下载，或用 `gzip -dc` 取出其余部分",
+            ) from error
+
+    def _decode(self, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> str:
+        """Text of *block*; every place that cannot be decoded becomes one ``BROKEN`` and is noted in ``invalid``."""
+        text: list[str] = []
+        while True:
+            try:
+                return "".join([*text, decoder.decode(block, final)])
+            except UnicodeDecodeError as error:
+                data = error.object  # what the decoder had kept, and the block
+                place = self._read - len(data) + error.start
+                if len(text) > 1000:
+                    raise self._wrong(place) from error
+                self.invalid.append(place)
+                text.append(data[: error.start].decode(self.encoding) + BROKEN)
+                decoder.reset()
+                block = data[error.end :]
+
+    def _wrong(self, place: int) -> BelleError:
+        name = self.encoding
+        return _unreadable(
+            self.path,
+            f"is not {name} (about byte offset {place} and in many other places); say data.encoding=<name> or convert it to UTF-8",
+            f"不是 {name} 编码（字节偏移 {place} 附近及多处）；请用 data.encoding=<名称> 指定编码，或转换为 UTF-8",
+        )
+
+    def _undecided(self, error: Undecided) -> BelleError:
+        guess = error.guess or "gb18030"
+        return _unreadable(
+            self.path,
+            f"is not UTF-8 (byte offset {error.offset}) and its encoding cannot be told; if it is text, say for example "
+            f"data.encoding={guess}",
+            f"不是 UTF-8（字节偏移 {error.offset}），也无法判断编码；如果是文本，请指定编码，例如 data.encoding={guess}",
+        )
+
+
+def _refuse_containers(path: Path, head: bytes) -> None:
+    for magic, what in CONTAINERS.items():
+        if head.startswith(magic):
+            raise _unreadable(
+                path, f"is {what}; unpack or convert it to JSON first", f"格式不受支持（{what}）；请先解压或转换为 JSON"
+            )
+
+
+def _unreadable(path: Path, english: str, chinese: str) -> BelleError:
+    return BelleError(f"{path}: {english}", f"{path}：{chinese}")

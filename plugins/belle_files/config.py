@@ -1,0 +1,54 @@
+"""Options of ``+data=files``."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from belle_core.config import DataConfig, option
+from belle_core.data.splits import held_out
+from belle_core.errors import Invalid
+
+
+@dataclass
+class FilesConfig(DataConfig):
+    """Reads what is there; every record is kept or rejected with a reason."""
+
+    path: Any = option(MISSING, file=True)
+    """A file, a directory (all files in it), a glob, or a list of these; gzip is unpacked."""
+    dev: str = option("0", file=True)
+    """Held-out part for the loss curve: a count (``1000``), a fraction (``0.02``) or a file."""
+    test: str = option("0", file=True)
+    """Held-out part for evaluation: a count, a fraction or a file."""
+    format: str = "auto"
+    """Layout of the records, by the name of a data format; ``auto`` looks at the first records of every file."""
+    encoding: str = "auto"
+    """Encoding of the text, by Python's name; ``auto`` looks at the bytes."""
+    max_unreadable: float = 0.01
+    """Largest share of records (0 to 1) that cannot be read before the run stops; empty answers do not count."""
+    source: str = ""
+    """Name of the data in its examples; empty: the name of the file."""
+    licence: str = option("", identity=False)
+    """Licence of the data, as stated by its authors."""
+
+    def __post_init__(self) -> None:
+        for name in ("dev", "test"):
+            held_out(name, getattr(self, name))
+        if not 0 <= self.max_unreadable <= 1:
+            raise Invalid(
+                "max_unreadable",
+                f"must be from 0 to 1, got {self.max_unreadable}",
+                f"应在 0 到 1 之间，现在是 {self.max_unreadable}",
+            )
+        try:
+            if self.encoding != "auto":
+                self.encoding = codecs.lookup(self.encoding).name
+        except LookupError:
+            raise Invalid(
+                "encoding",
+                f"is no encoding that Python knows: {self.encoding}",
+                f"不是 Python 支持的编码：{self.encoding}",
+            ) from None
