@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -15,9 +17,15 @@ CORE = (
     Command(name="plan", run="belle_core.commands.plan:command", help="Show what a run would do, before anything runs.", help_zh="在运行之前显示将要做什么。"),
     Command(name="plugins", run="belle_core.commands.plugins:command", help="What is installed, and whether it is sound.", help_zh="已安装的插件及检查。"),
     Command(name="runs", run="belle_core.commands.runs:command", help="Runs and artifacts: list, show, compare, gc.", help_zh="运行与产物：列表、详情、比较、清理。"),
+    Command(name="compare", run="belle_core.commands.compare:command", help="Runs side by side: what differs in options and scores.", help_zh="并排比较多个运行的选项与分数。"),
     Command(name="doctor", run="belle_core.commands.doctor:command", help="This machine, versions, and what is missing for what.", help_zh="检查本机、版本与缺失的软件包。"),
     Command(name="completion", run="belle_core.commands.completion:command", help="Shell completion: bash, zsh, fish.", help_zh="命令行补全：bash、zsh、fish。"),
 )
+
+
+COMPLETE = "_BELLE_COMPLETE"
+WORDS = "belle_core.words"
+"""Where a context keeps the words typed so far."""
 
 
 class Commands(click.Group):
@@ -41,11 +49,22 @@ class Commands(click.Group):
         with formatter.section(say("Commands", "命令")):
             formatter.write_dl([(name, say(c.help, c.help_zh)) for name, c in sorted(self._offered().items())])
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        context.meta[WORDS] = list(args)
+        return super().parse_args(context, args)
+
     def shell_complete(self, context: click.Context, incomplete: str) -> list[click.shell_completion.CompletionItem]:
-        """Subcommands, and what a run understands."""
+        """Subcommands as the first word, and what a run understands."""
         from belle_core.commands.completion import complete_overrides
 
-        return [*super().shell_complete(context, incomplete), *complete_overrides(incomplete)]
+        words = context.meta.get(WORDS, [])
+        return [*([] if words else super().shell_complete(context, incomplete)), *complete_overrides(incomplete, words)]
+
+    def main(self, *args: Any, **how: Any) -> Any:
+        """As Click's, with our way of completing in Bash."""
+        if COMPLETE in os.environ:
+            import belle_core.commands.completion  # registers itself
+        return super().main(*args, **how)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,65 @@
+"""How fast this machine trains: from earlier runs in the store, or measured when asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from belle_core.artifacts import MANIFEST
+from belle_core.lineage import ancestors
+from belle_core.store import Store
+
+FULL, ADAPTER = 6, 4
+"""Floating-point operations per weight and token: forward 2, backward 4, or 2 when the weights stay frozen (arXiv 2001.08361)."""
+SPEED = "tokens_per_second"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Tokens per second of an artifact made before with the same stage and the same model."""
+
+    tokens_per_second: float
+    fingerprint: str
+
+
+def earlier_rate(store: Store, stage: str, model: dict[str, Any]) -> Earlier | None:
+    """The latest figure in the store of *stage* (``train/lora``) with *model* (the section's hashed values)."""
+    found: list[tuple[str, Earlier]] = []
+    for directory in store.directories():
+        manifest = _read(directory)
+        speed = manifest.get("facts", {}).get("metrics", {}).get(SPEED)
+        if manifest.get("recipe", {}).get("stage") == stage and speed and _model_of(directory) == model:
+            found.append((manifest["provenance"]["started"], Earlier(float(speed), directory.name)))
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _model_of(directory: Path) -> Any:
+    """The model section that the artifact or the nearest of its ancestors started from."""
+    models = (manifest["recipe"].get("shared", {}).get("model") for manifest in ancestors(directory))
+    return next((model for model in models if model), None)
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # `belle runs check` tells about damaged ones
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def measure_matmul(dtype: str, seconds: float = 0.5) -> float:
+    """Floating-point operations per second of square matrix products on this machine's first device. Imports torch."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    size = 8192 if device == "cuda" else 1024
+    left = torch.randn(size, size, device=device).to(getattr(torch, dtype))
+    best, started = 0.0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        before = time.perf_counter()
+        (left @ left).sum().item()  # item() waits for the device
+        best = max(best, 2 * size**3 / (time.perf_counter() - before))
+    return best
