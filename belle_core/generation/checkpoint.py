@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.encoding import Encoder, Template
-from belle_core.errors import BelleError
 from belle_core.generation.engine import Engine, Sampling
 from belle_core.generation.local import generate, stream
 from belle_core.generation.templates import template_for

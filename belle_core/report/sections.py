@@ -1,0 +1,78 @@
+"""What the page of a run shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from belle_core.artifacts import MANIFEST, Artifact, Evaluation
+from belle_core.console import summary
+from belle_core.language import say
+from belle_core.report.charts import loss_curve
+from belle_core.report.evaluations import comparison, files_of, side_by_side
+from belle_core.report.page import Block, Link, Picture, Section, Table, Words
+
+SAMPLES = 24
+CURVE = "curve.jsonl"
+"""What a training step leaves: ``{"step", "loss", "lr", "dev"}`` per optimizer step, figures that were not taken left out."""
+
+
+def sections(directory: Path, artifacts: dict[str, Artifact]) -> list[Section]:
+    """The sections for which there is something to show."""
+    evaluations = {name: a for name, a in artifacts.items() if isinstance(a, Evaluation)}
+    found = [Section(say("Steps", "步骤"), [*_about(directory), _steps(artifacts)])]
+    if evaluations:
+        links = [_link(directory, name, evaluation) for name, evaluation in evaluations.items()]
+        found.append(Section(say("Evaluation", "评测"), [*comparison(evaluations), *filter(None, links)]))
+    found += [_training(name, artifact) for name, artifact in artifacts.items() if (artifact.directory / CURVE).is_file()]
+    if evaluations and (samples := side_by_side(evaluations, SAMPLES)):
+        found.append(Section(say("Answers", "回答示例"), samples))
+    return found
+
+
+def _about(directory: Path) -> list[Block]:
+    path = directory / "run.json"
+    about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    blocks: list[Block] = [Words("belle " + shlex.join(about["overrides"]))] if about.get("overrides") else []
+    return [*blocks, Words(about["note"])] if about.get("note") else blocks
+
+
+def _steps(artifacts: dict[str, Artifact]) -> Table:
+    names = {artifact.fingerprint: name for name, artifact in artifacts.items()}
+    headings = [say("step", "步骤"), say("type", "类型"), say("made from", "来源"), say("facts", "概要"), say("seconds", "秒"), say("fingerprint", "指纹")]
+    return Table(headings, [_step(name, artifact, names) for name, artifact in artifacts.items()], numbers_from=len(headings))
+
+
+def _step(name: str, artifact: Artifact, names: dict[str, str]) -> list[str]:
+    path = artifact.directory / MANIFEST
+    provenance = json.loads(path.read_text(encoding="utf-8"))["provenance"] if path.is_file() else {}
+    sources = [reference.rpartition("/")[2] for reference in provenance.get("inputs", ())]
+    seconds = provenance.get("seconds")
+    return [
+        name,
+        artifact.directory.parent.name,
+        ", ".join(names.get(source, source) for source in sources) or "-",
+        summary(artifact),
+        "-" if seconds is None else f"{seconds:.1f}",
+        artifact.fingerprint,
+    ]
+
+
+def _training(name: str, artifact: Artifact) -> Section:
+    with (artifact.directory / CURVE).open(encoding="utf-8") as file:
+        records = [json.loads(line) for line in file]
+    return Section(say(f"Training: {name}", f"训练：{name}"), [Picture(loss_curve(records))])
+
+
+def _link(directory: Path, name: str, evaluation: Evaluation) -> Link | None:
+    page = files_of(evaluation)
+    if not page.is_file():
+        return None
+    try:
+        target = Path(os.path.relpath(page, directory)).as_posix()
+    except ValueError:  # on another drive (Windows)
+        target = page.as_uri()
+    return Link(say(f"{name}: scores and answers", f"{name}：得分与回答"), target)
