@@ -26,7 +26,7 @@ def token_parity(path: Path, tokenizer: PreTrainedTokenizerFast) -> dict[str, in
             llama-cpp-python is missing.
     """
     encoder = SegmentEncoder(tokenizer)
-    model = open_model(path, context=64, threads=2)
+    model = open_model(path, context=64, threads=1)
     # llama.cpp has no Unicode normalisation, which byte-level tokenizers may ask for
     texts = [unicodedata.normalize("NFC", text) for text in probe_texts(TEXTS)]
     try:

@@ -124,7 +124,7 @@ def _stored_tensors(directory: Path) -> Iterator[tuple[str, Path, tuple[int, ...
             raise BelleError(f"no weights at {file}", f"找不到权重文件 {file}")
         try:
             with safe_open(file, framework="pt") as checkpoint:
-                for name in checkpoint.keys():  # noqa: SIM118 - safe_open is no dictionary
+                for name in checkpoint.keys():
                     yield name, file, tuple(checkpoint.get_slice(name).get_shape())
         except SafetensorError as error:
             raise BelleError(f"{file} is damaged: {error}", f"{file} 已损坏：{error}") from error

@@ -132,6 +132,8 @@ def _byte_level(directory: Path, tokenizer: PreTrainedTokenizerFast) -> Vocabula
     if sorted(model["vocab"].values()) != list(range(len(tokens))):
         raise BelleError(f"the token ids in {directory} have gaps", f"{directory} 中的词元编号不连续")
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    special = {token["content"] for token in description["added_tokens"] if token["special"]}
+    merges = [merge for merge in merges if merge.replace(" ", "") not in special]  # no text may spell one
     return Vocabulary("gpt2", pre, tokens, [NORMAL] * len(tokens), merges=merges)
 
 
