@@ -16,11 +16,11 @@ PHRASINGS = {
 
 
 def table() -> list[tuple[str, int, int]]:
-    """Every operation with its two numbers: results of addition up to 18, no result below 1."""
+    """Every operation with its two numbers: sums to 18, differences within ten, products to 45."""
     digits = range(1, 10)
     sums = [("add", a, b) for a, b in product(digits, digits)]
-    differences = [("subtract", a, b) for a, b in product(range(2, 19), digits) if 1 <= a - b <= 9]
-    products = [("multiply", a, b) for a, b in product(range(2, 10), digits)]
+    differences = [("subtract", a, b) for a, b in product(range(2, 11), digits) if a > b]
+    products = [("multiply", a, b) for a, b in product(range(2, 6), digits)]
     return sums + differences + products
 
 
@@ -43,4 +43,4 @@ def arithmetic(_: Random) -> list[Item]:
     ]
 
 
-SKILLS = (Skill("arithmetic", "others", arithmetic, weight=2.0),)
+SKILLS = (Skill("arithmetic", "others", arithmetic, weight=3.0),)

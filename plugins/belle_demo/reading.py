@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from belle_demo.skill import Item, Skill, between, drawn, pick
-from belle_demo.words import CITIES, FIRST_NAMES, GIVEN_NAMES, HOBBIES, SURNAMES, THINGS
+from belle_demo.words import CITIES, FIRST_NAMES, HOBBIES, THINGS
 
 PROFILES = (
     "{name}今年{age}岁，住在{city}，喜欢{hobby}。",
@@ -18,13 +18,13 @@ PROFILE_QUESTIONS = {
     "{hobby}": ("{name}喜欢做什么？", "{name}的爱好是什么？"),
 }
 FRAMES = ("{text}{question}", "{text}请问，{question}", "根据短文回答：{text}{question}", "短文：{text}问题：{question}")
-COUNT = 1000
+COUNT = 3000
 
 
 def profile(random: Random) -> Item:
     """A person's age, home or hobby."""
     slots = {
-        "name": pick(random, SURNAMES) + pick(random, GIVEN_NAMES), "age": between(random, 7, 60),
+        "name": pick(random, FIRST_NAMES), "age": between(random, 6, 12),
         "city": pick(random, CITIES), "hobby": pick(random, HOBBIES),
     }  # fmt: skip
     answer = pick(random, sorted(PROFILE_QUESTIONS))

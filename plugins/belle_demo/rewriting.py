@@ -32,7 +32,7 @@ PHRASINGS = {
     "negative": ("改成否定句：{}", "请把这句话改为否定句：{}", "用“不”字改写：{}", "“{}”的否定句是什么？"),
     "polite": ("改得礼貌一些：{}", "请把这句话说得更有礼貌：{}", "用礼貌的话改写：{}", "“{}”怎么说更礼貌？"),
 }
-COUNT = 1200
+COUNT = 3000
 
 
 def rewrite(random: Random) -> Item:
@@ -57,4 +57,4 @@ def rewriting(random: Random) -> list[Item]:
     return drawn(random, COUNT, rewrite)
 
 
-SKILLS = (Skill("rewriting", "rewrite", rewriting, weight=1.2),)
+SKILLS = (Skill("rewriting", "rewrite", rewriting),)

@@ -15,7 +15,7 @@ TEXTS = (
     "{day}，{name}在{place}{activity}，{weather}，{ending}。",
 )
 PHRASINGS = ("用一句话概括：{}", "请总结这段话：{}", "{}请概括大意。", "这段话主要讲了什么？{}")
-COUNT = 1200
+COUNT = 3000
 
 
 def summary(random: Random) -> Item:

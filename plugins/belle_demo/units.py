@@ -14,7 +14,7 @@ PHRASINGS = (
     "{n}{unit}等于多少{other}？", "{n}{unit}是多少{other}？", "请把{n}{unit}换算成{other}。", "换算：{n}{unit}=（）{other}",
     "{n}{unit}合多少{other}？", "单位换算：{n}{unit}等于几{other}？",
 )  # fmt: skip
-COUNT = 1500
+COUNT = 3000
 
 
 def conversion(random: Random) -> Item:

@@ -14,7 +14,7 @@ CAUSES = (
     ("现在下雪了", "车开得很慢"), ("大家每天锻炼", "身体很好"), ("又停电了", "电脑不能用"), ("只剩一张票", "我没有去"), ("盒子空了", "我又放进一些糖果"),
     ("人一共有十个", "要坐两辆车"),
 )  # fmt: skip
-COUNT = 1200
+COUNT = 3000
 
 
 def leave_note(random: Random) -> tuple[str, str]:
@@ -50,7 +50,7 @@ def because(random: Random) -> tuple[str, str]:
 
 def wish(random: Random) -> tuple[str, str]:
     """Good wishes for someone's day."""
-    name, other = pick(random, FIRST_NAMES), pick(random, FIRST_NAMES + FAMILY)
+    name, other = pick(random, FIRST_NAMES), pick(random, FAMILY)
     feast = pick(random, ("生日", "新年", "春节", "中秋节", "元旦", "端午节"))
     ask = pick(random, ("{0}祝{1}{2}快乐，写一张贺卡。", "写贺卡：{0}写给{1}，祝{2}快乐", "请替{0}给{1}写一句{2}祝福。"))
     return ask.format(name, other, feast), f"{other}：祝你{feast}快乐！{name}"
