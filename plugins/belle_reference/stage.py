@@ -10,8 +10,9 @@ from typing import Any
 from belle_core import StageContext
 from belle_core.artifacts import Evaluation, Examples
 from belle_core.generation import Answer, Engine, Sampling
+from belle_core.generation.progress import Progress
+from belle_core.generation.resuming import complete_all, digest
 from belle_core.language import say
-from belle_reference.answering import answer_all, digest
 from belle_reference.config import ReferenceConfig
 from belle_reference.metrics import METRICS
 from belle_reference.page import evaluation_page
@@ -27,8 +28,7 @@ def evaluate(config: ReferenceConfig, context: StageContext) -> Evaluation:
     engine = _engine(context)
     prompts = [engine.encoder.prompt(question.prompt) for question in questions]
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature, seed=config.seed)
-    path = context.scratch / "answers.jsonl"
-    answers = answer_all(engine, prompts, sampling, batch=config.batch, path=path, emit=context.emit)
+    answers = _ask(engine, prompts, sampling, config.batch, context)
     scored = [_scores(config, question, answer) for question, answer in zip(questions, answers, strict=True)]
     summary = summarise([(question.category, scores) for question, scores in zip(questions, scored, strict=True)])
     summary |= {"ended": _endings(answers), "rendering": _rendering(engine, prompts), "generation": vars(sampling)}
@@ -44,6 +44,14 @@ def _engine(context: StageContext) -> Engine:
 
     loaded = load_start(context)
     return CheckpointEngine(loaded.model, loaded.tokenizer, loaded.template)
+
+
+def _ask(engine: Engine, prompts: list[list[int]], sampling: Sampling, batch: int, context: StageContext) -> list[Answer]:
+    def notify(progress: Progress) -> None:
+        context.emit("eval", {"answers": progress.done, "answers_per_second": progress.rate}, progress.done)
+
+    journal = context.scratch / "answers.jsonl"
+    return complete_all(engine, prompts, sampling, batch=batch, journal=journal, notify=notify)
 
 
 def _scores(config: ReferenceConfig, question: Question, answer: Answer) -> Scores:
