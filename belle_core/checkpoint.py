@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from belle_core.config import ModelConfig
@@ -26,7 +27,9 @@ def check_checkpoint(model: ModelConfig) -> None:
                 f"model.checkpoint={model.checkpoint}：目录中没有 config.json，不是 Hugging Face 模型",
             )
         return
-    if not _looks_like_name(model.checkpoint) or (model.hub == "huggingface" and not _on_hub(model)):
+    if model.hub == "modelscope" and _looks_like_name(model.checkpoint):
+        return check_modelscope()
+    if not _looks_like_name(model.checkpoint) or not _on_hub(model):
         raise _not_found(model)
 
 
@@ -49,15 +52,24 @@ def fetch(model: ModelConfig, *, weights: bool = True) -> Path:
 
 
 def _download(model: ModelConfig, patterns: list[str]) -> str:
+    assert model.checkpoint is not None
     if model.hub == "modelscope":
-        from belle_core.stages import load_object
+        check_modelscope()
+        from modelscope import snapshot_download as from_modelscope
 
-        download = load_object("modelscope:snapshot_download", wanted_by="model.hub=modelscope", extra="modelscope")
-        return str(download(model.checkpoint, revision=model.revision, allow_patterns=patterns))
+        return str(from_modelscope(model.checkpoint, revision=model.revision, allow_patterns=patterns))
     from huggingface_hub import snapshot_download
 
-    assert model.checkpoint is not None
     return snapshot_download(model.checkpoint, revision=model.revision, allow_patterns=patterns)
+
+
+def check_modelscope() -> None:
+    """Raise ``BelleError`` when ModelScope's client is not installed."""
+    if find_spec("modelscope") is None:
+        raise BelleError(
+            'model.hub=modelscope needs the package modelscope: pip install "belle[modelscope]"',
+            'model.hub=modelscope 需要软件包 modelscope：pip install "belle[modelscope]"',
+        )
 
 
 def _looks_like_name(checkpoint: str) -> bool:
