@@ -53,13 +53,13 @@ def check_presets(module: ModuleType) -> Iterator[str]:
 
 def compose_preset(group: str, name: str) -> DictConfig | None:
     """Compose a run with the preset; returns its section, or ``None`` where the run's own schema holds it."""
-    if group in (*ALWAYS, RECIPE):
-        compose_run([f"+{group}={name}" if group == RECIPE else f"{group}={name}"])
-        return None
-    node: DictConfig = compose_tree([f"+{group}@steps.preset={name}"]).steps.preset
+    whole = group in (*ALWAYS, RECIPE)
+    choice = f"{group}={name}" if group in ALWAYS else f"+{group}={name}" if whole else f"+{group}@steps.preset={name}"
+    tree = compose_tree([choice])
+    node: DictConfig = tree if whole else tree.steps.preset
     if not OmegaConf.missing_keys(node):  # what the user must give cannot be judged yet
-        to_objects(node)
-    return node
+        compose_run([choice]) if whole else to_objects(node)
+    return None if whole else node
 
 
 def _options(group: str) -> set[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from copy import deepcopy
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
 from belle_core.errors import BelleError
 from belle_core.testing import check_plugin, check_stage
@@ -74,8 +76,9 @@ def _forget() -> None:
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """Install a distribution with the plugin ``third``: the sound one, with some files replaced."""
+    Plugins.instance()  # Hydra's own part of the store comes with its plugins
     store = ConfigStore.instance()
-    before = dict(store.repo)
+    before = deepcopy(store.repo)
 
     def write(files: dict[str, str | None]) -> None:
         site = tmp_path / "site"
@@ -90,9 +93,7 @@ def install(tmp_path, monkeypatch):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: belle-third\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[belle]\nthird = belle_third\n")
         monkeypatch.syspath_prepend(str(site))
-        store.repo = {
-            group: dict(options) if isinstance(options, dict) else options for group, options in before.items()
-        }
+        store.repo = deepcopy(before)
         _forget()
 
     yield write
@@ -113,6 +114,12 @@ def test_a_sound_plugin_passes(install):
 def test_a_plugin_that_is_not_installed_is_an_error_with_the_nearest_name():
     with pytest.raises(BelleError, match="'demo'"):
         check_plugin("demmo")
+
+
+def test_a_recipe_may_leave_a_value_to_the_user(install):
+    recipe = "# @package _global_\ndefaults:\n  - /data@data: files\n  - _self_\ndata:\n  format: alpaca\n"
+    install({"conf/recipe/third.yaml": recipe})
+    assert check_plugin("third") == []
 
 
 def declaration(**replaced: str) -> dict[str, str]:
@@ -192,6 +199,18 @@ BROKEN = {
     "preset with a refused value": (
         config('def __post_init__(self):\n    assert self.size < 50, "too large"\n'),
         "conf/data/third_large.yaml does not compose: AssertionError: too large",
+    ),
+    "recipe with an unknown key": (
+        {
+            "conf/recipe/third.yaml": "# @package _global_\ndefaults:\n  - /data@data: third\n  - _self_\ndata:\n  sizes: 1\n"
+        },
+        "conf/recipe/third.yaml does not compose: ConfigCompositionException",
+    ),
+    "recipe with a refused value": (
+        {
+            "conf/recipe/third.yaml": "# @package _global_\ndefaults:\n  - /data@data: demo\n  - _self_\ndata:\n  size: 0\n"
+        },
+        "conf/recipe/third.yaml does not compose: Invalid: data.size must be at least 1",
     ),
     "preset that extends nothing": ({"conf/data/third_large.yaml": "size: 99\n"}, "extends no option"),
     "preset with the name of an option": ({"conf/data/third.yaml": "size: 99\n"}, "give the preset another name"),
