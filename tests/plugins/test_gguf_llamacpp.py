@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import unicodedata
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +23,7 @@ from transformers import (
     Qwen2Config,
 )
 
+from belle_core.errors import BelleError
 from belle_core.generation.llamacpp import open_model
 from belle_core.tokenization import (
     SegmentEncoder,
@@ -174,3 +178,38 @@ def test_greedy_text_is_equal(tmp_path):
         found = [token for token, _ in zip(served.generate(prompt, temp=0.0), range(60), strict=False)]
     assert found[: len(wanted)] == wanted
     assert len(set(wanted)) > 5
+
+
+def test_every_stop_token_ends_a_generation(tmp_path):
+    """Also one whose name llama.cpp does not know."""
+    tokenizer = load_tokenizer(make_model(tmp_path))
+    stop = tokenizer.convert_tokens_to_ids("<tool>")
+    (tmp_path / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, stop]}))
+    with exported(tmp_path) as model:
+        vocabulary = llama_cpp.llama_model_get_vocab(model.model)
+        ends = [index for index in range(len(tokenizer)) if llama_cpp.llama_vocab_is_eog(vocabulary, index)]
+    assert ends == sorted([2, stop, tokenizer.convert_tokens_to_ids("<|im_end|>")])
+
+
+def test_a_model_left_open_closes_quietly_at_exit(tmp_path):
+    make_model(tmp_path)
+    export_gguf(tmp_path, tmp_path / "model.gguf", dtype="q8_0", name="tiny")
+    code = (
+        "from belle_core.generation.llamacpp import open_model\n"
+        f"model = open_model({str(tmp_path / 'model.gguf')!r}, context=0, threads=1)\n"
+        "model.eval([1, 5, 6]); print('alive')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "alive"
+    assert "Traceback" not in done.stderr
+
+
+def test_what_cannot_be_opened_is_named(tmp_path, monkeypatch):
+    with pytest.raises(BelleError, match=r"no GGUF file at .*absent.gguf"):
+        open_model(tmp_path / "absent.gguf", context=0, threads=1)
+    (tmp_path / "model.gguf").write_bytes(b"GGUF, but not really")
+    with pytest.raises(BelleError, match=r"llama.cpp cannot load .*model.gguf"):
+        open_model(tmp_path / "model.gguf", context=0, threads=1)
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    with pytest.raises(BelleError, match=r'pip install "belle\[llamacpp\]"'):
+        open_model(tmp_path / "model.gguf", context=0, threads=1)
