@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -14,12 +15,42 @@ from belle_core.plugins import load_commands
 from belle_core.stages import Command, load_object
 
 CORE = (
-    Command(name="plan", run="belle_core.commands.plan:command", help="Show what a run would do, before anything runs.", help_zh="在运行之前显示将要做什么。"),
-    Command(name="plugins", run="belle_core.commands.plugins:command", help="What is installed, and whether it is sound.", help_zh="已安装的插件及检查。"),
-    Command(name="runs", run="belle_core.commands.runs:command", help="Runs and artifacts: list, show, compare, gc.", help_zh="运行与产物：列表、详情、比较、清理。"),
-    Command(name="compare", run="belle_core.commands.compare:command", help="Runs side by side: what differs in options and scores.", help_zh="并排比较多个运行的选项与分数。"),
-    Command(name="doctor", run="belle_core.commands.doctor:command", help="This machine, versions, and what is missing for what.", help_zh="检查本机、版本与缺失的软件包。"),
-    Command(name="completion", run="belle_core.commands.completion:command", help="Shell completion: bash, zsh, fish.", help_zh="命令行补全：bash、zsh、fish。"),
+    Command(
+        name="plan",
+        run="belle_core.commands.plan:command",
+        help="Show what a run would do, before anything runs.",
+        help_zh="在运行之前显示将要做什么。",
+    ),
+    Command(
+        name="plugins",
+        run="belle_core.commands.plugins:command",
+        help="What is installed, and whether it is sound.",
+        help_zh="已安装的插件及检查。",
+    ),
+    Command(
+        name="runs",
+        run="belle_core.commands.runs:command",
+        help="Runs and artifacts: list, show, compare, gc.",
+        help_zh="运行与产物：列表、详情、比较、清理。",
+    ),
+    Command(
+        name="compare",
+        run="belle_core.commands.compare:command",
+        help="Runs side by side: what differs in options and scores.",
+        help_zh="并排比较多个运行的选项与分数。",
+    ),
+    Command(
+        name="doctor",
+        run="belle_core.commands.doctor:command",
+        help="This machine, versions, and what is missing for what.",
+        help_zh="检查本机、版本与缺失的软件包。",
+    ),
+    Command(
+        name="completion",
+        run="belle_core.commands.completion:command",
+        help="Shell completion: bash, zsh, fish.",
+        help_zh="命令行补全：bash、zsh、fish。",
+    ),
 )
 
 
@@ -63,7 +94,7 @@ class Commands(click.Group):
     def main(self, *args: Any, **how: Any) -> Any:
         """As Click's, with our way of completing in Bash."""
         if COMPLETE in os.environ:
-            import belle_core.commands.completion  # registers itself
+            import_module("belle_core.commands.completion")  # registers itself
         return super().main(*args, **how)
 
 

@@ -27,7 +27,13 @@ from belle_core.store import Store
 DAY = 86400.0
 
 
-@click.command("remove", help=say("Remove an artifact, or a run with the artifacts that only it uses.", "删除一个产物，或一个运行及仅由它使用的产物。"))
+@click.command(
+    "remove",
+    help=say(
+        "Remove an artifact, or a run with the artifacts that only it uses.",
+        "删除一个产物，或一个运行及仅由它使用的产物。",
+    ),
+)
 @run_arguments("reference")
 @with_yes
 @with_json
@@ -41,12 +47,21 @@ def remove(reference: str, yes: bool, as_json: bool) -> None:
         _finish(store, [directory], yes, as_json)
         return
     if run.pinned:
-        raise BelleError(f"{run.name} is pinned; `belle runs unpin {run.name}` first", f"{run.name} 已固定；请先执行 `belle runs unpin {run.name}`")
+        raise BelleError(
+            f"{run.name} is pinned; `belle runs unpin {run.name}` first",
+            f"{run.name} 已固定；请先执行 `belle runs unpin {run.name}`",
+        )
     others = needed(store, [other for other in read_runs(store.root) if other.name != run.name])
     _finish(store, sorted(needed(store, [run]) - others), yes, as_json, run)
 
 
-@click.command("gc", help=say("Remove artifacts that no run refers to, and what interrupted runs left.", "删除没有运行引用的产物和中断留下的残余。"))
+@click.command(
+    "gc",
+    help=say(
+        "Remove artifacts that no run refers to, and what interrupted runs left.",
+        "删除没有运行引用的产物和中断留下的残余。",
+    ),
+)
 @click.option("--keep-days", type=click.FloatRange(min=0), help=say(
     "Runs that ended longer ago than this no longer protect their artifacts, unless pinned; their records stay.",
     "结束时间早于此天数的运行不再保护其产物（已固定的除外）；运行记录保留。"))  # fmt: skip
@@ -88,7 +103,11 @@ def needed(store: Store, runs: Iterable[Run]) -> set[Path]:
 
 def _inside(store: Store, files: Iterable[str]) -> list[Path]:
     """Artifacts of this store among input files, as with ``model.checkpoint=<artifact's directory>``."""
-    parts = [Path(name).resolve().relative_to(store.root).parts for name in files if Path(name).resolve().is_relative_to(store.root)]
+    parts = [
+        Path(name).resolve().relative_to(store.root).parts
+        for name in files
+        if Path(name).resolve().is_relative_to(store.root)
+    ]
     return [store.root / part[0] / part[1] for part in parts if len(part) > 2 and part[0] in TYPES]
 
 
@@ -138,17 +157,28 @@ def _finish(store: Store, directories: list[Path], yes: bool, as_json: bool, run
         if run:
             shutil.rmtree(run.directory)
     else:
-        raise BelleError("nothing was removed; say --yes to go on without a question", "没有删除任何内容；加 --yes 可不经询问直接删除")
+        raise BelleError(
+            "nothing was removed; say --yes to go on without a question",
+            "没有删除任何内容；加 --yes 可不经询问直接删除",
+        )
     if as_json:
         print_json(result | {"locked": [_name(d) for d in busy], "run": run.name if run else None})
     else:
         freed = size_text(result["bytes"])
-        click.echo(say(f"removed {len(result['removed'])} artifacts, {freed} freed", f"已删除 {len(result['removed'])} 个产物，释放 {freed}"))
+        click.echo(
+            say(
+                f"removed {len(result['removed'])} artifacts, {freed} freed",
+                f"已删除 {len(result['removed'])} 个产物，释放 {freed}",
+            )
+        )
 
 
 def _remove_all(store: Store, directories: list[Path]) -> dict[str, Any]:
     freed = {_name(d): remove_unlocked(store, d) for d in directories}
-    return {"removed": [name for name, size in freed.items() if size is not None], "bytes": sum(size or 0 for size in freed.values())}
+    return {
+        "removed": [name for name, size in freed.items() if size is not None],
+        "bytes": sum(size or 0 for size in freed.values()),
+    }
 
 
 def _announce(doomed: list[Path], busy: list[Path], total: int, run: Run | None) -> None:
@@ -158,8 +188,16 @@ def _announce(doomed: list[Path], busy: list[Path], total: int, run: Run | None)
     for directory in doomed:
         click.echo(f"{_name(directory)}  {size_text(_size(directory))}", err=True)
     for directory in busy:
-        click.echo(say(f"{_name(directory)}: in use by another process, left alone", f"{_name(directory)}：其他进程正在使用，跳过"), err=True)
-    click.echo(say(f"{len(doomed)} artifacts, {size_text(total)}", f"{len(doomed)} 个产物，{size_text(total)}"), err=True)
+        click.echo(
+            say(
+                f"{_name(directory)}: in use by another process, left alone",
+                f"{_name(directory)}：其他进程正在使用，跳过",
+            ),
+            err=True,
+        )
+    click.echo(
+        say(f"{len(doomed)} artifacts, {size_text(total)}", f"{len(doomed)} 个产物，{size_text(total)}"), err=True
+    )
 
 
 def _refuse_pinned(directory: Path, store: Store) -> None:

@@ -35,7 +35,9 @@ class Scores:
     categories: dict[str, dict[str, float]]
 
 
-@click.command("compare", help=say("Runs side by side: what differs in options and scores.", "并排比较多个运行的选项与分数。"))
+@click.command(
+    "compare", help=say("Runs side by side: what differs in options and scores.", "并排比较多个运行的选项与分数。")
+)
 @run_arguments(nargs=-1, required=True)
 @with_json
 def compare(names: tuple[str, ...], as_json: bool) -> None:
@@ -60,7 +62,14 @@ def comparison(runs: list[Run], store: Store) -> dict[str, Any]:
         "options": differences(configs),
         "metrics": differences([_metrics(run, store) for run in runs], all_rows=True),
         "evaluations": [
-            {"label": e.label, "questions": e.questions, "count": e.count, "scores": e.scores, "categories": e.categories} for e in evaluations
+            {
+                "label": e.label,
+                "questions": e.questions,
+                "count": e.count,
+                "scores": e.scores,
+                "categories": e.categories,
+            }
+            for e in evaluations
         ],
         "same_questions": len({e.questions for e in evaluations}) <= 1,
     }
@@ -92,7 +101,15 @@ def scores_of(run: Run, store: Store) -> list[Scores]:
             continue
         manifest = _json(store.root / step["type"] / step["fingerprint"] / MANIFEST)
         questions = manifest.get("recipe", {}).get("inputs", {}).get("Examples", "")
-        found.append(Scores(f"{run.name}/{step['name']}", questions, facts.get("count", 0), facts.get("scores", {}), facts.get("categories", {})))
+        found.append(
+            Scores(
+                f"{run.name}/{step['name']}",
+                questions,
+                facts.get("count", 0),
+                facts.get("scores", {}),
+                facts.get("categories", {}),
+            )
+        )
     return found
 
 
@@ -102,7 +119,9 @@ def _metrics(run: Run, store: Store) -> dict[str, Any]:
     for step in run.steps:
         manifest = _json(store.root / step["type"] / step["fingerprint"] / MANIFEST)
         facts = manifest.get("facts", {})
-        figures = {name: facts[name] for name in ("parameters", "trainable", "bits_per_weight", "size") if name in facts}
+        figures = {
+            name: facts[name] for name in ("parameters", "trainable", "bits_per_weight", "size") if name in facts
+        }
         figures |= facts.get("metrics", {})
         if "seconds" in manifest.get("provenance", {}):
             figures["seconds"] = manifest["provenance"]["seconds"]
@@ -121,11 +140,15 @@ def _json(path: Path) -> dict[str, Any]:
 def _print(result: dict[str, Any]) -> None:
     names = result["runs"]
     if result["options"]:
-        print_table([say("option", "选项"), *names], [[key, *map(_cell, row)] for key, row in result["options"].items()])
+        print_table(
+            [say("option", "选项"), *names], [[key, *map(_cell, row)] for key, row in result["options"].items()]
+        )
     else:
         click.echo(say("the options are the same", "选项完全相同"))
     if result["metrics"]:
-        print_table([say("figure", "指标"), *names], [[key, *map(_cell, row)] for key, row in result["metrics"].items()])
+        print_table(
+            [say("figure", "指标"), *names], [[key, *map(_cell, row)] for key, row in result["metrics"].items()]
+        )
     evaluations = result["evaluations"]
     for metric in dict.fromkeys(name for e in evaluations for name in e["scores"]):
         _print_scores(metric, [e for e in evaluations if metric in e["scores"]])
@@ -143,7 +166,11 @@ def _print_scores(metric: str, evaluations: list[dict[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.6g}" if isinstance(value, float) else visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return (
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    )
 
 
 def _share(value: float | None) -> str:

@@ -20,7 +20,9 @@ SET = "set"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
-@click.command("doctor", help=say("This machine, versions, and what is missing for what.", "检查本机、版本与缺失的软件包。"))
+@click.command(
+    "doctor", help=say("This machine, versions, and what is missing for what.", "检查本机、版本与缺失的软件包。")
+)
 @with_json
 def command(as_json: bool) -> None:
     """Exits with 1 when something is broken; what is only absent is no fault."""
@@ -54,7 +56,9 @@ def environment() -> dict[str, str]:
     for name in (*PROXIES, *map(str.upper, PROXIES)):
         if value := os.environ.get(name):
             found[name] = value if name.lower() == "no_proxy" else machine.host_of(value)
-    found |= {name: SET if secret(name) else value for name, value in sorted(os.environ.items()) if name.startswith("BELLE_")}
+    found |= {
+        name: SET if secret(name) else value for name, value in sorted(os.environ.items()) if name.startswith("BELLE_")
+    }
     return {name: machine.without_password(value) for name, value in found.items()}
 
 
@@ -82,7 +86,12 @@ def _problems(result: dict[str, Any]) -> list[str]:
                                 f"{name}：需要 {wanted or '任意版本'}，现有 {found or '无'}；请执行 pip install -U belle"))  # fmt: skip
     store = result["store"]
     if not store["writable"]:
-        problems.append(say(f"the store {store['path']} cannot be written; choose another with BELLE_STORE", f"存储目录 {store['path']} 不可写；用 BELLE_STORE 换一个"))
+        problems.append(
+            say(
+                f"the store {store['path']} cannot be written; choose another with BELLE_STORE",
+                f"存储目录 {store['path']} 不可写；用 BELLE_STORE 换一个",
+            )
+        )
     return problems
 
 
@@ -97,9 +106,19 @@ def _print(result: dict[str, Any]) -> None:
     if not result["gpus"]:
         click.echo(say("  no NVIDIA GPU found", "  未发现 NVIDIA GPU"))
     elif any(p["name"] == "torch" and "+cpu" in (p["version"] or "") for p in result["packages"]):
-        click.echo(say("  the installed torch is a CPU build and does not use it", "  当前安装的 torch 是 CPU 版本，不会使用 GPU"))
+        click.echo(
+            say(
+                "  the installed torch is a CPU build and does not use it",
+                "  当前安装的 torch 是 CPU 版本，不会使用 GPU",
+            )
+        )
     state = say("writable", "可写") if store["writable"] else say("not writable", "不可写")
-    click.echo(say(f"store\n  {store['path']}: {state}, {size_text(store['free'])} free", f"存储\n  {store['path']}：{state}，剩余 {size_text(store['free'])}"))
+    click.echo(
+        say(
+            f"store\n  {store['path']}: {state}, {size_text(store['free'])} free",
+            f"存储\n  {store['path']}：{state}，剩余 {size_text(store['free'])}",
+        )
+    )
     _print_packages(result)
     click.echo(say("plugins", "插件") + "\n  " + (", ".join(result["plugins"]) or "-"))
     click.echo(say("environment", "环境变量"))
@@ -116,7 +135,11 @@ def _print_packages(result: dict[str, Any]) -> None:
     click.echo(say("packages", "软件包"))
     for package in result["packages"]:
         tested = package["tested"]
-        note = say(f" (tested with {tested})", f"（测试版本 {tested}）") if tested and tested != (package["version"] or "").split("+")[0] else ""
+        note = (
+            say(f" (tested with {tested})", f"（测试版本 {tested}）")
+            if tested and tested != (package["version"] or "").split("+")[0]
+            else ""
+        )
         mark = "" if package["ok"] else say(f"  needs {package['wanted']}", f"  需要 {package['wanted']}")
         click.echo(f"  {package['name']} {package['version'] or '-'}{note}{mark}")
     click.echo(say("optional", "可选"))

@@ -89,4 +89,9 @@ def _print(result: dict[str, Any]) -> None:
         where = f"{entry['run']}/{entry['step']} ({entry['type']}/{entry['fingerprint']})"
         click.echo(say(f"gone: {where}", f"已不在存储中：{where}"))
     total, broken = size_text(result["bytes"]), len({entry["fingerprint"] for entry in result["damaged"]})
-    click.echo(say(f"{result['artifacts']} artifacts, {total}: {broken} damaged", f"{result['artifacts']} 个产物，{total}：{broken} 个损坏"))
+    click.echo(
+        say(
+            f"{result['artifacts']} artifacts, {total}: {broken} damaged",
+            f"{result['artifacts']} 个产物，{total}：{broken} 个损坏",
+        )
+    )

@@ -49,7 +49,11 @@ def gpus() -> list[dict[str, Any]]:
     except (OSError, subprocess.SubprocessError):
         return []
     rows = [[cell.strip() for cell in line.split(",")] for line in output.splitlines()]
-    return [{"name": row[0], "memory": int(row[1]) * MIB if row[1].isdigit() else 0, "driver": row[2]} for row in rows if len(row) == 3]
+    return [
+        {"name": row[0], "memory": int(row[1]) * MIB if row[1].isdigit() else 0, "driver": row[2]}
+        for row in rows
+        if len(row) == 3
+    ]
 
 
 def disk(store: Path) -> dict[str, Any]:

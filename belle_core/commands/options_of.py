@@ -77,7 +77,13 @@ def _type_text(annotation: Any) -> str:
 
 def _default(field: Any) -> Any:
     """The default as a JSON value; ``???`` where a value must be given."""
-    value = field.default if field.default is not MISSING else field.default_factory() if field.default_factory is not MISSING else MANDATORY
+    value = (
+        field.default
+        if field.default is not MISSING
+        else field.default_factory()
+        if field.default_factory is not MISSING
+        else MANDATORY
+    )
     if isinstance(value, Enum):
         return value.name
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

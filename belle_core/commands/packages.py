@@ -66,7 +66,13 @@ def _package(need: Requirement, tested: dict[str, str]) -> dict[str, Any]:
     except PackageNotFoundError:
         found = None
     ok = found is not None and need.specifier.contains(found, prereleases=True)
-    return {"name": need.name, "wanted": str(need.specifier), "version": found, "tested": tested.get(_plain(need.name)), "ok": ok}
+    return {
+        "name": need.name,
+        "wanted": str(need.specifier),
+        "version": found,
+        "tested": tested.get(_plain(need.name)),
+        "ok": ok,
+    }
 
 
 def tested_versions() -> dict[str, str]:

@@ -17,9 +17,22 @@ from belle_core.planning.training import Training
 UNKNOWN = ("unknown", "未知")
 
 
-@click.command("plan", help=say("Show what a run would do, before anything runs. Nothing is written.", "在运行之前显示将要做什么，不写入任何内容。"))
+@click.command(
+    "plan",
+    help=say(
+        "Show what a run would do, before anything runs. Nothing is written.",
+        "在运行之前显示将要做什么，不写入任何内容。",
+    ),
+)
 @with_overrides
-@click.option("--measure", is_flag=True, help=say("Measure this machine's speed where no earlier run tells it (imports torch).", "没有历史记录时实测本机速度（会导入 torch）。"))
+@click.option(
+    "--measure",
+    is_flag=True,
+    help=say(
+        "Measure this machine's speed where no earlier run tells it (imports torch).",
+        "没有历史记录时实测本机速度（会导入 torch）。",
+    ),
+)
 @with_json
 def command(overrides: tuple[str, ...], config_dir: str | None, measure: bool, as_json: bool) -> None:
     """Prints the plan; exits with 1 when something stands in its way."""
@@ -85,7 +98,13 @@ def _sum(values: list[Any]) -> Any:
 
 def show(plan: Plan) -> None:
     """The plan for people."""
-    headings = [say("step", "步骤"), say("stage", "阶段"), say("state", "状态"), say("fingerprint", "指纹"), say("from", "来自")]
+    headings = [
+        say("step", "步骤"),
+        say("stage", "阶段"),
+        say("state", "状态"),
+        say("fingerprint", "指纹"),
+        say("from", "来自"),
+    ]
     states = {True: say("stored", "已有"), False: say("to make", "待生成")}
     rows = [[s.name, s.title, states[s.cached], s.fingerprint, ", ".join(s.inputs.values()) or "-"] for s in plan.steps]
     print_table(headings, rows)
@@ -96,7 +115,10 @@ def show(plan: Plan) -> None:
     written, seconds = size(totals["bytes"]), duration(totals["seconds"])
     click.echo(say(f"to write {written} · time {seconds} · paid calls {totals['calls']}, cost {totals['cost']:g}",
                    f"将写入 {written} · 用时 {seconds} · 付费调用 {totals['calls']} 次，费用 {totals['cost']:g}"))  # fmt: skip
-    data, model = "; ".join(map(visible, plan.data_licences)) or say(*UNKNOWN), visible(plan.model_licence) or say(*UNKNOWN)
+    data, model = (
+        "; ".join(map(visible, plan.data_licences)) or say(*UNKNOWN),
+        visible(plan.model_licence) or say(*UNKNOWN),
+    )
     click.echo(say(f"licences: data {data} · model {model}", f"许可证：数据 {data} · 模型 {model}"))
     for problem in plan.problems:
         click.echo(say(f"problem: {problem}", f"问题：{problem}"))
@@ -131,7 +153,12 @@ def training_lines(name: str, training: Training) -> list[str]:
             f"  内存     {size(m.total)} = 权重 {size(m.weights)} + 梯度 {size(m.gradients)} + 优化器 {size(m.optimizer)} "
             f"+ 激活 {size(m.activations)}（最多，按 {shape} 个词元），每台设备"))  # fmt: skip
     else:
-        lines.append(say("  memory   unknown until the vocabulary and the architecture are known", "  内存     词表和结构确定之前未知"))
+        lines.append(
+            say(
+                "  memory   unknown until the vocabulary and the architecture are known",
+                "  内存     词表和结构确定之前未知",
+            )
+        )
     return [*lines, f"  {say('time', '用时')}{say('     ', '     ')}{time_text(t)}"]
 
 
@@ -141,7 +168,10 @@ def time_text(training: Training) -> str:
         return say("unknown: no earlier run of this stage with this model in the store; --measure gives a lower bound",
                    "未知：存储中没有同阶段同模型的历史运行；--measure 可给出下限")  # fmt: skip
     if training.basis == "measured":
-        return say(f"at least {duration(training.seconds)} (matrix products as measured)", f"至少 {duration(training.seconds)}（按实测矩阵乘速度）")
+        return say(
+            f"at least {duration(training.seconds)} (matrix products as measured)",
+            f"至少 {duration(training.seconds)}（按实测矩阵乘速度）",
+        )
     where = training.basis.removeprefix("earlier ")
     return say(f"{duration(training.seconds)}, as fast as {where}", f"{duration(training.seconds)}，速度同 {where}")
 

@@ -18,7 +18,11 @@ from belle_core.plugins import load_catalog
 from belle_core.stages import load_object
 
 
-@click.group("plugins", invoke_without_command=True, help=say("Installed plugins; without a subcommand: the list.", "已安装的插件；不带子命令时列出全部。"))
+@click.group(
+    "plugins",
+    invoke_without_command=True,
+    help=say("Installed plugins; without a subcommand: the list.", "已安装的插件；不带子命令时列出全部。"),
+)
 @with_json
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
@@ -37,7 +41,13 @@ def list_plugins(as_json: bool) -> None:
     print_table(headings, [[f"{offer.distribution} {offer.version}", offer.name, offer.text()] for offer in found])
 
 
-@command.command("check", help=say("Check that plugins keep the rules; all of them, or those named.", "检查插件是否遵守规则；可指定名称，默认全部。"))
+@command.command(
+    "check",
+    help=say(
+        "Check that plugins keep the rules; all of them, or those named.",
+        "检查插件是否遵守规则；可指定名称，默认全部。",
+    ),
+)
 @click.argument("names", nargs=-1)
 @with_json
 def check(names: tuple[str, ...], as_json: bool) -> None:
@@ -64,7 +74,10 @@ def _print_problems(name: str, problems: list[str]) -> None:
         click.echo(f"  {problem}")
 
 
-@command.command("show", help=say("Options of a stage or part, for example train=lora.", "显示某个阶段或部件的选项，例如 train=lora。"))
+@command.command(
+    "show",
+    help=say("Options of a stage or part, for example train=lora.", "显示某个阶段或部件的选项，例如 train=lora。"),
+)
 @click.argument("choice", metavar="KIND=NAME", shell_complete=lambda *a: _choices(a[2]))
 @with_json
 def show(choice: str, as_json: bool) -> None:
@@ -74,7 +87,9 @@ def show(choice: str, as_json: bool) -> None:
     items: dict[tuple[str, str], Any] = {**catalog.stages, **catalog.parts}
     kinds = sorted({k for k, _ in items})
     if not name:
-        raise BelleError(f"{choice}: say KIND=NAME, for example train=lora", f"{choice}：请写 类型=名称，例如 train=lora")
+        raise BelleError(
+            f"{choice}: say KIND=NAME, for example train=lora", f"{choice}：请写 类型=名称，例如 train=lora"
+        )
     if kind not in kinds:
         raise unknown("kind", kind, kinds, typed=choice)
     if (kind, name) not in items:
@@ -90,7 +105,11 @@ def _choices(incomplete: str) -> list[click.shell_completion.CompletionItem]:
 
 def _print_options(about: dict[str, Any]) -> None:
     click.echo(f"{about['kind']}={about['name']} ({say('plugin', '插件')} {about['plugin']}): {about['summary']}")
-    for label, value in ((say("takes", "接受"), about["consumes"]), (say("works on", "作用于"), about["starts_from"]), (say("makes", "生成"), [about["produces"]])):
+    for label, value in (
+        (say("takes", "接受"), about["consumes"]),
+        (say("works on", "作用于"), about["starts_from"]),
+        (say("makes", "生成"), [about["produces"]]),
+    ):
         if any(value):
             click.echo(f"  {label}: {', '.join(value)}")
     if not about["options"]:
@@ -98,9 +117,11 @@ def _print_options(about: dict[str, Any]) -> None:
         return
     headings = [say("option", "选项"), say("type", "类型"), say("default", "默认值"), say("meaning", "含义")]
     mark = say(" (does not change the result)", "（不影响结果）")
-    rows = [[o["name"], o["type"], _default_text(o["default"]), o["help"] + ("" if o["identity"] else mark)] for o in about["options"]]
+    rows = [
+        [o["name"], o["type"], _default_text(o["default"]), o["help"] + ("" if o["identity"] else mark)]
+        for o in about["options"]
+    ]
     print_table(headings, rows)
-
 
 
 def _default_text(value: Any) -> str:

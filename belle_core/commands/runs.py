@@ -18,7 +18,11 @@ from belle_core.language import say
 from belle_core.runs import read_runs
 
 
-@click.group("runs", invoke_without_command=True, help=say("Runs and artifacts; without a subcommand: the list.", "运行与产物；不带子命令时列出全部。"))
+@click.group(
+    "runs",
+    invoke_without_command=True,
+    help=say("Runs and artifacts; without a subcommand: the list.", "运行与产物；不带子命令时列出全部。"),
+)
 @with_json
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
@@ -39,9 +43,21 @@ def list_runs(as_json: bool) -> None:
         print_json({"store": str(store.root), "runs": found})
         return
     if not found:
-        click.echo(say(f"no run in {store.root} yet; BELLE_STORE names another store", f"{store.root} 中还没有运行；可用 BELLE_STORE 指定其他存储"))
+        click.echo(
+            say(
+                f"no run in {store.root} yet; BELLE_STORE names another store",
+                f"{store.root} 中还没有运行；可用 BELLE_STORE 指定其他存储",
+            )
+        )
         return
-    headings = [say("run", "运行"), say("started", "开始于"), say("status", "状态"), say("steps", "步骤"), say("result", "结果"), say("note", "备注")]
+    headings = [
+        say("run", "运行"),
+        say("started", "开始于"),
+        say("status", "状态"),
+        say("steps", "步骤"),
+        say("result", "结果"),
+        say("note", "备注"),
+    ]
     print_table(headings, [_row(about) for about in found])
 
 
@@ -49,10 +65,19 @@ def _row(about: dict[str, Any]) -> list[str]:
     pin = " ★" if about["pinned"] else ""
     metrics = ", ".join(f"{name} {value:.4g}" for name, value in about["metrics"].items())
     steps = " → ".join(step["title"].split("=")[-1] for step in about["steps"])
-    return [about["name"] + pin, records.local_time(about["started"]), records.status_text(about["status"]), steps, metrics or "-", visible(about["note"])]
+    return [
+        about["name"] + pin,
+        records.local_time(about["started"]),
+        records.status_text(about["status"]),
+        steps,
+        metrics or "-",
+        visible(about["note"]),
+    ]
 
 
-@command.command("pin", help=say("Keep the artifacts of these runs whatever `gc` does.", "无论 `gc` 如何清理都保留这些运行的产物。"))
+@command.command(
+    "pin", help=say("Keep the artifacts of these runs whatever `gc` does.", "无论 `gc` 如何清理都保留这些运行的产物。")
+)
 @run_arguments(nargs=-1, required=True)
 def pin(names: tuple[str, ...]) -> None:
     """Marks runs."""

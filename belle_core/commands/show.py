@@ -18,7 +18,10 @@ from belle_core.runs import Run, find_run
 from belle_core.store import Store
 
 
-@click.command("show", help=say("A run or an artifact, with everything it was made from.", "显示一个运行或产物，以及它的全部来源。"))
+@click.command(
+    "show",
+    help=say("A run or an artifact, with everything it was made from.", "显示一个运行或产物，以及它的全部来源。"),
+)
 @run_arguments("reference")
 @with_json
 def show(reference: str, as_json: bool) -> None:
@@ -43,8 +46,12 @@ def locate(store: Store, key: str) -> Path:
         return found[0]
     many = ", ".join(f"{d.parent.name}/{d.name}" for d in found[:5])
     raise BelleError(
-        f"{key}: several artifacts begin so: {many}" if found else f"{key}: neither a run nor an artifact in {store.root}; `belle runs` lists them",
-        f"{key}：有多个产物以此开头：{many}" if found else f"{key}：{store.root} 中没有这个运行或产物；用 `belle runs` 查看",
+        f"{key}: several artifacts begin so: {many}"
+        if found
+        else f"{key}: neither a run nor an artifact in {store.root}; `belle runs` lists them",
+        f"{key}：有多个产物以此开头：{many}"
+        if found
+        else f"{key}：{store.root} 中没有这个运行或产物；用 `belle runs` 查看",
     )
 
 
@@ -63,7 +70,9 @@ def tree(directory: Path) -> dict[str, Any]:
     recipe, provenance = manifest.get("recipe", {}), manifest.get("provenance", {})
     return about | {
         "missing": False,
-        "recipe": {name: recipe.get(name) for name in ("stage", "version", "config", "shared", "limit") if name in recipe},
+        "recipe": {
+            name: recipe.get(name) for name in ("stage", "version", "config", "shared", "limit") if name in recipe
+        },
         "facts": manifest.get("facts", {}),
         "provenance": {name: value for name, value in provenance.items() if name != "inputs"},
         "bytes": sum(file["size"] for file in manifest.get("files", {}).values()),
@@ -86,7 +95,11 @@ def _inputs(manifest: dict[str, Any]) -> list[str]:
 def _print_run(about: dict[str, Any]) -> None:
     click.echo(f"{about['name']}  {records.status_text(about['status'])}  {records.local_time(about['started'])}")
     click.echo(f"  belle {' '.join(map(visible, about['overrides']))}")
-    for name, value in ((say("note", "备注"), about["note"]), (say("error", "错误"), about["error"]), (say("directory", "目录"), about["directory"])):
+    for name, value in (
+        (say("note", "备注"), about["note"]),
+        (say("error", "错误"), about["error"]),
+        (say("directory", "目录"), about["directory"]),
+    ):
         if value:
             click.echo(f"  {name}: {visible(value)}")
     for step in about["steps"]:

@@ -40,7 +40,10 @@ class Architecture:
         """
         family = values.get("model_type", "llama")
         size = max(values.get("vocab_size") or 0, vocabulary or 0)
-        numbers = [values.get(name) for name in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")]
+        numbers = [
+            values.get(name)
+            for name in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+        ]
         if family not in FAMILIES or not size or not all(isinstance(n, int) and n > 0 for n in numbers):
             return None
         hidden, intermediate, layers, heads = (int(n) for n in numbers if n)

@@ -57,7 +57,12 @@ class Batch:
 
 
 def training_memory(
-    architecture: Architecture, precision: Precision, batch: Batch, *, adapter: int | None = None, bits: float | None = None
+    architecture: Architecture,
+    precision: Precision,
+    batch: Batch,
+    *,
+    adapter: int | None = None,
+    bits: float | None = None,
 ) -> Memory:
     """Bytes with AdamW, whose two averages have the dtype of the weights (``torch.optim.AdamW``).
 

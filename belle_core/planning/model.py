@@ -39,7 +39,9 @@ def made_model(artifact: Artifact | None, before: KnownModel) -> KnownModel:
     """The model of a step that works on *before*; one that is in the store speaks for itself."""
     values = read_config(artifact.directory) if isinstance(artifact, Runnable) else None
     stated = Architecture.of(values) if values else None
-    return KnownModel(stated or before.architecture, before.section, getattr(artifact, "bits_per_weight", None) or before.bits)
+    return KnownModel(
+        stated or before.architecture, before.section, getattr(artifact, "bits_per_weight", None) or before.bits
+    )
 
 
 def _checkpoint_config(config: ModelConfig) -> dict[str, Any] | None:

@@ -129,7 +129,8 @@ class _Planner:
             type=step.stage.produces.__name__,
             fingerprint=self.prepared.recipes[step.name].key,
             cached=artifact is not None,
-            inputs={kind.__name__: source for kind, source in step.sources.items()} | ({"Model": "initial"} if step.initial else {}),
+            inputs={kind.__name__: source for kind, source in step.sources.items()}
+            | ({"Model": "initial"} if step.initial else {}),
             figures=figures,
             training=training,
         )
@@ -165,7 +166,11 @@ class _Planner:
             "limit": self.prepared.config.limit,
         }
         try:
-            return dict(load_object(step.stage.estimate, wanted_by=step.stage.title, extra=step.stage.extra)(step.section, known))
+            return dict(
+                load_object(step.stage.estimate, wanted_by=step.stage.title, extra=step.stage.extra)(
+                    step.section, known
+                )
+            )
         except BelleError as error:
             self.problems.append(error)
             return {}

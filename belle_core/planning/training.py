@@ -115,7 +115,9 @@ def _operations(step: Step, section: TrainConfig, model: KnownModel, tokens: int
     return float(factor * model.parameters * tokens * section.epochs)
 
 
-def _seconds(step: Step, section: TrainConfig, known: Situation, tokens: int | None, operations: float | None) -> tuple[float | None, str]:
+def _seconds(
+    step: Step, section: TrainConfig, known: Situation, tokens: int | None, operations: float | None
+) -> tuple[float | None, str]:
     if tokens is not None:
         earlier = earlier_rate(known.store, f"{step.stage.kind}/{step.stage.name}", known.model.section)
         if earlier:
@@ -146,4 +148,6 @@ def _memory(step: Step, known: Situation, batch: Batch, trainable: int | None) -
 def _bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
     if trainable is None:
         return None
-    return trainable * (4 if issubclass(step.stage.produces, Adapter) else Precision.of("auto", known.config.model.dtype).weights)
+    return trainable * (
+        4 if issubclass(step.stage.produces, Adapter) else Precision.of("auto", known.config.model.dtype).weights
+    )
