@@ -45,7 +45,10 @@ class JinjaTemplate:
         self.jinja, self.where = jinja, where
         self._names = {"bos_token": bos, "eos_token": eos}
         self._special = re.compile("|".join(re.escape(s) for s in sorted(special, key=len, reverse=True)) or r"(?!)")
-        self._template = _environment().from_string(jinja)
+        try:
+            self._template = _environment().from_string(jinja)
+        except Exception as error:
+            raise self._refused(error) from error
         self.stop = tuple(dict.fromkeys([eos, *self._after_answer()])) if eos else tuple(self._after_answer())
 
     def segments(self, conversation: Conversation) -> Iterator[Segment]:
@@ -63,17 +66,19 @@ class JinjaTemplate:
             yield Segment(text=text.replace(PROTECTED, ""))
 
     def _render(self, conversation: Conversation) -> str:
-        from jinja2 import TemplateError
-
         messages = [{**m, "content": self._protect(m["content"])} for m in conversation.messages()]
         asks = bool(conversation.turns) and conversation.turns[-1].role == "user"
         try:
-            return self._template.render(messages=messages, add_generation_prompt=asks, **self._names)
-        except TemplateError as error:
-            raise BelleError(
-                f"the chat template of {self.where} refuses this conversation: {error}",
-                f"{self.where} 的对话模板不接受这段对话：{error}",
-            ) from error
+            return str(self._template.render(messages=messages, add_generation_prompt=asks, **self._names))
+        except Exception as error:  # a template is foreign code: whatever it raises is its own fault
+            raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> BelleError:
+        why = " ".join(str(error).split())
+        return BelleError(
+            f"the chat template of {self.where} refuses this conversation: {why}",
+            f"{self.where} 的对话模板不接受这段对话：{why}",
+        )
 
     def _protect(self, content: str) -> str:
         return self._special.sub(lambda found: found.group()[0] + PROTECTED + found.group()[1:], content)

@@ -1,0 +1,88 @@
+"""A GGUF file answers as the checkpoint it was made from, asked in the same ids."""
+
+from __future__ import annotations
+
+import pytest
+from scripted import random_model, saying
+
+from belle_core.artifacts import Bundle
+from belle_core.conversation import Conversation, Turn
+from belle_core.encoding import Encoder
+from belle_core.generation import Sampling, open_engine
+from belle_core.tokenization import load_tokenizer, save_tokenizer, tokenizer_from_sentencepiece
+from belle_core.training.loading import template_named
+
+pytestmark = pytest.mark.llamacpp
+llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+export = pytest.importorskip("belle_gguf.export")
+SHORT = Sampling(max_new_tokens=10)
+QUESTIONS = [
+    Conversation.of("你好，世界"),
+    Conversation((Turn("user", "一加一"), Turn("assistant", "等于二😀"), Turn("user", "  再加 一 </s>？")), "请回答"),
+]
+
+
+def gguf_of(directory):
+    target = directory.with_name(f"{directory.name}.gguf")
+    export.export_gguf(directory, target, dtype="f32", name="test")
+    return target
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    directory = random_model(tmp_path_factory.mktemp("gguf") / "model")
+    engines = open_engine(directory), open_engine(gguf_of(directory))
+    yield engines
+    engines[1].close()
+
+
+def test_prompts_and_end_tokens_are_those_of_training(pair):
+    checkpoint, gguf = pair
+    for question in QUESTIONS:
+        assert gguf.encoder.prompt(question) == checkpoint.encoder.prompt(question)
+    assert gguf.stop_ids == checkpoint.stop_ids
+    assert gguf.context_length == checkpoint.context_length
+
+
+def test_greedy_answers_are_the_same(pair):
+    """Compared as ids: of bytes that spell nothing, as random weights say them, the two decoders show different marks."""
+    prompts = [pair[0].encoder.prompt(question) for question in QUESTIONS]
+    checkpoint, gguf = ([list(engine._stream(prompt, SHORT)) for prompt in prompts] for engine in pair)
+    assert gguf == checkpoint
+
+
+def test_sampling_is_seeded(pair):
+    hot = [Sampling(max_new_tokens=10, temperature=1.5, seed=seed) for seed in (1, 1, 2)]
+    first, again, other = (pair[1].answer(QUESTIONS, sampling) for sampling in hot)
+    assert first == again != other
+
+
+def test_a_bundle_streams_whole_characters(tmp_path):
+    file = gguf_of(saying(tmp_path / "model", "世界😀好"))
+    engine = open_engine(Bundle(directory=file.parent, format="gguf", main=file.name, size=file.stat().st_size))
+    assert list(engine.stream(QUESTIONS[0])) == ["世", "界", "😀", "好"]
+    assert engine.answer(QUESTIONS) == ["世界😀好"] * 2
+    engine.close()
+
+
+def test_a_dummy_prefix_stands_only_where_no_text_comes_before(tmp_path, shared):
+    """LLaMA's own tokenizer puts a space before a text, but not between the question's and the answer's."""
+    source = shared / "data" / "tokenizers" / "llama_tokenizer.model"
+    if not source.is_file():
+        pytest.skip(f"{source.name} is not among the real data")
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = tokenizer_from_sentencepiece(source)
+    tokenizer.chat_template = template_named("belle").jinja
+    directory = tmp_path / "llama"
+    torch.manual_seed(0)
+    LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1)
+    ).save_pretrained(directory)
+    save_tokenizer(tokenizer, directory, source)
+    engine = open_engine(gguf_of(directory))
+    training = Encoder(load_tokenizer(directory), template_named("belle"))
+    for question in QUESTIONS:
+        assert engine.encoder.prompt(question) == training.prompt(question)
+    engine.close()
