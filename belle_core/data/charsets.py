@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -13,9 +14,12 @@ MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-SURE = {"gb18030", "gbk", "gb2312", "big5", "big5hkscs", "cp950", "cp932", "shift_jis", "euc_jp", "euc_kr", "cp949"}
-"""Guesses that are taken without asking; Western code pages look too much alike for that."""
-SAMPLE = 1 << 16
+SURE = {"gb18030", "gbk", "gb2312", "big5", "big5hkscs", "cp950"}
+"""Guesses that are taken without asking; others are too easily mistaken for each other."""
+UNICODE = ["utf_8", "utf_7", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]
+"""Not to be guessed: these were ruled out before."""
+WORD = re.compile(rb"[\x30-\xff]+")
+"""Runs without the ASCII characters that no multi-byte encoding uses inside a character."""
 
 
 class Undecided(Exception):
@@ -61,23 +65,12 @@ def _of_block(block: bytes, offset: int) -> str:
     return "gb18030" if guess in ("gbk", "gb2312") else guess
 
 
-def _guess(sample: bytes) -> str | None:
-    """What most of the lines look like; whole lines, since a damaged byte spoils the guess for all that stands with it."""
+def _guess(block: bytes) -> str | None:
+    """What most samples of the foreign words look like; several, since a damaged byte spoils the guess for its sample."""
     from charset_normalizer import from_bytes  # only files that are not UTF-8 need it
 
-    def best(piece: bytes) -> str | None:
-        found = from_bytes(piece).best()
-        return found.encoding if found else None
-
-    whole = best(sample[: sample.rfind(b"\n", 0, SAMPLE) + 1] or sample)
-    if whole in SURE:
-        return whole
-    votes = Counter(encoding for line in _foreign_lines(sample) if (encoding := best(line)))
-    return votes.most_common(1)[0][0] if votes else whole
-
-
-def _foreign_lines(sample: bytes, count: int = 20) -> Iterator[bytes]:
-    for line in sample[:SAMPLE].split(b"\n")[:-1] or [sample]:
-        if count and not line.isascii():
-            count -= 1
-            yield line
+    words = [word for word in WORD.findall(block) if not word.isascii()]
+    words = words[:-1] or words  # the last may be cut
+    samples = [b" ".join(words[start : start + 100]) for start in range(0, min(len(words), 2000), 100)]
+    votes = Counter(found.encoding for sample in samples if (found := from_bytes(sample, cp_exclusion=UNICODE).best()))
+    return votes.most_common(1)[0][0] if votes else None

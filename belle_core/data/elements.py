@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,16 +15,20 @@ from belle_core.data.textfile import BROKEN, TextFile
 SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 TOKEN = 16
 """Characters that the longest token that can be cut in two takes (a number aside)."""
+OVERLAP = 200
+"""Characters kept while searching, since a match may be cut in two."""
 
 
 class Window:
     """The text that is being looked at: ``text[at:]`` is still to be used, and ``line`` is the line of ``at``."""
 
-    def __init__(self, pieces: Iterator[str]) -> None:
-        self._pieces = pieces
+    def __init__(self, pieces: Iterator[str], invalid: deque[int]) -> None:
+        self._pieces, self._invalid = pieces, invalid
         self.text, self.at, self.line, self.ended = "", 0, 1, False
         self.used = 0
         """Characters that were used up."""
+        self.undecoded: list[int] = []
+        """Byte offsets of undecodable places in the text that was used up; whoever asks clears it."""
 
     def more(self) -> bool:
         """Read on until the unused text has doubled; ``False`` at the end of the file."""
@@ -42,6 +47,8 @@ class Window:
         """Use up the text before *to*."""
         self.line += self.text.count("\n", self.at, to)
         self.used += to - self.at
+        if self._invalid:
+            self.undecoded += [self._invalid.popleft() for _ in range(self.text.count(BROKEN, self.at, to))]
         self.at = to
 
     def peek(self) -> str:
@@ -60,8 +67,7 @@ class Window:
             if found:
                 self.move(found.start())
                 return True
-            overlap = 0 if self.ended else 200  # a match may be cut in two
-            self.move(max(self.at, len(self.text) - overlap))
+            self.move(max(self.at, len(self.text) - (0 if self.ended else OVERLAP)))
             if self.ended:
                 return False
             self.more()
@@ -87,7 +93,7 @@ class ElementReader:
 
     def __init__(self, file: TextFile, pieces: Iterator[str], source: Source) -> None:
         self.file, self.source = file, source
-        self.window, self.decoder = Window(pieces), StrictDecoder()
+        self.window, self.decoder = Window(pieces, file.invalid), StrictDecoder()
         self.number = self.good = 0
         self._begin: re.Pattern[str] | None = None
         self._jumped = False
@@ -127,15 +133,15 @@ class ElementReader:
         if self.number == 0:
             self._begin = self._first_begin()
         self._jumped = False
+        window.undecoded.clear()
         try:
             value, end = window.decode(self.decoder)
         except Malformed as error:
             return self._skip(error)
-        marks = window.text.count(BROKEN, window.at, end) if self.file.invalid else 0
         window.move(end)
         self.number += 1
-        if marks:
-            return Broken(place, "broken_encoding", encoding_trouble(self.file, marks), self.good)
+        if window.undecoded:
+            return Broken(place, "broken_encoding", encoding_trouble(self.file, window.undecoded), self.good)
         self.good += 1
         return Record(place, value)
 
@@ -148,10 +154,13 @@ class ElementReader:
             window.move(error.end)
             found = True
         else:
-            window.move(max(error.at, window.at))
+            line = window.text.rfind("\n", window.at, error.at)  # what is in the way may be the next record itself
+            window.move(max(line, window.at))
             found, self._jumped = window.find(self._begin), True
         lost = 1 if found or not self.good else max(1, round((window.used - start) / mean))
         self.number += lost
+        if window.undecoded:
+            broken = replace(broken, reason="broken_encoding", why=encoding_trouble(self.file, window.undecoded))
         return replace(broken, lost=lost, stops=not found and lost > 1)
 
     def _trouble(self, why: str, at: int | None = None) -> Broken:
@@ -167,5 +176,5 @@ class ElementReader:
         text, at = self.window.text, self.window.at
         start = text.rfind("\n", 0, at) + 1
         indent = text[start:at]
-        begins_line = not indent.strip(" \t\ufeff") and text[at : at + 1] == "{"
+        begins_line = len(indent) < OVERLAP // 2 and not indent.strip(" \t\ufeff") and text[at : at + 1] == "{"
         return re.compile(rf"\n{re.escape(indent)}\{{") if begins_line else None

@@ -32,7 +32,8 @@ def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterato
 
 def _parse(decoder: StrictDecoder, text: str, place: Place, file: TextFile, good: int) -> Record | Broken:
     if file.invalid and BROKEN in text:
-        return Broken(place, "broken_encoding", encoding_trouble(file, text.count(BROKEN)), good)
+        offsets = [file.invalid.popleft() for _ in range(text.count(BROKEN)) if file.invalid]
+        return Broken(place, "broken_encoding", encoding_trouble(file, offsets), good)
     try:
         value, end = decoder.decode(text)
         if end < len(text):
@@ -42,10 +43,9 @@ def _parse(decoder: StrictDecoder, text: str, place: Place, file: TextFile, good
         return Broken(place, "broken_json", f"{error.why} (character {error.at + 1} of the line)", good)
 
 
-def encoding_trouble(file: TextFile, count: int) -> str:
-    """Words for the next *count* places that could not be decoded."""
-    places = [file.invalid.popleft() for _ in range(min(count, len(file.invalid)))]
-    return f"not {file.encoding} at byte offset {places[0] if places else '?'}"
+def encoding_trouble(file: TextFile, offsets: list[int]) -> str:
+    """Words for bytes that could not be decoded."""
+    return f"not {file.encoding} at byte offset {offsets[0]}"
 
 
 def split_lines(pieces: Iterable[str]) -> Iterator[str | None]:

@@ -11,21 +11,15 @@ ENDINGS = (".gz", ".jsonl", ".json", ".txt")
 
 @dataclass(frozen=True)
 class Source:
-    """A file and the name that records use for it."""
+    """A file and what its records call it."""
 
     path: Path
     name: str
     """File name, with as much of the directory as tells it from the others."""
+    stem: str
+    """The same without endings that say how it is packed; no two files share it."""
     alone: bool = True
-    """Whether it is the only file; otherwise its name goes into the ids of its records."""
-
-    @property
-    def stem(self) -> str:
-        """The name without endings that say how it is packed."""
-        name = self.name
-        for ending in ENDINGS:
-            name = name.removesuffix(ending)
-        return name or self.name
+    """Whether it is the only file; otherwise its stem goes into the ids of its records."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +69,28 @@ class Broken:
 def sources_of(paths: list[Path]) -> list[Source]:
     """The files under names that differ: bare names, or paths below the directory that all have in common."""
     names = [path.name for path in paths]
-    if len(set(names)) < len(names):
-        folders = [path.absolute().parent.parts for path in paths]
-        common = 0
-        while all(len(parts) > common for parts in folders) and len({parts[common] for parts in folders}) == 1:
-            common += 1
-        names = ["/".join((*parts[common:], path.name)) for parts, path in zip(folders, paths, strict=True)]
-    writable = [name.encode("utf-8", "replace").decode() for name in names]  # names of files may be any bytes
-    return [Source(path, name, alone=len(paths) == 1) for path, name in zip(paths, writable, strict=True)]
+    if len(set(map(_stem, names))) < len(names):
+        names = _below_common(paths)
+    names = [name.encode("utf-8", "replace").decode() for name in names]  # names of files may be any bytes
+    stems = [_stem(name) for name in names]
+    if len(set(stems)) < len(stems):  # a.json and a.jsonl, or one file given twice
+        stems = [
+            f"{name}#{names[:number].count(name) + 1}" if name in names[:number] else name
+            for number, name in enumerate(names)
+        ]
+    return [Source(path, name, stem, len(paths) == 1) for path, name, stem in zip(paths, names, stems, strict=True)]
+
+
+def _stem(name: str) -> str:
+    bare = name
+    for ending in ENDINGS:
+        bare = bare.removesuffix(ending)
+    return bare or name
+
+
+def _below_common(paths: list[Path]) -> list[str]:
+    folders = [path.absolute().parent.parts for path in paths]
+    common = 0
+    while all(len(parts) > common for parts in folders) and len({parts[common] for parts in folders}) == 1:
+        common += 1
+    return ["/".join((*parts[common:], path.name)) for parts, path in zip(folders, paths, strict=True)]

@@ -63,10 +63,10 @@ def _head(pieces: Iterator[str]) -> tuple[str, bool]:
 
 
 def _is_lines(text: str, complete: bool) -> bool:
-    """Whether one of the first lines is an object by itself; lines of an object over several lines are indented."""
+    """Whether one of the first lines is an object by itself; of an object over several lines the inner ones are indented."""
     lines = text.split("\n", 20)
-    whole = lines if complete and len(lines) <= 20 else lines[:-1]
-    return text[0] != "[" and any(line.startswith("{") and _is_value(line.rstrip()) for line in whole)
+    whole = [line.rstrip() for line in (lines if complete and len(lines) <= 20 else lines[:-1])]
+    return text[0] != "[" and "{" not in whole and any(line.startswith("{") and _is_value(line) for line in whole)
 
 
 def _is_value(line: str) -> bool:

@@ -124,12 +124,12 @@ class TextFile:
         )
 
     def _undecided(self, error: Undecided) -> BelleError:
-        guess = error.guess or "gb18030"
+        like, like_zh = (f" (it resembles {error.guess})", f"（看起来像 {error.guess}）") if error.guess else ("", "")
         return _unreadable(
             self.path,
-            f"is not UTF-8 (byte offset {error.offset}) and its encoding cannot be told; if it is text, say for example "
-            f"data.encoding={guess}",
-            f"不是 UTF-8（字节偏移 {error.offset}），也无法判断编码；如果是文本，请指定编码，例如 data.encoding={guess}",
+            f"is not UTF-8 (byte offset {error.offset}) and its encoding cannot be told{like}; "
+            "if it is text, say for example data.encoding=gb18030",
+            f"不是 UTF-8（字节偏移 {error.offset}），也无法判断编码{like_zh}；如果是文本，请指定编码，例如 data.encoding=gb18030",
         )
 
 

@@ -55,7 +55,10 @@ def _text(record: dict[str, Any], key: str, *, optional: bool = False) -> str:
 def _history(record: dict[str, Any]) -> list[Turn]:
     """Earlier turns: a list of [question, answer]."""
     turns: list[Turn] = []
-    for pair in record.get("history") or []:
+    history = record.get("history") or []
+    if not isinstance(history, list):
+        raise Unreadable("wrong_type:history", f"{type(history).__name__} where a list should be")
+    for pair in history:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)):
             raise Unreadable("wrong_type:history", "should be a list of [question, answer]")
         if not all(text.strip() for text in pair):

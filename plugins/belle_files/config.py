@@ -12,6 +12,9 @@ from belle_core.config import DataConfig, option
 from belle_core.data.splits import held_out
 from belle_core.errors import Invalid
 
+NOT_TEXT = ("utf-7", "unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined")
+"""Codecs for single strings, which also let halves of characters through."""
+
 
 @dataclass
 class FilesConfig(DataConfig):
@@ -43,12 +46,19 @@ class FilesConfig(DataConfig):
                 f"must be from 0 to 1, got {self.max_unreadable}",
                 f"应在 0 到 1 之间，现在是 {self.max_unreadable}",
             )
-        try:
-            if self.encoding != "auto":
-                self.encoding = codecs.lookup(self.encoding).name
-        except LookupError:
-            raise Invalid(
-                "encoding",
-                f"is no encoding that Python knows: {self.encoding}",
-                f"不是 Python 支持的编码：{self.encoding}",
-            ) from None
+        if self.encoding != "auto":
+            self.encoding = _known(self.encoding)
+
+
+def _known(encoding: str) -> str:
+    """Python's own name of a text encoding."""
+    try:
+        "".encode(encoding)  # refuses codecs such as base64 too
+        name = codecs.lookup(encoding).name
+        if name in NOT_TEXT:
+            raise LookupError(name)
+        return name
+    except (LookupError, ValueError):
+        raise Invalid(
+            "encoding", f"is no text encoding that Python knows: {encoding}", f"不是 Python 支持的文本编码：{encoding}"
+        ) from None

@@ -1,0 +1,357 @@
+"""Reading JSON files: any layout, any cut of the stream, every kind of damage."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belle_core.data.elements import ElementReader
+from belle_core.data.lines import split_lines
+from belle_core.data.places import Broken, Record, sources_of
+from belle_core.data.records import read_records
+from belle_core.data.strictjson import Malformed, StrictDecoder
+from belle_core.data.textfile import TextFile
+from belle_core.errors import BelleError
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(TEXT, children, max_size=3),
+    max_leaves=8,
+)
+RECORDS = st.lists(st.dictionaries(TEXT, VALUES, max_size=4), min_size=1, max_size=8)
+
+
+def read(path, encoding="auto"):
+    with TextFile(path, encoding) as file:
+        return list(read_records(file, *sources_of([path])))
+
+
+def read_bytes(tmp_path, content, encoding="auto"):
+    path = tmp_path / "data"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read(path, encoding)
+
+
+def values(items):
+    return [item.value for item in items if isinstance(item, Record)]
+
+
+def broken(items):
+    return [item for item in items if isinstance(item, Broken)]
+
+
+def lines_of(records):
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+LAYOUTS = {
+    "lines": lines_of,
+    "lines without the last newline": lambda records: lines_of(records)[:-1],
+    "lines with CRLF and blank lines": lambda records: lines_of(records).replace("\n", "\r\n\r\n"),
+    "escaped lines": lambda records: "".join(json.dumps(record) + "\n" for record in records),
+    "array": lambda records: json.dumps(records, ensure_ascii=False),
+    "indented array": lambda records: "\n " + json.dumps(records, ensure_ascii=False, indent=4) + " \n",
+    "array, one element a line": lambda records: "[\n" + lines_of(records)[:-1].replace("}\n{", "},\n{") + "\n]",
+    "objects one after the other": lambda records: "".join(
+        json.dumps(record, ensure_ascii=False) for record in records
+    ),
+    "indented objects": lambda records: "\n".join(
+        json.dumps(record, indent=2, ensure_ascii=False) for record in records
+    ),
+    "two arrays": lambda records: json.dumps(records[:1]) + json.dumps(records[1:]),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@settings(max_examples=40, deadline=None)
+@given(records=RECORDS)
+def test_every_layout_gives_the_records_in_order(tmp_path_factory, layout, records):
+    items = read_bytes(tmp_path_factory.mktemp("x"), LAYOUTS[layout](records))
+    assert values(items) == records and not broken(items)
+    assert [item.place.number for item in items] == list(range(len(records)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(records=RECORDS, indent=st.sampled_from([None, 2]), array=st.booleans(), data=st.data())
+def test_where_the_stream_is_cut_does_not_matter(tmp_path_factory, records, indent, array, data):
+    parts = [json.dumps(record, ensure_ascii=data.draw(st.booleans()), indent=indent) for record in records]
+    text = "[" + ",\n".join(parts) + "]" if array else "\n".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=30)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)])]
+    path = tmp_path_factory.mktemp("x") / "a.json"
+    path.write_bytes(b"")
+    with TextFile(path) as file:
+        items = list(ElementReader(file, iter(pieces), *sources_of([path])).read())
+    assert values(items) == records and not broken(items)
+    starts = [1 + sum(part.count("\n") + 1 for part in parts[:number]) for number in range(len(parts))]
+    assert [item.place.line for item in items] == starts
+
+
+@given(st.lists(st.text("ab\n\r\u2028\x85", max_size=10)))
+def test_lines_are_split_at_newlines_only(pieces):
+    text = "".join(pieces)
+    expected = text.split("\n")
+    assert list(split_lines(pieces)) == (expected[:-1] if expected[-1] == "" else expected)
+
+
+def test_an_array_far_larger_than_the_window_is_read_in_bounded_memory(tmp_path):
+    import tracemalloc
+
+    path = tmp_path / "big.json"
+    record = json.dumps({"instruction": "问题" * 50, "output": "答案" * 200}, ensure_ascii=False)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("[" + ",".join([record] * 20_000) + "]")
+    tracemalloc.start()
+    with TextFile(path) as file:
+        count = sum(1 for _ in read_records(file, *sources_of([path])))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 20_000 and path.stat().st_size > 30_000_000 and peak < 12_000_000
+
+
+def test_a_huge_single_line(tmp_path):
+    records = [{"output": "好" * 3_000_000}, {"output": "短"}]
+    assert values(read_bytes(tmp_path, lines_of(records))) == records
+    assert values(read_bytes(tmp_path, lines_of(records[::-1]))) == records[::-1]
+    assert values(read_bytes(tmp_path, json.dumps(records, ensure_ascii=False))) == records
+
+
+def test_a_line_beyond_all_bounds_is_one_broken_record(tmp_path, monkeypatch):
+    import belle_core.data.lines as lines
+
+    monkeypatch.setattr(lines, "LONGEST", 1000)
+    items = read_bytes(tmp_path, lines_of([{"a": 1}, {"a": "x" * 3_000_000}, {"a": 2}]))
+    assert values(items) == [{"a": 1}, {"a": 2}] and "longer than" in broken(items)[0].why
+
+
+# ---- encodings ----
+
+CHINESE = [{"instruction": f"第{i}题：天气怎么样？", "output": "今天天气很好，适合出门散步。"} for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "gb18030", "gbk", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "big5"]
+)
+@pytest.mark.parametrize("layout", ["lines", "array", "indented array"])
+def test_encodings_are_told_by_content(tmp_path, encoding, layout):
+    records = (
+        [{"instruction": "台灣的天氣怎麼樣？請問現在幾點鐘", "output": "今天天氣很好。"}] * 9
+        if encoding == "big5"
+        else CHINESE
+    )
+    assert values(read_bytes(tmp_path, LAYOUTS[layout](records).encode(encoding))) == records
+
+
+def test_an_encoding_that_shows_late(tmp_path):
+    records = [{"instruction": "q" * 500, "output": "a"}] * 2000 + CHINESE
+    assert values(read_bytes(tmp_path, lines_of(records).encode("gb18030"))) == records
+
+
+def test_gzip_is_told_by_content(tmp_path):
+    assert values(read_bytes(tmp_path, gzip.compress(lines_of(CHINESE).encode("gb18030")))) == CHINESE
+
+
+@pytest.mark.parametrize("layout", ["lines", "array, one element a line", "indented array"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_damaged_byte_costs_one_record_and_is_told_with_its_offset(tmp_path, layout, packed):
+    content = bytearray(LAYOUTS[layout](CHINESE).encode())
+    at = content.index("第7题".encode())
+    content[at] = 0xFF
+    items = read_bytes(tmp_path, gzip.compress(bytes(content)) if packed else bytes(content))
+    assert values(items) == CHINESE[:7] + CHINESE[8:]
+    (only,) = broken(items)
+    assert only.reason == "broken_encoding" and f"byte offset {at}" in only.why and only.good == 7
+
+
+def test_offsets_stay_right_after_damage_between_records(tmp_path):
+    content = (
+        b'{\n"a": 1}\n\xff\xff\n{\n"a": 2}\n{"a": "\xe4\xb8\xff"}\n{"a": "\xe4\xb8\xad"}\n'
+        + '{"a": "中文中文中文中文中文中文中文中文中文中文中文中文"}\n'.encode() * 3
+    )
+    items = read_bytes(tmp_path, content)
+    assert [item.why.split()[-1] for item in broken(items)] == [
+        str(content.index(b"\xff")),
+        str(content.index(b"\xe4\xb8\xff")),
+    ]
+    assert len(values(items)) == 6
+
+
+def test_an_unknown_encoding_says_where_and_what_to_do(tmp_path):
+    content = lines_of([{"instruction": "it’s a café", "output": "naïve"}] * 9).encode("cp1252")
+    with pytest.raises(BelleError, match=rf"is not UTF-8 \(byte offset {content.index(0x92)}\).*data.encoding="):
+        read_bytes(tmp_path, content)
+    assert values(read_bytes(tmp_path, content, "cp1252"))[0]["output"] == "naïve"
+
+
+def test_a_forced_encoding_that_is_wrong_throughout(tmp_path):
+    with pytest.raises(BelleError, match=r"is not ascii .*byte offset"):
+        read_bytes(tmp_path, lines_of(CHINESE * 100), "ascii")
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9])
+def test_gzip_that_is_cut_off(tmp_path, cut):
+    noise = [{"a": random.Random(i).randbytes(500).hex()} for i in range(500)]
+    packed = gzip.compress(lines_of(noise).encode())
+    with pytest.raises(BelleError, match="gzip data is damaged or cut off"):
+        read_bytes(tmp_path, packed[: int(len(packed) * cut)])
+
+
+@settings(max_examples=150, deadline=None)
+@given(noise=st.binary(max_size=200), position=st.integers(0, 3000), layout=st.sampled_from(sorted(LAYOUTS)))
+def test_any_damage_ends_in_records_or_in_one_clear_error(tmp_path_factory, noise, position, layout):
+    content = LAYOUTS[layout](CHINESE).encode()
+    position %= len(content)
+    damaged = content[:position] + noise + content[position + len(noise) :]
+    try:
+        items = read_bytes(tmp_path_factory.mktemp("x"), damaged)
+    except BelleError as error:
+        assert "\n" not in str(error)
+    else:
+        assert len(items) >= 1 and len(values(items)) <= len(CHINESE) + len(noise)
+        json.dumps(values(items), ensure_ascii=False, allow_nan=False).encode()
+
+
+# ---- damage ----
+
+
+def test_a_file_without_content(tmp_path):
+    for content in ("", " \n\n", "\ufeff"):
+        with pytest.raises(BelleError, match="the file is empty"):
+            read_bytes(tmp_path, content)
+    with pytest.raises(BelleError, match="holds no record"):
+        read_bytes(tmp_path, "[ ]")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04rest", "a zip archive"),
+        (b"PAR1rest", "a Parquet table"),
+        (b"<!DOCTYPE html><html>", "it begins with '<!DOCTYPE"),
+        (bytes(range(128, 256)) * 3, "byte offset 0"),
+    ],
+)
+def test_what_is_not_json_is_named(tmp_path, content, what):
+    with pytest.raises(BelleError, match=what):
+        read_bytes(tmp_path, content)
+
+
+BAD = {
+    '{"a": NaN}': "NaN",
+    '{"a": [1, -Infinity]}': "-Infinity",
+    '{"a": 1e999}': "too large",
+    '{"a": ' + "9" * 5000 + "}": "too large",
+    '{"a": 1, "b": 2, "a": 3}': "'a' stands twice",
+    '{"x": {"a": 1, "a": 3}}': "'a' stands twice",
+    '{"a": "\\ud83d"}': "surrogate",
+    '{"\\udcff": 1}': "surrogate",
+    '{"a": ' + "[" * 80 + "]" * 80 + "}": "nested deeper",
+    '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}": "nested deeper",
+    '{"a": "tab\there"}': "control character",
+    '{"a": "x\x00"}': "control character",
+    '{"a": "\\x"}': "escape",
+    '{"a": 1,}': "",
+    '{"a": 1': "",
+    '{"a" 1}': "",
+    "{'a': 1}": "",
+    '{"a": tru}': "",
+    '{"a": 1} {"a": 2}': "more after the end",
+    "nonsense": "",
+}
+
+
+@pytest.mark.parametrize("bad", BAD, ids=[str(number) for number in range(len(BAD))])
+def test_a_bad_line_costs_nothing_but_itself(tmp_path, bad):
+    items = read_bytes(tmp_path, f'{{"n": 1}}\n{bad}\n{{"n": 2}}\n')
+    assert values(items) == [{"n": 1}, {"n": 2}]
+    (only,) = broken(items)
+    assert BAD[bad] in only.why and str(only.place) == "data:2" and only.good == 1
+
+
+@pytest.mark.parametrize("bad", [bad for bad in BAD if bad != '{"a": 1} {"a": 2}'])
+def test_a_bad_element_costs_nothing_but_itself_where_elements_begin_lines(tmp_path, bad):
+    items = read_bytes(tmp_path, f'[\n  {{"n": 1}},\n  {bad},\n  {{"n": 2}},\n  {{\n  "n": 3}}\n]\n')
+    assert values(items) == [{"n": 1}, {"n": 2}, {"n": 3}]
+    (only,) = broken(items)
+    assert BAD[bad] in only.why and only.place.line in (3, 4) and only.good == 1 and only.lost == 1 and not only.stops
+
+
+@pytest.mark.parametrize("bad", list(BAD))
+def test_bad_elements_in_one_line_end_the_file_there_or_cost_themselves(tmp_path, bad):
+    items = read_bytes(tmp_path, f'[{{"n": 1}}, {bad}, {{"n": 2}}]')
+    assert values(items) in ([{"n": 1}], [{"n": 1}, {"n": 2}], [{"n": 1}, {"a": 1}, {"a": 2}, {"n": 2}]) and broken(
+        items
+    )
+
+
+def test_the_rest_of_a_file_is_estimated(tmp_path):
+    elements = [json.dumps({"n": i, "text": "x" * 50}) for i in range(10_000)]
+    elements[1000] = '{"n": 1000, "text": oh}'
+    items = read_bytes(tmp_path, "[" + ", ".join(elements) + "]")
+    (only,) = broken(items)
+    assert len(values(items)) == 1000 == only.good and only.stops and 8000 < only.lost < 10_000
+
+
+@pytest.mark.parametrize(
+    ("content", "good", "what", "line"),
+    [
+        ('[\n{"a": 1},\n{"a": 2},\n]', 2, "comma stands before the closing", 4),
+        ('[\n{"a": 1},\n{"a": 2}', 2, "ends inside the array", 3),
+        ('[\n{"a": 1},\n{"a": 2},\n', 2, "ends inside the array", 4),
+        ('[\n{"a": 1},\n{"a": 2', 1, "Expecting", 3),
+        ('[\n{"a": 1},\n{"a": "2', 1, "Unterminated", 3),
+        ('[\n{"a": 1}\n{"a": 2}\n]', 2, "comma is missing", 3),
+        ('[\n{"a": 1};\n{"a": 2}\n]', 2, "expected , or ] but found ';'", 2),
+        ('[\n{"a": 1},\n{"a": 2}\n]\nrest', 2, "Expecting value", 5),
+        ('[\n{"a": 1},\n{"a": 2}\n]]', 2, "Expecting value", 4),
+    ],
+)
+def test_broken_arrays(tmp_path, content, good, what, line):
+    items = read_bytes(tmp_path, content)
+    (only,) = broken(items)
+    assert values(items) == [{"a": 1}, {"a": 2}][:good] and what in only.why and only.place.line == line
+    assert only.good == sum(isinstance(item, Record) for item in items[: items.index(only)])
+
+
+def test_the_first_line_of_json_lines_may_be_the_broken_one(tmp_path):
+    for bad in ("nonsense", '{"a": 1', "# a comment"):
+        items = read_bytes(tmp_path, bad + '\n{"n": 1}\n{"n": 2}\n')
+        assert values(items) == [{"n": 1}, {"n": 2}] and broken(items)[0].place.line == 1
+
+
+@settings(max_examples=200)
+@given(VALUES)
+def test_strict_json_agrees_with_the_standard_library_on_good_values(value):
+    text = json.dumps(value)
+    assert StrictDecoder().decode(text) == (json.loads(text), len(text))
+
+
+@given(st.text('{}[]",:\\u1ae dNI', max_size=30))
+def test_strict_json_never_accepts_more_than_the_standard_library(text):
+    try:
+        value, _ = StrictDecoder().decode(text)
+    except Malformed:
+        return
+    assert json.JSONDecoder().raw_decode(text)[0] == value
+
+
+# ---- names ----
+
+
+def test_ids_are_unique_over_files(tmp_path):
+    paths = [tmp_path / "a" / "x.jsonl", tmp_path / "b" / "x.jsonl", tmp_path / "b" / "c" / "y.json.gz"]
+    assert [source.name for source in sources_of(paths)] == ["a/x.jsonl", "b/x.jsonl", "b/c/y.json.gz"]
+    assert [source.stem for source in sources_of(paths)] == ["a/x", "b/x", "b/c/y"]
+    assert [source.name for source in sources_of(paths[1:])] == ["x.jsonl", "y.json.gz"]
+    twice = [source.stem for source in sources_of([tmp_path / "a.json", tmp_path / "a.jsonl", tmp_path / "a.json"])]
+    assert twice == ["a.json", "a.jsonl", "a.json#2"]

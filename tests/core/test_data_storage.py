@@ -1,0 +1,81 @@
+"""Examples on disk: what was written is read back, whatever was held out in between."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belle_core.conversation import Conversation, Example
+from belle_core.data import ExamplesWriter, read_examples
+from belle_core.data.storage import text_of
+
+
+def example(number):
+    return Example(f"n{number}", Conversation.of(f"问题{number}\u2028二", "答" * (number % 7 + 1)), meta={"n": number})
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    examples = [
+        Example("a", Conversation.of("q", "a", system="s"), category="c", source="x", meta={"k": [1, None]}),
+        Example("b", Conversation.of("q\n\u2028\x85q", "a")),
+        Example("c", text="正文"),
+        Example("d", Conversation.of("q", "good"), rejected=("bad",)),
+    ]
+    with ExamplesWriter(tmp_path) as writer:
+        for one in examples:
+            writer.write("train", one)
+        artifact = writer.finish(licences=["MIT", "MIT"])
+    assert list(read_examples(artifact, "train")) == examples and list(read_examples(artifact, "dev")) == []
+    assert artifact.splits == {"train": 4} and artifact.licences == ["MIT"]
+    assert artifact.characters == sum(len(text_of(one)) for one in examples)
+
+
+def test_rejected_records_keep_place_reason_and_evidence(tmp_path):
+    with ExamplesWriter(tmp_path) as writer:
+        writer.reject("a.json:3", "broken_json", "x" * 9000)
+        writer.reject("a.json:4", "empty_answer")
+        artifact = writer.finish(licences=[])
+    lines = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["where"] for line in lines] == ["a.json:3", "a.json:4"] and len(lines[0]["evidence"]) == 500
+    assert artifact.rejected == {"broken_json": 1, "empty_answer": 1}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.integers(1, 60),
+    chosen=st.dictionaries(st.integers(0, 59), st.sampled_from(["dev", "test"]), max_size=30),
+    limit=st.none() | st.integers(1, 20),
+)
+def test_holding_out_moves_examples_and_nothing_else(tmp_path_factory, count, chosen, limit):
+    chosen = {number: name for number, name in chosen.items() if number < count}
+    with ExamplesWriter(tmp_path_factory.mktemp("x"), limit=limit, gather=True) as writer:
+        for number in range(count):
+            writer.write("train", example(number))
+        writer.hold_out(chosen)
+        artifact = writer.finish(licences=[])
+    for split in ("train", "dev", "test"):
+        expected = [example(n) for n in range(count) if chosen.get(n, "train") == split][:limit]
+        assert list(read_examples(artifact, split)) == expected
+        assert artifact.splits.get(split, 0) == len(expected)
+        if split == "train":
+            assert artifact.characters == sum(len(text_of(one)) for one in expected)
+
+
+def test_the_limit_caps_every_split(tmp_path):
+    with ExamplesWriter(tmp_path, limit=2) as writer:
+        for number in range(5):
+            writer.write("train", example(number))
+            writer.write("dev", replace(example(number), id=f"d{number}"))
+        assert writer.full("train") and writer.full("dev") and not writer.full("test")
+        assert writer.finish(licences=[]).splits == {"train": 2, "dev": 2}
+
+
+def test_what_a_broken_attempt_left_is_removed(tmp_path):
+    (tmp_path / "test.jsonl").write_text("old\n", encoding="utf-8")
+    with ExamplesWriter(tmp_path) as writer:
+        writer.write("train", example(1))
+        writer.finish(licences=[])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train.jsonl"]
