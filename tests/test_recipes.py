@@ -1,0 +1,72 @@
+"""Everything that can be chosen composes and wires: options, presets, models, recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from belle_core.choices import all_groups, options_of
+from belle_core.compose import compose_run, compose_tree
+from belle_core.errors import BelleError
+from belle_core.plugins import load_catalog
+from belle_core.stages import KINDS
+from belle_core.wiring import wire
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = "model_schema"
+CHOICES = [(group, name) for group in all_groups() for name in options_of(group) if name != SCHEMA]
+
+
+def overrides_for(group: str, name: str) -> list[str]:
+    """A command line that chooses *name* and has something to do."""
+    if group in KINDS or group == "recipe":
+        return [f"+{group}={name}"]
+    if group in ("model", "trainer"):
+        return ["+train=full", f"{group}={name}"]
+    if group == "tracker":
+        return ["+data=demo", f"tracker={name}"]
+    if group == "filter":
+        return ["+data=demo", f"+filter@data.clean.extra={name}"]
+    kind, _, part = group.partition("/")
+    hosts = [stage.name for (k, _), stage in load_catalog().stages.items() if k == kind and part in stage.groups]
+    assert hosts, f"no stage has the group {group}"
+    return [f"+{kind}={hosts[0]}", f"{group}={name}"]
+
+
+def with_values(overrides: list[str]) -> list[str]:
+    """*overrides*, and something in place of what the user must give."""
+    missing = OmegaConf.missing_keys(compose_tree(overrides))
+    return [*overrides, *(f"{key}=given.jsonl" for key in sorted(missing))]
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda value: str(value))
+def test_every_choice_composes_and_wires(group, name):
+    config = compose_run(with_values(overrides_for(group, name))).config
+    steps = wire(config, load_catalog())
+    assert steps
+    if group in KINDS:
+        assert group in [step.stage.kind for step in steps]
+
+
+def test_every_file_in_conf_is_a_choice():
+    files = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")} - {Path("config.yaml")}
+    assert {(path.parent.as_posix(), path.stem) for path in files} <= set(CHOICES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_stage_can_be_chosen(kind):
+    assert options_of(kind)
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "model"])
+def test_models_say_what_they_are(name):
+    model = compose_run(["+train=full", f"model={name}"]).config.model
+    assert model.architecture.get("model_type") and model.licence
+    assert model.checkpoint or model.architecture["hidden_size"]
+
+
+def test_a_choice_that_cannot_be_is_refused():
+    with pytest.raises(BelleError, match="did you mean 'lora'"):
+        compose_run(["+train=lorra"])
