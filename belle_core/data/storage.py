@@ -108,8 +108,11 @@ class ExamplesWriter:
         self._files[name].write(line)
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def _dump(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return _ENCODE(record) + "\n"
 
 
 def read_examples(artifact: Examples, split: str) -> Iterator[Example]:

@@ -14,6 +14,7 @@ def belle_stages() -> list[Stage]:
             config=FilesConfig,
             run="belle_files.stage:read",
             check="belle_files.check:check",
+            estimate="belle_files.estimate:estimate",
             produces=Examples,
         )
     ]

@@ -6,10 +6,13 @@ import gzip
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 from belle_files.config import FilesConfig
+from belle_files.estimate import estimate
 from belle_files.stage import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +25,7 @@ from belle_core.data.questions import normalised, question_of
 from belle_core.errors import BelleError
 from belle_core.plugins import Catalog
 from belle_core.stages import Part, StageContext
+from belle_core.testing import check_plugin, check_stage
 
 
 def record(number, question=None, answer="好的"):
@@ -436,14 +440,32 @@ def test_a_record_may_hold_several_examples(tmp_path, monkeypatch):
     assert artifact.splits == {"train": 2} and artifact.record == "text" and artifact.rejected == {"said_so": 1}
 
 
-def test_the_stage_imports_nothing_heavy(belle, tmp_path):
+def test_the_stage_imports_nothing_heavy(tmp_path):
     write(tmp_path / "a.jsonl", [record(1)])
     code = "import sys; from belle_core import run; run(['+data=files', 'data.path=a.jsonl']); print([m for m in ('torch', 'numpy', 'transformers') if m in sys.modules])"
-    import subprocess
-    import sys
-
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.strip().endswith("[]"), done.stderr
+
+
+def test_the_plan_knows_how_much_there_is(tmp_path):
+    small = write(tmp_path / "a.jsonl", [record(i) for i in range(40)])
+    known = {"shared": {}, "inputs": {}, "limit": None}
+    figures = estimate(FilesConfig(path=str(small), dev="4", licence="MIT"), known)
+    assert figures["splits"] == {"dev": 4, "train": 36} and figures["licences"] == ["MIT"]
+    assert figures["characters"] == pytest.approx(files("data.path=a.jsonl", "data.dev=4").characters, rel=0.02)
+    large = write(tmp_path / "b.jsonl", [record(i, answer="好的" if i % 9 else "") for i in range(20_000)])
+    assert estimate(FilesConfig(path=str(large)), known)["examples"] == pytest.approx(20_000 * 8 / 9, rel=0.1)
+    assert estimate(FilesConfig(path=str(large), dev="0.1"), known | {"limit": 7})["splits"] == {"dev": 7, "train": 7}
+
+
+@pytest.mark.parametrize("plugin", ["files", "alpaca"])
+def test_the_plugins_keep_the_rules(plugin):
+    assert check_plugin(plugin) == []
+
+
+def test_the_stage_keeps_the_rules(tmp_path):
+    path = write(tmp_path / "a.jsonl", [record(i) for i in range(100)])
+    assert check_stage("data=files", [f"data.path={path}", "data.dev=3"]) == []
 
 
 # ---- real data ----
