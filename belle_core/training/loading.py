@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from belle_core.artifacts import Adapter, Runnable, Tokenizer
+from belle_core.artifacts import Adapter, Model, QuantizedModel, Runnable, Tokenizer
 from belle_core.config import ModelConfig
 from belle_core.conversation import Conversation
 from belle_core.encoding import Encoder, Template
@@ -25,6 +25,7 @@ from belle_core.training.initial import check_vocabulary, initial_model, load_we
 from belle_core.training.quiet import quiet
 
 TEMPLATE_FILE = "template.json"
+BASES: tuple[type[Runnable], ...] = (Model, Adapter, QuantizedModel)
 Dtype = Callable[[str], str] | None
 """From the stored format of the weights to the one to hold them in; ``None`` keeps it."""
 
@@ -112,14 +113,13 @@ def load_base(adapter: Adapter, *, dtype: Dtype = None) -> Loaded:
     if "artifact" not in adapter.base:
         return load_initial(ModelConfig(**adapter.base["model"]), adapter.base["seed"], adapter.directory, dtype=dtype)
     store, key = Store(adapter.directory.parents[1]), adapter.base["artifact"]
-    if not any(directory.name == key for directory in store.directories()):
+    artifact = next((found for kind in BASES if (found := store.find(kind, key))), None)
+    if artifact is None:
         raise BelleError(
             f"adapter {adapter.fingerprint} needs its base {key}, which is no longer in {store.root}; repeat the run that made it",
             f"适配器 {adapter.fingerprint} 需要基座 {key}，但它已不在 {store.root} 中；请重新执行生成它的运行",
         )
-    artifact = store.load(key)
     store.verify(artifact)
-    assert isinstance(artifact, Runnable)
     return load_runnable(artifact, dtype=dtype)
 
 

@@ -36,6 +36,7 @@ def save_model(loaded: Loaded, directory: Path) -> None:
     with quiet():
         model.save_pretrained(directory, max_shard_size="5GB")
     save_belongings(loaded, directory)
+    _readable(directory)
     _check_written(model, directory)
 
 
@@ -50,6 +51,7 @@ def save_adapter(model: Any, loaded: Loaded, directory: Path) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     model.get_base_model().config.save_pretrained(directory)
     save_belongings(loaded, directory)
+    _readable(directory)
 
 
 def save_belongings(loaded: Loaded, directory: Path) -> None:
@@ -67,6 +69,12 @@ def _generation_config(loaded: Loaded) -> GenerationConfig:
     return GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=loaded.encoder.stop_ids, pad_token_id=tokenizer.pad_token_id
     )
+
+
+def _readable(directory: Path) -> None:
+    """Weights with the permissions of other files: safetensors gives them to their owner alone."""
+    for path in directory.glob("*.safetensors"):
+        path.chmod((directory / "config.json").stat().st_mode)
 
 
 def _check_written(model: PreTrainedModel, directory: Path) -> None:

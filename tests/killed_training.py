@@ -1,0 +1,102 @@
+"""Runs a training that is killed at a chosen moment and repeated, each in a process of its own; prints how each ended.
+
+usage: killed_training.py DIRECTORY METHOD MOMENT...    (a moment is <where>:<count>, e.g. saving:3)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from belle_full.config import FullConfig
+from belle_full.stage import train as train_full
+from belle_lora.config import LoraConfig
+from belle_lora.stage import train as train_lora
+from belle_objectives.config import SftConfig
+from belle_objectives.sft import Sft
+from tiny_training import tokenizer_files, training_context
+
+import belle_lora.adapters  # noqa: F401  imported once, before the processes part
+from belle_core.training import resuming
+
+METHODS: dict[str, Any] = {
+    "full": (train_full, FullConfig(objective=SftConfig(), epochs=2, batch=8, learning_rate=3e-3)),
+    "lora": (train_lora, LoraConfig(objective=SftConfig(), epochs=2, batch=8, learning_rate=3e-3, rank=4, dropout=0.2)),
+}
+
+
+def die_at(moment: str) -> float:
+    """Arrange for a signal at *moment*; returns the seconds between saved states."""
+    where, _, count = moment.partition(":")
+    left = int(count)
+    number = signal.SIGINT if where == "interrupt" else signal.SIGKILL
+
+    def countdown() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), number)
+
+    if where == "saving":
+        save = torch.save
+
+        def half(state: Any, file: Any) -> None:
+            save(state, file)
+            file.truncate(file.tell() // 2)
+            file.flush()
+            countdown()
+            file.seek(0)
+            save(state, file)
+
+        resuming.torch.save = half
+    elif where == "renaming":
+        replace = os.replace
+        resuming.os.replace = lambda *paths: (countdown(), replace(*paths))
+    else:  # in the forward pass number count, within an optimizer step
+        loss = Sft.loss
+        Sft.loss = lambda self, model, batch: (countdown(), loss(self, model, batch))[1]
+    return 1e9 if where == "interrupt" else 0.0
+
+
+def train(directory: Path, method: str, moment: str | None) -> None:
+    """One run; a second run in the same directory goes on."""
+    torch.set_num_threads(1)
+    seconds = die_at(moment) if moment else 1e9
+    steps: list[int] = []
+    context = training_context(
+        directory, checkpoint_seconds=seconds, log_every=1, emit=lambda stream, _, step: steps.append(step) if stream == "train" else None
+    )
+    run, config = METHODS[method]
+    run(config, context)
+    (directory / "steps.json").write_text(json.dumps(steps))
+
+
+def in_process(directory: Path, method: str, moment: str | None) -> int:
+    """Exit status of a forked run, negative for the signal that ended it, 130 for an interruption."""
+    if (process := os.fork()) == 0:
+        try:
+            train(directory, method, moment)
+        except KeyboardInterrupt:
+            os._exit(130)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def main(folder: Path, method: str, moments: list[str]) -> None:
+    tokenizer_files()
+    results = {}
+    for moment in [None, *moments]:
+        directory = folder / "Model" / f"{method}-{moment}".replace(":", "-")
+        killed = in_process(directory, method, moment)
+        again = in_process(directory, method, None) if moment else killed
+        results[str(moment)] = {"killed": killed, "again": again, "directory": str(directory)}
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

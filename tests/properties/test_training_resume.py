@@ -1,0 +1,37 @@
+"""Exact resume: a run that is killed and repeated ends with the same bytes as one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent
+MOMENTS = ["forward:4", "saving:1", "saving:6", "renaming:5", "renaming:8", "forward:33", "interrupt:20"]
+"""8 steps an epoch, 3 forward passes a step (2 in the last, of 4 examples), 4 for the dev loss: before the first state, within an
+accumulation, while saving, at the end of an epoch, in the second epoch, and Ctrl-C."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and fork are needed")
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_killed_runs_end_as_if_nothing_had_happened(method, tmp_path):
+    command = [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), method, *MOMENTS]
+    done = subprocess.run(command, text=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])
+    whole = Path(results.pop("None")["directory"])
+    weights = "model.safetensors" if method == "full" else "adapter_model.safetensors"
+    for moment, result in results.items():
+        directory = Path(result["directory"])
+        assert result["killed"] == (130 if moment.startswith("interrupt") else -signal.SIGKILL), moment
+        assert result["again"] == 0, moment
+        assert (directory / weights).read_bytes() == (whole / weights).read_bytes(), moment
+        assert (directory / "curve.jsonl").read_bytes() == (whole / "curve.jsonl").read_bytes(), moment
+        resumed = json.loads((directory / "steps.json").read_text())
+        assert resumed[0] > 1 or moment in ("saving:1", "forward:4"), f"{moment}: began anew"
