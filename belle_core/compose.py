@@ -97,7 +97,9 @@ def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed
         tree, whole = compose_whole(overrides, config_dir)
         config = to_objects(tree)
     except Exception as error:
-        raise find_mistakes(overrides, lambda some: compose_whole(some, config_dir)[0], options) from error
+        raise find_mistakes(
+            overrides, lambda some: compose_whole(some, config_dir)[0], options, config_dir
+        ) from error
     return Composed(config, whole, plain(tree))
 
 

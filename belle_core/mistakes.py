@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,17 +12,26 @@ from omegaconf.errors import OmegaConfBaseException
 
 from belle_core.errors import BelleError, Invalid, Several
 
+LISTED = 15
+"""Most names that a message lists."""
+
+
+def nearest(value: str, names: Iterable[str]) -> str | None:
+    """The known name that *value* most likely means."""
+    close = get_close_matches(value, list(names), n=1, cutoff=0.5)
+    return close[0] if close else None
+
 
 def unknown(what: str, value: str, known: Iterable[str], *, typed: str = "") -> BelleError:
     """The error for a name that does not exist, with the nearest right one."""
     names = sorted(known)
-    near = get_close_matches(value, names, n=1, cutoff=0.5)
+    near = nearest(value, names)
     shown = typed or f"{what}={value}"
-    listing = ", ".join(names[:30]) or "-"
+    listing = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "") or "-"
     if near:
         return BelleError(
-            f"{shown}: there is no {what} {value!r}; did you mean {near[0]!r}? Known: {listing}",
-            f"{shown}：没有名为 {value!r} 的 {what}；是不是 {near[0]!r}？可用：{listing}",
+            f"{shown}: there is no {what} {value!r}; did you mean {near!r}? Known: {listing}",
+            f"{shown}：没有名为 {value!r} 的 {what}；是不是 {near!r}？可用：{listing}",
         )
     return BelleError(
         f"{shown}: there is no {what} {value!r}. Known: {listing}",
@@ -30,41 +40,113 @@ def unknown(what: str, value: str, known: Iterable[str], *, typed: str = "") -> 
 
 
 def find_mistakes(
-    overrides: list[str], compose: Callable[[list[str]], DictConfig], groups: Callable[[str], list[str]]
+    overrides: list[str],
+    compose: Callable[[list[str]], DictConfig],
+    groups: Callable[[str], list[str]],
+    config_dir: str | None = None,
 ) -> BelleError:
-    """Compose again and again, leaving out what fails, until every mistake in *overrides* is known.
+    """Every mistake in *overrides*: group choices are composed once, options are then tried on the result one by one.
 
     ``groups(name)`` lists the options of a config group (empty when there is no such group).
     """
+    from belle_core.explanations import check_inputs, explain_failure
+
     mistakes: list[BelleError] = []
-    remaining = []
-    for override in overrides:
-        mistake = _syntax(override) or wrong_option(override, groups)
-        if mistake:
-            mistakes.append(mistake)
-        else:
-            remaining.append(override)
-    if not remaining and mistakes:
-        return mistakes[0] if len(mistakes) == 1 else Several(mistakes)
-    good: list[str] = []
-    tree = _try(compose, remaining)
-    if isinstance(tree, DictConfig):
-        good = remaining
-    else:  # add one after the other and note those that break it; group choices first, since keys need them
-        for override in sorted(remaining, key=lambda o: not groups(_key(o).split("@")[0])):
-            tree = _try(compose, [*good, override])
-            if isinstance(tree, DictConfig):
-                good.append(override)
-            else:
-                mistakes.append(_explain(override, tree, _try(compose, good)))
-    try:
-        if isinstance(tree := _try(compose, good), DictConfig):
+    choices, options, doubtful = _sort(overrides, groups, mistakes)
+    tree = _composed(choices, options, compose, mistakes, doubtful, config_dir)
+    if tree is not None:
+        mistakes += [*_tried(options, tree, doubtful), *([] if doubtful else check_inputs(tree))]
+        try:
             to_objects(tree)
-    except Several as more:
-        mistakes += more.errors
-    except BelleError as one:
-        mistakes.append(one)
-    return mistakes[0] if len(mistakes) == 1 else Several(mistakes)
+        except Several as more:
+            mistakes += more.errors
+        except BelleError as one:
+            mistakes.append(one)
+    if not mistakes:  # only together do they not compose
+        failure = _try(compose, overrides)
+        mistakes = [explain_failure(" ".join(overrides), failure, config_dir)]  # type: ignore[arg-type]
+    unique = list({str(mistake): mistake for mistake in mistakes}.values())
+    return unique[0] if len(unique) == 1 else Several(unique)
+
+
+def _sort(
+    overrides: list[str], groups: Callable[[str], list[str]], mistakes: list[BelleError]
+) -> tuple[list[str], list[str], set[str]]:
+    """Group choices, options, and sections of which nothing can be said because their choice is unclear.
+
+    A misspelt choice is noted and replaced by the nearest right one, so that the options below it are checked too.
+    """
+    choices, options, doubtful = [], [], set()
+    for override in overrides:
+        if mistake := _syntax(override):
+            mistakes.append(mistake)
+        elif twice := next((o for o in choices if key_of(o) == key_of(override) and "+" == o[0] == override[0]), None):
+            mistakes.append(_chosen_twice(override, twice))
+        elif mistake := wrong_option(override, groups):
+            mistakes.append(mistake)
+            key, _, value = override.partition("=")
+            near = nearest(value, groups(group_of(override)))
+            if near:
+                choices.append(f"{key}={near}")
+            doubtful |= set() if near else {section_of(override)}
+        else:
+            (choices if groups(group_of(override)) else options).append(override)
+    return choices, options, doubtful
+
+
+def _chosen_twice(override: str, first: str) -> BelleError:
+    steps = f"+{group_of(override)}@steps.<name>={override.partition('=')[2]}"
+    return BelleError(
+        f"{override}: there is {first} already; several steps of one kind are written {steps}",
+        f"{override}：已有 {first}；同类的多个步骤请写成 {steps}",
+    )
+
+
+def _composed(
+    choices: list[str],
+    options: list[str],
+    compose: Callable[[list[str]], DictConfig],
+    mistakes: list[BelleError],
+    doubtful: set[str],
+    config_dir: str | None,
+) -> DictConfig | None:
+    """The run without its options; choices that do not compose are noted and left out."""
+    from belle_core.explanations import explain_failure
+
+    tree = _try(compose, choices)
+    if not isinstance(tree, DictConfig):
+        good: list[str] = []
+        for choice in choices:
+            if isinstance(attempt := _try(compose, [*good, choice]), DictConfig):
+                good, tree = [*good, choice], attempt
+            else:
+                mistakes.append(explain_failure(choice, attempt, config_dir))
+                doubtful.add(section_of(choice))
+        choices = good
+    if not isinstance(tree, DictConfig):
+        tree = _try(compose, choices)
+    if not isinstance(tree, DictConfig):
+        return None
+    touched = {section_of(option) for option in options} - doubtful
+    implicit = [f"+{kind}={tree.model.implicit.get(kind) or tree.implicit[kind]}" for kind in tree.implicit
+                if kind in touched and tree.get(kind) is None]  # fmt: skip
+    whole = _try(compose, [*implicit, *choices]) if implicit else tree
+    return whole if isinstance(whole, DictConfig) else tree
+
+
+def _tried(options: list[str], tree: DictConfig, doubtful: set[str]) -> list[BelleError]:
+    """Put every option into *tree*; the mistakes of those that do not fit."""
+    from belle_core.explanations import explain_option, put
+
+    mistakes = []
+    for option in options:
+        if section_of(option) in doubtful:
+            continue
+        try:
+            put(option, tree)
+        except Exception as error:  # OmegaConf raises many types; each is explained
+            mistakes.append(explain_option(option, error, tree))
+    return mistakes
 
 
 def to_objects(tree: DictConfig) -> Any:
@@ -78,6 +160,7 @@ def to_objects(tree: DictConfig) -> Any:
 
 def _refusals(node: DictConfig, path: str, errors: list[BelleError]) -> None:
     before = len(errors)
+    errors += [unknown("option", f"{path}.{key}".lstrip("."), known) for key, known in _strangers(node)]
     for key in node:
         if OmegaConf.is_missing(node, key):
             where = f"{path}.{key}".lstrip(".")
@@ -94,28 +177,51 @@ def _refusals(node: DictConfig, path: str, errors: list[BelleError]) -> None:
             errors.append(BelleError(f"{where}: {why}", f"{where}：{why}"))
 
 
-def _key(override: str) -> str:
+def _strangers(node: DictConfig) -> Iterator[tuple[str, list[str]]]:
+    """Keys that the dataclass of *node* does not have (``+train.rnak=3`` puts them there), and those that it has."""
+    kind = OmegaConf.get_type(node)
+    known = [f.name for f in fields(kind)] if is_dataclass(kind) else list(map(str, node))
+    yield from ((str(key), known) for key in node if key not in known)
+
+
+def key_of(override: str) -> str:
+    """``+train@steps.a=lora`` → ``train@steps.a``."""
     return override.split("=", 1)[0].lstrip("+~")
 
 
-def _try(compose: Callable[[list[str]], DictConfig], overrides: list[str]) -> DictConfig | Exception:
+def group_of(override: str) -> str:
+    """``+train@steps.a=lora`` → ``train``."""
+    return key_of(override).split("@")[0]
+
+
+def section_of(override: str) -> str:
+    """The first word of where an override goes: ``train.rank=4`` → ``train``, ``+train@steps.a=lora`` → ``steps.a``."""
+    key = key_of(override)
+    parts = key.rpartition("@")[2].replace("/", ".").split(".")
+    return ".".join(parts[:2]) if parts[0] == "steps" else parts[0]
+
+
+def _try(compose: Callable[[list[str]], DictConfig], overrides: Sequence[str]) -> DictConfig | Exception:
     try:
-        return compose(overrides)
-    except Exception as error:  # Hydra and OmegaConf raise many types; each is explained below
+        return compose(list(overrides))
+    except Exception as error:  # Hydra and OmegaConf raise many types; each is explained
         return error
 
 
 def _syntax(override: str) -> BelleError | None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     try:
         OverridesParser.create().parse_override(override)
-    except OverrideParseException as error:
+    except HydraException as error:
         why = str(error).splitlines()[0]
+    else:
+        why = "" if key_of(override) else "no key"
+    if why:
         return BelleError(
-            f"{override}: cannot be read as an option ({why}); write key=value",
-            f"{override}：无法识别这个选项（{why}）；格式是 key=value",
+            f"{override}: cannot be read as an option ({why}); write key=value, with quotes around signs such as [ {{ , '",
+            f"{override}：无法识别这个选项（{why}）；格式是 key=value，含 [ {{ , 等符号的值要加引号",
         )
     return None
 
@@ -123,7 +229,7 @@ def _syntax(override: str) -> BelleError | None:
 def wrong_option(override: str, groups: Callable[[str], list[str]]) -> BelleError | None:
     """A group choice whose option does not exist, e.g. ``+train=lorra``."""
     key, _, value = override.partition("=")
-    group = _key(override).split("@")[0]
+    group = group_of(override)
     options = groups(group)
     if not options or "." in group or override.startswith("~"):
         return None
@@ -131,35 +237,3 @@ def wrong_option(override: str, groups: Callable[[str], list[str]]) -> BelleErro
         if choice and choice not in options and choice != "null":
             return unknown(group, choice, options, typed=f"{key}={choice}")
     return None
-
-
-def _explain(override: str, error: Exception, tree: Any) -> BelleError:
-    """One sentence for an override that does not compose on top of *tree*."""
-    key = _key(override)
-    chain: BaseException | None = error
-    while chain is not None and not isinstance(chain, (BelleError, OmegaConfBaseException)):
-        chain = chain.__cause__
-    if isinstance(chain, BelleError):
-        return chain
-    why = " ".join(str(chain or error).split("full_key")[0].split())
-    known = _paths(tree) if isinstance(tree, DictConfig) else []
-    if key not in known and "=" in override and "@" not in key:
-        section = key.split(".")[0]
-        if isinstance(tree, DictConfig) and "." in key and tree.get(section) is None:
-            return BelleError(
-                f"{override}: this run has no {section} step; choose one with +{section}=<name>",
-                f"{override}：本次运行没有 {section} 步骤；用 +{section}=<名称> 选择一个",
-            )
-        return unknown("option", key, known, typed=override)
-    return BelleError(f"{override}: {why}", f"{override}：{why}")
-
-
-def _paths(node: DictConfig, prefix: str = "") -> list[str]:
-    found = []
-    for key in node:
-        path = f"{prefix}{key}"
-        found.append(path)
-        child = None if OmegaConf.is_missing(node, key) else node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none():
-            found += _paths(child, f"{path}.")
-    return found
