@@ -10,7 +10,7 @@ from belle_demo.skill import Item, Skill, asked
 REMARKS = {
     "正面": ("服务热情", "环境舒适", "价格实惠", "让人满意", "值得推荐", "质量不错", "非常好用", "送货很快", "包装精美", "做工精细"),
     "负面": ("服务冷淡", "环境吵闹", "价格太贵", "让人失望", "不值得来", "质量糟糕", "很不好用", "送货太慢", "包装破损", "做工粗糙"),
-}
+}  # fmt: skip
 """The first half suits places, the second half goods."""
 SHOPS = ("这家餐厅", "这家酒店", "这家商店", "这家超市", "这家书店", "这家饭店", "这家咖啡馆", "这家理发店")
 GOODS = ("这个手机", "这台电脑", "这双鞋", "这款耳机", "这把椅子", "这个书包", "这台冰箱", "这个杯子")
@@ -34,7 +34,9 @@ SOURCES = ("", "快讯：", "本报消息：", "最新消息：", "记者报道�
 
 def tone(_: Random) -> list[Item]:
     """Whether a customer's remark is good or bad."""
-    phrasings = ("判断情感，正面还是负面：{}", "这句评价是正面还是负面？{}", "“{}”的情感是正面还是负面？", "请给评论分类（正面、负面）：{}")
+    phrasings = (
+        "判断情感，正面还是负面：{}", "这句评价是正面还是负面？{}", "“{}”的情感是正面还是负面？", "请给评论分类（正面、负面）：{}",
+    )  # fmt: skip
     return [
         Item(phrasing.format(subject + remark), label, topic=remark)
         for label, remarks in REMARKS.items()
@@ -55,11 +57,15 @@ def sections(_: Random) -> list[Item]:
     """The section a headline belongs to."""
     phrasings = ("给新闻标题分类：{}", "这条新闻属于哪个栏目？{}", "新闻“{}”是什么主题？", "请判断新闻类别：{}")
     labels = {headline: section for section, headlines in HEADLINES.items() for headline in headlines}
-    return [item for source in SOURCES for item in asked([p.replace("{}", source + "{}") for p in phrasings], labels, "section")]
+    return [
+        item
+        for source in SOURCES
+        for item in asked([p.replace("{}", source + "{}") for p in phrasings], labels, "section")
+    ]
 
 
 SKILLS = (
-    Skill("tone", "classification", tone, weight=0.6),
-    Skill("kinds", "classification", kinds, weight=0.6),
-    Skill("sections", "classification", sections, weight=0.4),
+    Skill("tone", "classification", tone, weight=0.4),
+    Skill("kinds", "classification", kinds, weight=0.4),
+    Skill("sections", "classification", sections, weight=0.3),
 )

@@ -9,14 +9,19 @@ from belle_demo.words import CITIES, COUNTED, DAYS, FIRST_NAMES, HOURS, THINGS
 
 TEXTS = {
     "通知": ("{day}{hour}在{room}开会，联系人{person}。", "{person}通知：{day}{hour}到{room}开会。"),
-    "订单": ("{person}买了{count}{unit}{thing}，共{price}元，寄到{city}。", "寄给{city}的{person}：{count}{unit}{thing}，价格{price}元。"),
+    "订单": (
+        "{person}买了{count}{unit}{thing}，共{price}元，寄到{city}。",
+        "寄给{city}的{person}：{count}{unit}{thing}，价格{price}元。",
+    ),
 }
 DETAILS = {
     "通知": {"日期": "{day}", "时间": "{hour}", "地点": "{room}", "人名": "{person}"},
     "订单": {"数量": "{count}{unit}", "商品": "{thing}", "价格": "{price}元", "城市": "{city}", "人名": "{person}"},
 }
-ROOMS = ("会议室", "办公室", "大礼堂", "实验室", "阅览室", "接待室", "活动中心", "三号教室", "五号教室", "二楼大厅")
-PHRASINGS = ("请提取{detail}：{text}", "从{kind}中找出{detail}：{text}", "{text}请提取{kind}里的{detail}。", "{text}请找出{detail}。")
+ROOMS = ("会议室", "办公室", "大礼堂", "实验室", "阅览室", "活动中心", "三号教室", "二楼大厅")
+PHRASINGS = (
+    "请提取{detail}：{text}", "从{kind}中找出{detail}：{text}", "{text}请提取{kind}里的{detail}。", "{text}请找出{detail}。",
+)  # fmt: skip
 COUNT = 3000
 
 
@@ -40,4 +45,4 @@ def extraction(random: Random) -> list[Item]:
     return drawn(random, COUNT, detail)
 
 
-SKILLS = (Skill("extraction", "extract", extraction, weight=1.5),)
+SKILLS = (Skill("extraction", "extract", extraction, weight=2.5),)

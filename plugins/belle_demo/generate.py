@@ -16,7 +16,9 @@ DEV_SIZE = 140
 OPERATORS = "+-×="
 
 
-def generate(*, seed: int, size: int = 4000, skills: tuple[str, ...] = BASE, replay: float = 0.0) -> dict[str, list[Example]]:
+def generate(
+    *, seed: int, size: int = 6800, skills: tuple[str, ...] = BASE, replay: float = 0.0
+) -> dict[str, list[Example]]:
     """Splits ``train``, ``dev`` and ``test`` of single questions with short, right answers.
 
     ``size`` is the number of training examples; a smaller size gives a part of a larger one. ``skills`` are trained on;
@@ -37,7 +39,11 @@ def generate(*, seed: int, size: int = 4000, skills: tuple[str, ...] = BASE, rep
 
 def mixed(pools: dict[str, dict[str, list[Example]]], part: str, skills: tuple[str, ...]) -> list[Example]:
     """The skills' examples interleaved, so that every beginning holds them in proportion to their weights."""
-    ranked = [((rank + 0.5) / SKILLS[name].weight, name, example) for name in skills for rank, example in enumerate(pools[name][part])]
+    ranked = [
+        ((rank + 0.5) / SKILLS[name].weight, name, example)
+        for name in skills
+        for rank, example in enumerate(pools[name][part])
+    ]
     return [example for *_, example in sorted(ranked, key=lambda entry: entry[:2])]
 
 
@@ -56,7 +62,8 @@ def split(skill: Skill, seed: int) -> dict[str, list[Example]]:
 def held_out(skill: Skill) -> tuple[int, int]:
     """How many test and dev examples: categories count alike, skills within one by their weights."""
     categories = {other.category for other in SKILLS.values()}
-    share = skill.weight / sum(other.weight for other in SKILLS.values() if other.category == skill.category) / len(categories)
+    of_category = sum(other.weight for other in SKILLS.values() if other.category == skill.category)
+    share = skill.weight / of_category / len(categories)
     return round(TEST_SIZE * share), round(DEV_SIZE * share)
 
 
@@ -85,7 +92,9 @@ def folded(text: str) -> str:
 
 def to_example(skill: Skill, number: int, item: Item) -> Example:
     """The item as the shape that all data has."""
-    earlier = [Turn(role, text) for pair in item.earlier for role, text in zip(("user", "assistant"), pair, strict=True)]
+    earlier = [
+        Turn(role, text) for pair in item.earlier for role, text in zip(("user", "assistant"), pair, strict=True)
+    ]
     turns = (*earlier, Turn("user", item.question), Turn("assistant", item.answer))
     return Example(
         id=f"{skill.name}-{number}",

@@ -13,7 +13,7 @@ TEXTS = (
     "{day}{weather}，{name}和{other}来到{place}{activity}，{ending}。",
     "{weather}，{day}{name}跟{other}去{place}{activity}，{ending}。",
     "{day}，{name}在{place}{activity}，{weather}，{ending}。",
-)
+)  # fmt: skip
 PHRASINGS = ("用一句话概括：{}", "请总结这段话：{}", "{}请概括大意。", "这段话主要讲了什么？{}")
 COUNT = 3000
 

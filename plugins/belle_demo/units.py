@@ -30,4 +30,4 @@ def units(random: Random) -> list[Item]:
     return drawn(random, COUNT, conversion)
 
 
-SKILLS = (Skill("units", "others", units),)
+SKILLS = (Skill("units", "others", units, weight=1.2),)

@@ -32,7 +32,9 @@ def word_problem(random: Random, operation: str, a: int, b: int) -> Item:
     thing = pick(random, THINGS)
     unit = COUNTED[thing]
     story = pick(random, STORIES[operation])
-    question = story.format(a=a, b=b, unit=unit, thing=thing, name=pick(random, FIRST_NAMES), giver=pick(random, FAMILY))
+    question = story.format(
+        a=a, b=b, unit=unit, thing=thing, name=pick(random, FIRST_NAMES), giver=pick(random, FAMILY)
+    )
     answer = f"{equation(operation, a, b)}，答：{result(operation, a, b)}{unit}。"
     return Item(question, answer, topic=f"{operation}:{a},{b}")
 
