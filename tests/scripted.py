@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -28,8 +29,16 @@ def random_model(directory: Path, *, context_length: int = 128) -> Path:
     """A LLaMA with random weights in Hugging Face layout, as a training step leaves it."""
     tokenizer = tokenizer_in(_files(directory))
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    return _saved(LlamaForCausalLM(_config(tokenizer, context_length, **sizes, initializer_range=0.3)), tokenizer, directory)
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
+    return _saved(
+        LlamaForCausalLM(_config(tokenizer, context_length, **sizes, initializer_range=0.3)), tokenizer, directory
+    )
 
 
 def saying(directory: Path, answer: str, *, context_length: int = 128) -> Path:
@@ -43,19 +52,34 @@ def saying(directory: Path, answer: str, *, context_length: int = 128) -> Path:
     assert len(set(chain)) == len(chain), "a token occurs twice"
     size = len(tokenizer)
     model = LlamaForCausalLM(
-        _config(tokenizer, context_length, hidden_size=size + size % 2, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, head_dim=8)
+        _config(
+            tokenizer,
+            context_length,
+            hidden_size=size + size % 2,
+            intermediate_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            head_dim=8,
+        )
     )
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.fill_(1.0 if "norm" in name else 0.0)
         model.model.embed_tokens.weight.copy_(torch.eye(*model.model.embed_tokens.weight.shape))
-        for before, after in zip(chain, chain[1:], strict=False):
+        for before, after in pairwise(chain):
             model.lm_head.weight[after, before] = 1.0
     return _saved(model, tokenizer, directory)
 
 
 def _config(tokenizer, context_length: int, **sizes) -> LlamaConfig:
-    return LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=context_length, bos_token_id=1, eos_token_id=2, tie_word_embeddings=False, **sizes)
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        max_position_embeddings=context_length,
+        bos_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=False,
+        **sizes,
+    )
 
 
 def _saved(model, tokenizer, directory: Path) -> Path:

@@ -19,11 +19,17 @@ class CheckpointEngine(Engine):
     def __init__(self, model: Any, tokenizer: Any, template: Template) -> None:
         encoder = Encoder(tokenizer, template)
         context_length = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        super().__init__(encoder, context_length=context_length, stop_ids=[*encoder.stop_ids, *_generation_stops(model)])
+        super().__init__(
+            encoder, context_length=context_length, stop_ids=[*encoder.stop_ids, *_generation_stops(model)]
+        )
         self.model = on_accelerator(model)
 
     def _generate(
-        self, prompts: list[list[int]], sampling: Sampling, batch: int, report: Callable[[list[int], list[list[int]]], None]
+        self,
+        prompts: list[list[int]],
+        sampling: Sampling,
+        batch: int,
+        report: Callable[[list[int], list[list[int]]], None],
     ) -> None:
         generate(self.model, prompts, batch=batch, on_batch=report, **self._settings(sampling))
 

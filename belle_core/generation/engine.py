@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from belle_core.conversation import Conversation
 from belle_core.encoding import Encoder
-from belle_core.generation.text import TextStream
+from belle_core.generation.text import TextStream, text_of
 
 Report = Callable[[list[int], "list[Answer]"], None]
 
@@ -46,7 +46,11 @@ class Engine(ABC):
 
     @abstractmethod
     def _generate(
-        self, prompts: list[list[int]], sampling: Sampling, batch: int, report: Callable[[list[int], list[list[int]]], None]
+        self,
+        prompts: list[list[int]],
+        sampling: Sampling,
+        batch: int,
+        report: Callable[[list[int], list[list[int]]], None],
     ) -> None:
         """Generate for all prompts; hand indices and answers' ids to *report* as they are ready."""
 
@@ -69,7 +73,9 @@ class Engine(ABC):
         self._generate(list(prompts), sampling, batch, report)
         return [answers[index] for index in range(len(prompts))]
 
-    def answer(self, conversations: Sequence[Conversation], sampling: Sampling | None = None, *, batch: int = 32) -> list[str]:
+    def answer(
+        self, conversations: Sequence[Conversation], sampling: Sampling | None = None, *, batch: int = 32
+    ) -> list[str]:
         """The texts of the answers to *conversations*, each of which ends with the user."""
         prompts = [self.encoder.prompt(conversation) for conversation in conversations]
         return [answer.text for answer in self.complete(prompts, sampling or Sampling(), batch=batch)]
@@ -94,4 +100,4 @@ class Engine(ABC):
     def _answer(self, prompt: list[int], ids: list[int], sampling: Sampling) -> Answer:
         room = self.room(len(prompt), sampling.max_new_tokens)
         ended = "no_room" if room == 0 else "length" if len(ids) >= room else "stop"
-        return Answer(self.encoder.decode(ids), len(ids), ended)
+        return Answer(text_of(ids, self.encoder.decode), len(ids), ended)

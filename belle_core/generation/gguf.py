@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONTEXT = 4096
 """Tokens of context that are held in memory, where the model was trained for more."""
+UNTOUCHED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+"""Switches off what llama.cpp does to probabilities by default."""
 CONTROL = 1 << 3  # llama.h, LLAMA_TOKEN_ATTR_CONTROL
 
 
@@ -40,7 +42,11 @@ class GgufEngine(Engine):
         super().__init__(encoder, context_length=context_length, stop_ids=[*encoder.stop_ids, *vocabulary.ends])
 
     def _generate(
-        self, prompts: list[list[int]], sampling: Sampling, batch: int, report: Callable[[list[int], list[list[int]]], None]
+        self,
+        prompts: list[list[int]],
+        sampling: Sampling,
+        batch: int,
+        report: Callable[[list[int], list[list[int]]], None],
     ) -> None:
         for index, prompt in enumerate(prompts):
             report([index], [list(self._stream(prompt, sampling))])
@@ -50,7 +56,7 @@ class GgufEngine(Engine):
         if not room:
             return
         self.model.set_seed(sampling.seed)
-        options = {"temp": sampling.temperature, "top_p": sampling.top_p, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+        options: dict[str, Any] = {"temp": sampling.temperature, "top_p": sampling.top_p, **UNTOUCHED}
         for token in self.model.generate(prompt, **options):
             if token in self.stop_ids:
                 return
@@ -74,7 +80,9 @@ class GgufVocabulary:
         self._llama, self._library = model, llama_cpp.llama_cpp
         self._vocabulary = self._library.llama_model_get_vocab(model._model.model)
         self.bos_token_id, self.eos_token_id = _known(model.token_bos()), _known(model.token_eos())
-        control = [i for i in range(model.n_vocab()) if self._library.llama_token_get_attr(self._vocabulary, i) & CONTROL]
+        control = [
+            i for i in range(model.n_vocab()) if self._library.llama_token_get_attr(self._vocabulary, i) & CONTROL
+        ]
         self._special = {self.piece_of(index): index for index in control}
         self.special = sorted(self._special)
         self.ends = [index for index in control if self._library.llama_vocab_is_eog(self._vocabulary, index)]
@@ -95,7 +103,9 @@ class GgufVocabulary:
         lead = self._tokens("\n")
         whole = self._tokens("\n" + text)
         if whole[: len(lead)] != lead:
-            raise BelleError("this GGUF file's tokenizer cannot go on within a text", "该 GGUF 文件的分词器无法接着前文编码")
+            raise BelleError(
+                "this GGUF file's tokenizer cannot go on within a text", "该 GGUF 文件的分词器无法接着前文编码"
+            )
         return whole[len(lead) :]
 
     def decode(self, ids: list[int], **_: Any) -> str:
@@ -116,7 +126,7 @@ class GgufVocabulary:
             buffer = (ctypes.c_char * size)()
             count = self._library.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, False)
             if count >= 0:
-                return bytes(buffer[:count])
+                return buffer.raw[:count]
             size = -count
 
 

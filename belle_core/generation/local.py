@@ -172,7 +172,9 @@ class _Choice:
         """(rows,) int64 for ``logits`` (rows, vocabulary); ``time`` counts the tokens before it."""
         if self.temperature <= 0:
             return logits.argmax(-1)
-        probability, order = torch.softmax(logits.float() / self.temperature, -1).sort(dim=-1, descending=True, stable=True)
+        probability, order = torch.softmax(logits.float() / self.temperature, -1).sort(
+            dim=-1, descending=True, stable=True
+        )
         before = probability.cumsum(-1) - probability
         total = torch.where(before < self.top_p, probability, 0.0).cumsum(-1)
         draw = torch.stack([self.draws[row][time] for row in rows]).to(logits.device)  # type: ignore[index]

@@ -16,7 +16,9 @@ PROTECTED = "\ue000"
 """Stands within special tokens that a user wrote out, while the template is rendered."""
 
 
-def template_for(jinja: str | None, special: Sequence[str], *, bos: str, eos: str, name: str | None, where: str) -> Template:
+def template_for(
+    jinja: str | None, special: Sequence[str], *, bos: str, eos: str, name: str | None, where: str
+) -> Template:
     """The template called *name*; else the plugin's whose Jinja text is *jinja*; else *jinja* itself.
 
     *special* are the contents of all special tokens. Raises ``BelleError`` when there is neither name nor text: a guess
@@ -100,7 +102,9 @@ def _environment() -> Any:
 
         raise TemplateError(message)
 
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
     environment.globals["raise_exception"] = refuse
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
     return environment

@@ -44,6 +44,15 @@ class TextStream:
         return text
 
 
+def text_of(ids: list[int], decode: Callable[[list[int]], str]) -> str:
+    """What :class:`TextStream` puts together: an answer reads the same at once as piece by piece."""
+    text = decode(ids)
+    if BROKEN not in text:
+        return text
+    stream = TextStream(decode)  # only bytes that spell nothing are marked differently
+    return "".join([*map(stream.push, ids), stream.finish()])
+
+
 def printable(text: str) -> str:
     """*text* without what would steer a terminal: control characters but line breaks and tabs, and changes of direction.
 

@@ -17,7 +17,7 @@ INK = "#012345"
 COLOURS = ("#4878a8", "#e08214", "#4d9a6a", "#b5485d", "#8a6bb1", "#8c7b6b")
 WIDTH = 7.2  # inches
 FONT_SIZE = 10  # points
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: browsers have Chinese fonts, matplotlib may not
     "svg.id": None,
     "text.parse_math": False,  # names of categories are not formulas
@@ -39,7 +39,10 @@ Bar = tuple[float, float, float]
 def loss_curve(records: Sequence[Mapping[str, Any]]) -> str:
     """Training and dev loss in nats over the optimizer steps, from ``{"step", "loss"}`` and ``{"step", "dev"}``."""
     with _figure("loss", height=3.2, left=0.7, top=0.15) as (axes, out):
-        for name, label, line in (("loss", say("train", "训练"), {"lw": 0.9}), ("dev", "dev", {"marker": "o", "ms": 3})):
+        for name, label, line in (
+            ("loss", say("train", "训练"), {"lw": 0.9}),
+            ("dev", "dev", {"marker": "o", "ms": 3}),
+        ):
             points = [(r["step"], r[name]) for r in records if r.get(name) is not None]
             if points:
                 axes.plot(*zip(*points, strict=True), label=label, color=COLOURS[0 if name == "loss" else 1], **line)

@@ -82,7 +82,9 @@ def side_by_side(evaluations: Mapping[str, Evaluation], count: int) -> list[Bloc
     if not chosen:
         return []
     left = len(shared) - len(chosen)
-    more: list[Block] = [Words(say(f"{left} more are in answers.jsonl", f"其余 {left} 条见 answers.jsonl"))] if left else []
+    more: list[Block] = (
+        [Words(say(f"{left} more are in answers.jsonl", f"其余 {left} 条见 answers.jsonl"))] if left else []
+    )
     return [*(sample({name: known[key] for name, known in answers.items()}) for key in chosen), *more]
 
 

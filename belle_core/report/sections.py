@@ -27,7 +27,9 @@ def sections(directory: Path, artifacts: dict[str, Artifact]) -> list[Section]:
     if evaluations:
         links = [_link(directory, name, evaluation) for name, evaluation in evaluations.items()]
         found.append(Section(say("Evaluation", "评测"), [*comparison(evaluations), *filter(None, links)]))
-    found += [_training(name, artifact) for name, artifact in artifacts.items() if (artifact.directory / CURVE).is_file()]
+    found += [
+        _training(name, artifact) for name, artifact in artifacts.items() if (artifact.directory / CURVE).is_file()
+    ]
     if evaluations and (samples := side_by_side(evaluations, SAMPLES)):
         found.append(Section(say("Answers", "回答示例"), samples))
     return found
@@ -42,8 +44,17 @@ def _about(directory: Path) -> list[Block]:
 
 def _steps(artifacts: dict[str, Artifact]) -> Table:
     names = {artifact.fingerprint: name for name, artifact in artifacts.items()}
-    headings = [say("step", "步骤"), say("type", "类型"), say("made from", "来源"), say("facts", "概要"), say("seconds", "秒"), say("fingerprint", "指纹")]
-    return Table(headings, [_step(name, artifact, names) for name, artifact in artifacts.items()], numbers_from=len(headings))
+    headings = [
+        say("step", "步骤"),
+        say("type", "类型"),
+        say("made from", "来源"),
+        say("facts", "概要"),
+        say("seconds", "秒"),
+        say("fingerprint", "指纹"),
+    ]
+    return Table(
+        headings, [_step(name, artifact, names) for name, artifact in artifacts.items()], numbers_from=len(headings)
+    )
 
 
 def _step(name: str, artifact: Artifact, names: dict[str, str]) -> list[str]:

@@ -46,7 +46,9 @@ def command(
 
     source = find_source(model)
     engine = open_source(source, template)
-    session = Session(engine, Sampling(max_new_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed), system)
+    session = Session(
+        engine, Sampling(max_new_tokens=max_tokens, temperature=temperature, top_p=top_p, seed=seed), system
+    )
     talk = Talk(session, as_json=as_json)
     try:
         if once is not None:
@@ -61,7 +63,13 @@ def command(
 
 
 def _greet(name: str) -> None:
-    print(say(f"{name} · /help shows the commands, /exit or Ctrl-D ends", f"{name} · 输入 /help 查看命令，/exit 或 Ctrl-D 退出"), flush=True)
+    print(
+        say(
+            f"{name} · /help shows the commands, /exit or Ctrl-D ends",
+            f"{name} · 输入 /help 查看命令，/exit 或 Ctrl-D 退出",
+        ),
+        flush=True,
+    )
 
 
 def _typed() -> Iterator[str]:
@@ -131,11 +139,18 @@ class Talk:
                 raise
         if self.as_json:
             seconds = round(time.monotonic() - started, 3)
-            print(json.dumps({"question": question, "answer": text, "seconds": seconds}, ensure_ascii=False), flush=True)
+            print(
+                json.dumps({"question": question, "answer": text, "seconds": seconds}, ensure_ascii=False), flush=True
+            )
         else:
             print(flush=True)
         if count := self.session.forgotten:
-            self._say(say(f"the context is full: the first {count} messages were left out", f"上下文已满：最早的 {count} 条消息未送入模型"))
+            self._say(
+                say(
+                    f"the context is full: the first {count} messages were left out",
+                    f"上下文已满：最早的 {count} 条消息未送入模型",
+                )
+            )
 
     def _say(self, text: str) -> None:
         """What is no answer goes to standard error, so that standard output holds answers only."""

@@ -18,12 +18,23 @@ from belle_core.language import say
 @click.command()
 @click.argument("model")
 @click.argument("questions", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON Lines file of the answers.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON Lines file of the answers."
+)
 @generation_options(temperature=0.0, max_tokens=256)
 @click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True, help="Questions at a time.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most this many questions.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
-def command(model: str, questions: Path, out: Path, batch: int, limit: int | None, as_json: bool, template: str | None, **options: Any) -> None:
+def command(
+    model: str,
+    questions: Path,
+    out: Path,
+    batch: int,
+    limit: int | None,
+    as_json: bool,
+    template: str | None,
+    **options: Any,
+) -> None:
     """Answer QUESTIONS with MODEL: lines of text, or JSON Lines with question, instruction or messages.
 
     Interrupted, the same command goes on where it was; OUT appears when all is answered.
@@ -72,5 +83,13 @@ def _tell(out: Path, answers: list[Any], seconds: float, as_json: bool) -> None:
         print(json.dumps(summary, ensure_ascii=False))
         return
     cut = counts["length"] + counts["no_room"]
-    english, chinese = f"{len(answers)} answers in {seconds} s: {out}", f"{len(answers)} 个答案，用时 {seconds} 秒：{out}"
-    print(say(english + (f" ({cut} cut or without room)" if cut else ""), chinese + (f"（其中 {cut} 个被截断或没有空间）" if cut else "")))
+    english, chinese = (
+        f"{len(answers)} answers in {seconds} s: {out}",
+        f"{len(answers)} 个答案，用时 {seconds} 秒：{out}",
+    )
+    print(
+        say(
+            english + (f" ({cut} cut or without room)" if cut else ""),
+            chinese + (f"（其中 {cut} 个被截断或没有空间）" if cut else ""),
+        )
+    )

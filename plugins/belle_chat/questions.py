@@ -28,16 +28,24 @@ def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
     if not lines:
         raise BelleError(f"{path} holds no question", f"{path} 中没有问题")
     records = [_record(line, f"{path}:{number}") if objects else {"question": line.strip()} for number, line in lines]
-    return [(record, _conversation(record, f"{path}:{number}")) for record, (number, _) in zip(records, lines, strict=True)]
+    return [
+        (record, _conversation(record, f"{path}:{number}")) for record, (number, _) in zip(records, lines, strict=True)
+    ]
 
 
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as error:
-        raise BelleError(f"{where}: no valid JSON ({error}); one object a line is expected", f"{where}：不是有效的 JSON（{error}）；应每行一个对象") from error
+        raise BelleError(
+            f"{where}: no valid JSON ({error}); one object a line is expected",
+            f"{where}：不是有效的 JSON（{error}）；应每行一个对象",
+        ) from error
     if not isinstance(record, dict):
-        raise BelleError(f"{where}: {type(record).__name__} instead of an object", f"{where}：应为对象，而不是 {type(record).__name__}")
+        raise BelleError(
+            f"{where}: {type(record).__name__} instead of an object",
+            f"{where}：应为对象，而不是 {type(record).__name__}",
+        )
     return record
 
 
@@ -46,7 +54,10 @@ def _conversation(record: dict[str, Any], where: str) -> Conversation:
     try:
         found = _asked(record)
     except (KeyError, TypeError, AttributeError) as error:
-        raise BelleError(f"{where}: messages must be a list of role and content", f"{where}：messages 应是由 role 和 content 组成的列表") from error
+        raise BelleError(
+            f"{where}: messages must be a list of role and content",
+            f"{where}：messages 应是由 role 和 content 组成的列表",
+        ) from error
     if found is None or not found.question.strip():
         raise BelleError(
             f"{where}: no question; one of question, instruction and messages is needed",
@@ -57,7 +68,9 @@ def _conversation(record: dict[str, Any], where: str) -> Conversation:
 
 def _asked(record: dict[str, Any]) -> Conversation | None:
     if "messages" in record:
-        conversation = Conversation.of_messages([{"role": str(m["role"]), "content": str(m["content"])} for m in record["messages"]])
+        conversation = Conversation.of_messages(
+            [{"role": str(m["role"]), "content": str(m["content"])} for m in record["messages"]]
+        )
         roles = [turn.role for turn in conversation.prompt().turns]
         if roles != ["user", "assistant"] * (len(roles) // 2) + ["user"]:
             raise KeyError("role")

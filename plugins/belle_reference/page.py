@@ -23,10 +23,18 @@ def evaluation_page(summary: Mapping[str, Any], records: Sequence[dict[str, Any]
     )
     categories = summary["categories"]
     series = {"exact": [(figures["exact"], *figures["interval"]) for figures in categories.values()]}
-    scores = [Words(exact), _table(summary), Picture(bars(list(categories), series), say("exact, 95% intervals", "exact，95% 区间"))]
+    scores = [
+        Words(exact),
+        _table(summary),
+        Picture(bars(list(categories), series), say("exact, 95% intervals", "exact，95% 区间")),
+    ]
     return page(
         say("Evaluation against references", "参考答案评测"),
-        [Section(say("Scores", "得分"), scores), Section(say("How", "方法"), _how(summary)), Section(say("Answers", "回答"), _answers(records))],
+        [
+            Section(say("Scores", "得分"), scores),
+            Section(say("How", "方法"), _how(summary)),
+            Section(say("Answers", "回答"), _answers(records)),
+        ],
     )
 
 
@@ -58,4 +66,8 @@ def _answers(records: Sequence[dict[str, Any]]) -> list[Block]:
     name = say("answer", "回答")
     shown: list[Block] = [sample({name: record}) for record in ordered[:SHOWN]]
     left = len(records) - len(shown)
-    return [*shown, Words(say(f"{left} more are in answers.jsonl", f"其余 {left} 条见 answers.jsonl"))] if left > 0 else shown
+    return (
+        [*shown, Words(say(f"{left} more are in answers.jsonl", f"其余 {left} 条见 answers.jsonl"))]
+        if left > 0
+        else shown
+    )

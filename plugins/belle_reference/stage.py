@@ -46,7 +46,9 @@ def _engine(context: StageContext) -> Engine:
     return CheckpointEngine(loaded.model, loaded.tokenizer, loaded.template)
 
 
-def _ask(engine: Engine, prompts: list[list[int]], sampling: Sampling, batch: int, context: StageContext) -> list[Answer]:
+def _ask(
+    engine: Engine, prompts: list[list[int]], sampling: Sampling, batch: int, context: StageContext
+) -> list[Answer]:
     def notify(progress: Progress) -> None:
         context.emit("eval", {"answers": progress.done, "answers_per_second": progress.rate}, progress.done)
 

@@ -52,6 +52,13 @@ def test_artifact_and_directory_answer_alike(directory):
     assert open_engine(artifact).answer(questions(), SHORT) == open_engine(directory).answer(questions(), SHORT)
 
 
+def test_streams_and_whole_answers_read_the_same_even_where_bytes_spell_nothing(directory):
+    engine = open_engine(directory)
+    answers = engine.answer(questions(), SHORT)
+    assert ["".join(engine.stream(question, SHORT)) for question in questions()] == answers
+    assert any("\N{REPLACEMENT CHARACTER}" in answer for answer in answers)
+
+
 def test_a_scripted_answer_comes_out_whole_and_in_pieces(tmp_path):
     engine = open_engine(saying(tmp_path, "世界😀好"))
     assert engine.answer(questions()) == ["世界😀好"] * 4
@@ -63,7 +70,9 @@ def test_how_answers_end_is_told(tmp_path):
     long = Conversation.of("你" * 60)
     prompts = [engine.encoder.prompt(conversation) for conversation in (Conversation.of("好"), long)]
     room = engine.context_length - len(prompts[0])
-    ended = [(answer.text, answer.tokens, answer.ended) for answer in engine.complete(prompts, Sampling(max_new_tokens=50))]
+    ended = [
+        (answer.text, answer.tokens, answer.ended) for answer in engine.complete(prompts, Sampling(max_new_tokens=50))
+    ]
     assert room > 5
     assert ended == [("世界一二三", 5, "stop"), ("", 0, "no_room")]
     assert engine.complete(prompts[:1], Sampling(max_new_tokens=2))[0].ended == "length"
@@ -124,7 +133,13 @@ def test_written_out_special_tokens_stay_text(chatml):
 
 
 def test_a_template_cannot_reach_the_machine(chatml):
-    for evil in ("{{ ''.__class__.__mro__ }}", "{{ messages.append(1) }}", "{% include '/etc/passwd' %}", "{{ raise_exception('no') }}", "{{"):
+    for evil in (
+        "{{ ''.__class__.__mro__ }}",
+        "{{ messages.append(1) }}",
+        "{% include '/etc/passwd' %}",
+        "{{ raise_exception('no') }}",
+        "{{",
+    ):
         with pytest.raises(BelleError, match="refuses"):
             JinjaTemplate(evil, [], bos="", eos="", where="here")
 
@@ -136,14 +151,21 @@ def test_without_a_template_nothing_is_guessed(directory, tmp_path):
         path.unlink()
     with pytest.raises(BelleError, match="--template"):
         open_engine(bare)
-    assert open_engine(bare, template="belle").answer(questions(), SHORT) == open_engine(directory).answer(questions(), SHORT)
-    with pytest.raises(BelleError, match="did you mean .belle."):
+    assert open_engine(bare, template="belle").answer(questions(), SHORT) == open_engine(directory).answer(
+        questions(), SHORT
+    )
+    with pytest.raises(BelleError, match=r"did you mean .belle."):
         open_engine(bare, template="bele")
 
 
 def test_what_cannot_answer_is_refused_in_one_line(tmp_path):
     examples = Examples(directory=tmp_path, record="conversation", splits={})
-    for wrong, said in ((examples, "type Examples"), (tmp_path, "config.json"), (tmp_path / "no.gguf", "no GGUF file"), ("nowhere", "neither")):
+    for wrong, said in (
+        (examples, "type Examples"),
+        (tmp_path, "config.json"),
+        (tmp_path / "no.gguf", "no GGUF file"),
+        ("nowhere", "neither"),
+    ):
         with pytest.raises(BelleError, match=said) as caught:
             open_engine(wrong)
         assert "\n" not in caught.value.english + caught.value.chinese

@@ -78,7 +78,9 @@ def test_a_dummy_prefix_stands_only_where_no_text_comes_before(tmp_path, shared)
     directory = tmp_path / "llama"
     torch.manual_seed(0)
     LlamaForCausalLM(
-        LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1)
+        LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=1
+        )
     ).save_pretrained(directory)
     save_tokenizer(tokenizer, directory, source)
     engine = open_engine(gguf_of(directory))

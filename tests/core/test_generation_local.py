@@ -25,19 +25,43 @@ SPREAD = 0.3  # of the weights: the default of 0.02 makes models that repeat one
 
 def llama() -> LlamaForCausalLM:
     torch.manual_seed(0)
-    config = LlamaConfig(**SIZES, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, initializer_range=SPREAD)
+    config = LlamaConfig(
+        **SIZES,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=SPREAD,
+    )
     return LlamaForCausalLM(config)
 
 
 def sliding() -> MistralForCausalLM:
     torch.manual_seed(0)
-    config = MistralConfig(**SIZES, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, sliding_window=8, initializer_range=SPREAD)
+    config = MistralConfig(
+        **SIZES,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=8,
+        initializer_range=SPREAD,
+    )
     return MistralForCausalLM(config)
 
 
 def learned_positions() -> GPT2LMHeadModel:
     torch.manual_seed(0)
-    config = GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=EOS, initializer_range=SPREAD)
+    config = GPT2Config(
+        vocab_size=VOCABULARY,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=128,
+        bos_token_id=1,
+        eos_token_id=EOS,
+        initializer_range=SPREAD,
+    )
     return GPT2LMHeadModel(config)
 
 
@@ -56,7 +80,11 @@ def expected(model, prompt: list[int], stop_ids: list[int], count: int) -> list[
     """What transformers' own loop gives for one prompt."""
     config = GenerationConfig(max_new_tokens=count, do_sample=False, eos_token_id=stop_ids, pad_token_id=0)
     ids = torch.tensor([prompt])
-    output = model.eval().generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)[0, len(prompt) :].tolist()
+    output = (
+        model.eval()
+        .generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)[0, len(prompt) :]
+        .tolist()
+    )
     return output[:-1] if output[-1] in stop_ids else output
 
 
@@ -79,7 +107,13 @@ def test_adapted_model_answers_as_the_merged_one():
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
 def test_answers_do_not_depend_on_the_batch(temperature):
-    settings = {"stop_ids": list(range(2, 8)), "max_new_tokens": 16, "temperature": temperature, "top_p": 0.9, "seed": 5}
+    settings = {
+        "stop_ids": list(range(2, 8)),
+        "max_new_tokens": 16,
+        "temperature": temperature,
+        "top_p": 0.9,
+        "seed": 5,
+    }
     alone = generate(llama(), prompts(), batch=1, **settings)
     assert generate(llama(), prompts(), batch=8, **settings) == alone
     assert generate(llama(), prompts(), batch=100, **settings) == alone
@@ -130,7 +164,9 @@ def test_samples_follow_the_probabilities():
 
 def test_top_p_leaves_only_the_likeliest():
     settings = {"stop_ids": [EOS], "max_new_tokens": 8}
-    assert generate(llama(), prompts(), temperature=1.0, top_p=1e-6, **settings) == generate(llama(), prompts(), **settings)
+    assert generate(llama(), prompts(), temperature=1.0, top_p=1e-6, **settings) == generate(
+        llama(), prompts(), **settings
+    )
     with torch.inference_mode():
         likely, order = torch.softmax(llama().eval()(torch.tensor([[5, 6, 7]])).logits[0, -1], -1).sort(descending=True)
     allowed = set(order[: int((likely.cumsum(0) < 0.5).sum()) + 1].tolist())

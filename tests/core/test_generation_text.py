@@ -27,7 +27,11 @@ def pieces(decode, ids: list[int]) -> list[str]:
     return [*(stream.push(token) for token in ids), stream.finish()]
 
 
-@given(text=st.text(alphabet=st.one_of(st.sampled_from("你好世界 hello\n"), st.characters(exclude_categories=["Cs"])), max_size=30))
+@given(
+    text=st.text(
+        alphabet=st.one_of(st.sampled_from("你好世界 hello\n"), st.characters(exclude_categories=["Cs"])), max_size=30
+    )
+)
 def test_pieces_make_the_whole_and_never_hold_half_a_character(tokenizer, text):
     decode = decoder(tokenizer)
     ids = SegmentEncoder(tokenizer).encode(text, after_text=True)

@@ -45,7 +45,9 @@ def harmless(text: str) -> Elements:
         assert tag not in ("script", "iframe", "object", "embed", "form", "base", "link", "img")
         for name, value in attributes.items():
             assert not name.startswith("on")
-            assert not (name in ("src", "href", "xlink:href") and re.match(r"\s*(https?:|//|javascript:|data:)", value or ""))
+            assert not (
+                name in ("src", "href", "xlink:href") and re.match(r"\s*(https?:|//|javascript:|data:)", value or "")
+            )
     assert not re.search(r"@import|url\((?!#)", text)
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -57,7 +59,14 @@ def evaluation(root: Path, key: str, answers: dict[str, str], *, reference: str 
     directory = root / "Evaluation" / key
     directory.mkdir(parents=True)
     records = [
-        {"id": i, "category": f"类别{i[-1]}", "question": f"问{i}", "reference": reference, "answer": a, "scores": {"exact": float(a == reference)}}
+        {
+            "id": i,
+            "category": f"类别{i[-1]}",
+            "question": f"问{i}",
+            "reference": reference,
+            "answer": a,
+            "scores": {"exact": float(a == reference)},
+        }
         for i, a in answers.items()
     ]
     (directory / "answers.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
@@ -67,7 +76,12 @@ def evaluation(root: Path, key: str, answers: dict[str, str], *, reference: str 
     (directory / "scores.json").write_text(json.dumps({"categories": figures}), encoding="utf-8")
     (directory / "report.html").write_text("<p>own page</p>", encoding="utf-8")
     scores = {"exact": sum(r["scores"]["exact"] for r in records) / len(records)}
-    return Evaluation(directory=directory, scores=scores, categories={n: {"exact": f["exact"]} for n, f in figures.items()}, count=len(records))
+    return Evaluation(
+        directory=directory,
+        scores=scores,
+        categories={n: {"exact": f["exact"]} for n, f in figures.items()},
+        count=len(records),
+    )
 
 
 def model(root: Path, key: str, curve: list[dict] | None = None) -> Model:
@@ -85,8 +99,14 @@ def run(tmp_path):
     """(directory of the run, its artifacts): a model and an evaluation before and after it."""
     directory = tmp_path / "runs" / "full-reference"
     directory.mkdir(parents=True)
-    (directory / "run.json").write_text(json.dumps({"overrides": ["+train=full", f"note={EVIL}"], "note": EVIL}), encoding="utf-8")
-    curve = [{"step": 0, "dev": 2.5}, {"step": 1, "loss": 2.0, "lr": 0.1}, {"step": 2, "loss": 1.0, "lr": 0.1, "dev": 1.5}]
+    (directory / "run.json").write_text(
+        json.dumps({"overrides": ["+train=full", f"note={EVIL}"], "note": EVIL}), encoding="utf-8"
+    )
+    curve = [
+        {"step": 0, "dev": 2.5},
+        {"step": 1, "loss": 2.0, "lr": 0.1},
+        {"step": 2, "loss": 1.0, "lr": 0.1, "dev": 1.5},
+    ]
     artifacts = {
         "before": evaluation(tmp_path, "aaaa", {"q1": "错", "q2": EVIL, "q3": "对"}),
         "train": model(tmp_path, "bbbb", curve),
@@ -99,11 +119,23 @@ def test_a_run_is_shown_with_steps_curve_comparison_and_answers(run):
     directory, artifacts = run
     write_report(directory, artifacts)
     elements = harmless((directory / "report.html").read_text(encoding="utf-8"))
-    for shown in ("1,234,567 parameters", "e1, t1", "3.2", "Training: train", "33.3%", "100.0%", "类别1", "问q1", "loss (nats)"):
+    for shown in (
+        "1,234,567 parameters",
+        "e1, t1",
+        "3.2",
+        "Training: train",
+        "33.3%",
+        "100.0%",
+        "类别1",
+        "问q1",
+        "loss (nats)",
+    ):
         assert shown in elements.text
     assert sum(tag == "svg" for tag, _ in elements.found) == 2
     links = [attributes["href"] for tag, attributes in elements.found if tag == "a"]
-    assert [(directory / link).resolve() for link in links] == [artifacts[n].directory / "report.html" for n in ("before", "after")]
+    assert [(directory / link).resolve() for link in links] == [
+        artifacts[n].directory / "report.html" for n in ("before", "after")
+    ]
 
 
 def test_answers_that_differ_come_first(run):
@@ -162,7 +194,9 @@ def test_a_report_that_is_there_imports_nothing_heavy(run):
         "print(sorted({'matplotlib', 'jinja2', 'torch', 'numpy', 'rich'} & set(sys.modules)))"
     )
     before = (directory / "report.html").stat().st_mtime_ns
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
     assert (directory / "report.html").stat().st_mtime_ns == before
 
 
@@ -238,7 +272,9 @@ def test_a_browser_shows_it_on_a_phone_and_runs_nothing(run):
         tab.on("dialog", lambda dialog: messages.append(dialog.message))
         tab.goto((directory / "report.html").as_uri())
         width = tab.evaluate("document.documentElement.scrollWidth")
-        background, ink = tab.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('svg text')).fill]")
+        background, ink = tab.evaluate(
+            "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('svg text')).fill]"
+        )
         shown = tab.locator(".sample").count()
         browser.close()
     assert asked == [(directory / "report.html").as_uri()]

@@ -72,13 +72,24 @@ def test_rouge_l_by_hand_and_by_the_library():
 def test_chrf_is_sacrebleus():
     from sacrebleu import sentence_chrf
 
-    for reference, answer in (("今天天气很好", "今天很好"), ("好", "好"), ("积极", "消极"), ("abc def", "abc"), ("好", "")):
+    for reference, answer in (
+        ("今天天气很好", "今天很好"),
+        ("好", "好"),
+        ("积极", "消极"),
+        ("abc def", "abc"),
+        ("好", ""),
+    ):
         assert chrf(reference, answer) == pytest.approx(sentence_chrf(answer, [reference]).score / 100)
     assert chrf("好", "好") == 1
 
 
 def test_means_over_answers_and_over_categories():
-    scored = [("a", {"exact": 1.0, "numeric": 1.0}), ("a", {"exact": 1.0, "numeric": None}), ("a", {"exact": 0.0, "numeric": 0.0}), ("b", {"exact": 0.0, "numeric": None})]
+    scored = [
+        ("a", {"exact": 1.0, "numeric": 1.0}),
+        ("a", {"exact": 1.0, "numeric": None}),
+        ("a", {"exact": 0.0, "numeric": 0.0}),
+        ("b", {"exact": 0.0, "numeric": None}),
+    ]
     summary = summarise(scored)
     assert summary["overall"] == {"exact": 0.5, "numeric": 0.5}
     assert summary["macro"]["exact"] == pytest.approx((2 / 3 + 0) / 2)
@@ -96,7 +107,10 @@ def test_the_interval_is_that_of_the_binomial_and_always_the_same():
     assert interval([1.0] * 20) == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("options", [{"metrics": ["rouge_l"]}, {"metrics": ["exact", "bleu"]}, {"split": "eval"}, {"batch": 0}, {"max_new_tokens": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"metrics": ["rouge_l"]}, {"metrics": ["exact", "bleu"]}, {"split": "eval"}, {"batch": 0}, {"max_new_tokens": 0}],
+)
 def test_wrong_options_are_named(options):
     with pytest.raises(Invalid) as caught:
         ReferenceConfig(**options)
@@ -111,7 +125,9 @@ def examples_in(directory: Path, references: list[tuple[str, str | None]]) -> Ex
     directory.mkdir(parents=True)
     with ExamplesWriter(directory) as writer:
         for number, (category, reference) in enumerate(references):
-            writer.write("test", Example(f"q{number}", Conversation.of(f"请回答{number}", reference), category=category))
+            writer.write(
+                "test", Example(f"q{number}", Conversation.of(f"请回答{number}", reference), category=category)
+            )
         return writer.finish(licences=[])
 
 
@@ -127,17 +143,32 @@ def scripted(tmp_path_factory):
 
 
 def test_an_evaluation_counts_right_answers_by_category(tmp_path, scripted):
-    references = [("math", ANSWER), ("math", "世界13"), ("math", "得12"), ("qa", f" {ANSWER}\n"), ("qa", "别的"), ("", ANSWER)]
+    references = [
+        ("math", ANSWER),
+        ("math", "世界13"),
+        ("math", "得12"),
+        ("qa", f" {ANSWER}\n"),
+        ("qa", "别的"),
+        ("", ANSWER),
+    ]
     emitted = []
-    context = context_of(tmp_path, scripted, examples_in(tmp_path / "data", references), emit=lambda *e: emitted.append(e))
+    context = context_of(
+        tmp_path, scripted, examples_in(tmp_path / "data", references), emit=lambda *e: emitted.append(e)
+    )
     result = evaluate(ReferenceConfig(batch=4), context)
     assert next(iter(result.scores)) == "exact"
     assert result.scores["exact"] == 3 / 6
     assert result.scores["numeric"] == 4 / 5
     assert result.scores["exact_macro"] == pytest.approx((1 / 3 + 1 / 2 + 1) / 3)
-    assert {name: figures["exact"] for name, figures in result.categories.items()} == {"math": 1 / 3, "qa": 1 / 2, "other": 1.0}
+    assert {name: figures["exact"] for name, figures in result.categories.items()} == {
+        "math": 1 / 3,
+        "qa": 1 / 2,
+        "other": 1.0,
+    }
     assert result.count == 6
-    records = [json.loads(line) for line in (result.directory / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    records = [
+        json.loads(line) for line in (result.directory / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [record["scores"]["exact"] for record in records] == [1, 0, 0, 1, 0, 1]
     assert {record["answer"] for record in records} == {ANSWER}
     assert [record["id"] for record in records] == [f"q{number}" for number in range(6)]
@@ -160,10 +191,16 @@ def test_cut_answers_are_counted_and_the_page_is_harmless(tmp_path, scripted, ca
 
 def test_the_rendering_is_recorded_and_changes_with_the_prompts(tmp_path, scripted):
     def rendering(name, references):
-        result = evaluate(ReferenceConfig(), context_of(tmp_path, scripted, examples_in(tmp_path / f"{name}-data", references), name))
+        result = evaluate(
+            ReferenceConfig(), context_of(tmp_path, scripted, examples_in(tmp_path / f"{name}-data", references), name)
+        )
         return json.loads((result.directory / "scores.json").read_text(encoding="utf-8"))["rendering"]
 
-    first, again, other = rendering("a", [("x", "好")]), rendering("b", [("x", "坏")]), rendering("c", [("x", "好")] * 2)
+    first, again, other = (
+        rendering("a", [("x", "好")]),
+        rendering("b", [("x", "坏")]),
+        rendering("c", [("x", "好")] * 2),
+    )
     assert first == again
     assert first["hash"] != other["hash"]
     assert first["template"] == "belle"
@@ -220,9 +257,15 @@ def test_killed_it_goes_on_and_ends_with_the_same_answers(tmp_path):
     journal = tmp_path / "evaluation" / "scratch" / "answers.jsonl"
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), str(here.parent)])
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(model)], env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(tmp_path), str(model)],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 120
-    while child.poll() is None and time.monotonic() < until and not (journal.exists() and journal.stat().st_size > 1000):
+    while (
+        child.poll() is None and time.monotonic() < until and not (journal.exists() and journal.stat().st_size > 1000)
+    ):
         time.sleep(0.002)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL, "it ended before it was killed"
