@@ -331,7 +331,7 @@ def test_our_torch_free_stages_pass(choice, overrides):
 
 TINY = [
     "model=tiny",
-    "model.architecture.hidden_size=32",
+    "model.architecture.hidden_size=48",
     "model.architecture.num_hidden_layers=1",
     "trainer.checkpoint_seconds=0.1",
 ]
@@ -340,4 +340,4 @@ TINY = [
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_training_is_deterministic_and_resumes(method):
-    assert check_stage(f"train={method}", [*TINY, "limit=64", "train.epochs=4", "train.batch=8"]) == []
+    assert check_stage(f"train={method}", [*TINY, "limit=64", "train.epochs=12", "train.batch=8"]) == []
