@@ -10,11 +10,12 @@ from belle_example.quiz import FORMAT
 from belle_example.vectors import freeze_matrices
 from torch import nn
 
-from belle_core.data import Dropped, Place, Source, Unreadable
+from belle_core.data import Dropped, Place, Unreadable
+from belle_core.data.places import sources_of
 from belle_core.errors import BelleError
 from belle_core.testing import check_plugin
 
-HERE = Place(Source(Path("quiz.jsonl"), "quiz.jsonl"), line=1, number=0)
+HERE = Place(sources_of([Path("quiz.jsonl")])[0], line=1, number=0)
 
 
 def test_the_plugin_keeps_the_rules():
