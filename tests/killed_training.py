@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import belle_lora.adapters  # noqa: F401  imported once, before the processes part
 import torch
 from belle_full.config import FullConfig
 from belle_full.stage import train as train_full
@@ -21,7 +22,6 @@ from belle_objectives.config import SftConfig
 from belle_objectives.sft import Sft
 from tiny_training import tokenizer_files, training_context
 
-import belle_lora.adapters  # noqa: F401  imported once, before the processes part
 from belle_core.training import resuming
 
 METHODS: dict[str, Any] = {
@@ -34,7 +34,7 @@ def die_at(moment: str) -> float:
     """Arrange for a signal at *moment*; returns the seconds between saved states."""
     where, _, count = moment.partition(":")
     left = int(count)
-    number = signal.SIGINT if where == "interrupt" else signal.SIGKILL
+    number = {"interrupt": signal.SIGINT, "terminate": signal.SIGTERM}.get(where, signal.SIGKILL)
 
     def countdown() -> None:
         nonlocal left
@@ -60,7 +60,7 @@ def die_at(moment: str) -> float:
     else:  # in the forward pass number count, within an optimizer step
         loss = Sft.loss
         Sft.loss = lambda self, model, batch: (countdown(), loss(self, model, batch))[1]
-    return 1e9 if where == "interrupt" else 0.0
+    return 1e9 if where in ("interrupt", "terminate") else 0.0
 
 
 def train(directory: Path, method: str, moment: str | None) -> None:
@@ -69,7 +69,10 @@ def train(directory: Path, method: str, moment: str | None) -> None:
     seconds = die_at(moment) if moment else 1e9
     steps: list[int] = []
     context = training_context(
-        directory, checkpoint_seconds=seconds, log_every=1, emit=lambda stream, _, step: steps.append(step) if stream == "train" else None
+        directory,
+        checkpoint_seconds=seconds,
+        log_every=1,
+        emit=lambda stream, _, step: steps.append(step) if stream == "train" else None,
     )
     run, config = METHODS[method]
     run(config, context)
@@ -77,12 +80,14 @@ def train(directory: Path, method: str, moment: str | None) -> None:
 
 
 def in_process(directory: Path, method: str, moment: str | None) -> int:
-    """Exit status of a forked run, negative for the signal that ended it, 130 for an interruption."""
+    """Exit status of a forked run, negative for the signal that ended it, 130 and 143 for SIGINT and SIGTERM."""
     if (process := os.fork()) == 0:
         try:
             train(directory, method, moment)
         except KeyboardInterrupt:
             os._exit(130)
+        except SystemExit as end:
+            os._exit(int(end.code or 0))
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 

@@ -60,7 +60,12 @@ def write_examples(directory: Path, *, train: int = 60, dev: int = 10, turns: in
 
 
 def training_context(
-    directory: Path, *, start: Runnable | None = None, architecture: dict[str, Any] | None = None, emit: Any = None, **trainer: Any
+    directory: Path,
+    *,
+    start: Runnable | None = None,
+    architecture: dict[str, Any] | None = None,
+    emit: Any = None,
+    **trainer: Any,
 ) -> StageContext:
     """What a training stage gets; the artifact goes into *directory*, which should be ``<store>/<Type>/<name>``."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,15 @@ from belle_core.training.quiet import quiet
 from belle_core.training.resuming import AtomicCheckpoints, SavesState
 
 STATE = "state.ckpt"
+LEAN: dict[str, Any] = {
+    "max_epochs": 1,  # one pass over all optimizer steps of the run
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+    "use_distributed_sampler": False,
+}
+"""What Lightning leaves to this package."""
 
 
 def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) -> dict[str, float]:
@@ -65,7 +74,7 @@ def _run(module: InstructionModule, settings: TrainerConfig, precision: str, con
     state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
     torch.manual_seed(context.shared["seed"])
     prepare(module.model, settings, precision)
-    with quiet(), _clear_errors(settings):
+    with quiet(), _memory_errors(settings):
         trainer = _trainer(settings, precision, [Progress(context.emit, settings.log_every), state], context.scratch)
         path = str(state.path) if state.path.is_file() else None
         trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
@@ -80,7 +89,9 @@ def prepare(model: Any, settings: TrainerConfig, precision: str) -> None:
     model.train()
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    if precision == "bf16-mixed":
+    if precision == "bf16-true":
+        model.to(torch.bfloat16)
+    elif precision == "bf16-mixed":
         for module in model.modules():
             if hasattr(module, "cast_input_dtype_enabled"):
                 module.cast_input_dtype_enabled = False  # peft would go through float32; autocast converts where needed
@@ -92,26 +103,28 @@ def _trainer(settings: TrainerConfig, precision: Any, callbacks: list[Any], scra
             f"trainer.devices={settings.devices}, trainer.nodes={settings.nodes}: training on several devices is not offered yet; say trainer.devices=1",
             f"trainer.devices={settings.devices}、trainer.nodes={settings.nodes}：尚不支持多设备训练；请写 trainer.devices=1",
         )
-    return Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.nodes,
-        strategy=settings.strategy,
-        precision=precision,
-        max_epochs=1,  # one pass over all optimizer steps of the run
-        callbacks=callbacks,
-        plugins=[AtomicCheckpoints()],
-        default_root_dir=scratch,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    whole = (
+        precision == "bf16-true"
+    )  # then all is bfloat16 already, and Lightning would convert the labels' weights, too
+    options: dict[str, Any] = {
+        "accelerator": settings.accelerator,
+        "devices": settings.devices,
+        "num_nodes": settings.nodes,
+        "strategy": settings.strategy,
+        "precision": "32-true" if whole else precision,
+    }
+    try:
+        return Trainer(**options, **LEAN, callbacks=callbacks, plugins=[AtomicCheckpoints()], default_root_dir=scratch)
+    except (MisconfigurationException, ValueError) as error:
+        chosen = " ".join(
+            f"trainer.{name}={getattr(settings, name)}" for name in ("accelerator", "devices", "strategy")
+        )
+        why = " ".join(str(error).split())
+        raise BelleError(f"{chosen}: {why}", f"{chosen}：{why}") from error
 
 
 @contextmanager
-def _clear_errors(settings: TrainerConfig) -> Iterator[None]:
+def _memory_errors(settings: TrainerConfig) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -119,10 +132,6 @@ def _clear_errors(settings: TrainerConfig) -> Iterator[None]:
             f"the device has too little memory: lower trainer.batch (now {settings.batch}) or train.max_length, or say trainer.gradient_checkpointing=true",
             f"设备内存不足：请调小 trainer.batch（现为 {settings.batch}）或 train.max_length，或设置 trainer.gradient_checkpointing=true",
         ) from error
-    except MisconfigurationException as error:
-        why = " ".join(str(error).split())
-        chosen = f"trainer.accelerator={settings.accelerator} trainer.strategy={settings.strategy} trainer.precision={settings.precision}"
-        raise BelleError(f"{chosen}: {why}", f"{chosen}：{why}") from error
 
 
 def _figures(module: InstructionModule, train: EncodedExamples, seconds: float) -> dict[str, float]:

@@ -129,7 +129,11 @@ class InstructionModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes back to the saved position; raises ``BelleError`` when the state is of another model."""
         if {name for name, _ in self.trainable} != set(checkpoint["state_dict"]):
-            raise BelleError("the saved state is of another model", "保存的状态属于另一个模型")
+            path = self.trainer.ckpt_path
+            raise BelleError(
+                f"the saved state {path} is of another model; delete it, and the run begins anew",
+                f"保存的状态 {path} 属于另一个模型；删除它后，运行将从头开始",
+            )
         run = checkpoint["run"]
         self.done, self.tokens, self._random = run["done"], run["tokens"], run["random"]
         self.curve = Curve.of(run["curve"])

@@ -23,8 +23,8 @@ class Progress(Callback):
         self._bar: Any = None
         self._shown = 0  # points of the curve that were sent
 
-    def on_train_start(self, trainer: Any, module: Any) -> None:
-        """Begins counting; what was done before an interruption was sent then."""
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+        """Begins counting, after the first dev loss; what was done before an interruption was sent then."""
         self._began = self._line_at = self._sent_at = time.monotonic()
         self._first, self._sent_step, self._sent_tokens = module.done, module.done, module.tokens
         self._send_dev(module)

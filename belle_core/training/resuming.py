@@ -7,11 +7,15 @@ import signal
 import threading
 import time
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
+
+from belle_core.errors import BelleError
+from belle_core.training.disk import disk_errors
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -21,7 +25,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """The state as one file; it is on the disk before it takes the last one's place."""
         new = Path(f"{path}.new")
         try:
-            with new.open("wb") as file:
+            with disk_errors(new), new.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -29,6 +33,16 @@ class AtomicCheckpoints(TorchCheckpointIO):
         except BaseException:
             new.unlink(missing_ok=True)  # on a full disk the half file would be in the way
             raise
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+        """The saved state; raises ``BelleError`` when the file is damaged."""
+        try:
+            return super().load_checkpoint(path, map_location or (lambda storage, _: storage), weights_only=True)
+        except (RuntimeError, EOFError, UnpicklingError) as error:
+            raise BelleError(
+                f"the saved state {path} is damaged; delete it, and the run begins anew",
+                f"保存的状态 {path} 已损坏；删除它后，运行将从头开始",
+            ) from error
 
 
 class SavesState(Callback):

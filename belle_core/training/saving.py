@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from transformers import GenerationConfig, PreTrainedModel
 
+from belle_core.training.disk import disk_errors
 from belle_core.training.loading import TEMPLATE_FILE, Loaded
 from belle_core.training.quiet import quiet
 
@@ -33,7 +34,7 @@ def save_model(loaded: Loaded, directory: Path) -> None:
     """
     model = loaded.model.to(getattr(torch, loaded.dtype))
     model.generation_config = _generation_config(loaded)
-    with quiet():
+    with quiet(), disk_errors(directory):
         model.save_pretrained(directory, max_shard_size="5GB")
     save_belongings(loaded, directory)
     _readable(directory)
@@ -42,7 +43,8 @@ def save_model(loaded: Loaded, directory: Path) -> None:
 
 def save_adapter(model: Any, loaded: Loaded, directory: Path) -> None:
     """The adapter of the peft *model* in peft's layout; ``loaded`` is its base."""
-    model.save_pretrained(directory, save_embedding_layers=False)
+    with disk_errors(directory):
+        model.save_pretrained(directory, save_embedding_layers=False)
     (directory / "README.md").unlink(missing_ok=True)  # peft's empty model card
     path = directory / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -82,7 +84,7 @@ def _check_written(model: PreTrainedModel, directory: Path) -> None:
     written: dict[str, list[int]] = {}
     for path in sorted(directory.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            written |= {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 (not iterable itself)
+            written |= {name: file.get_slice(name).get_shape() for name in file.keys()}
     tensors = model.state_dict()
     stored = {tensors[name].data_ptr() for name in written if name in tensors}
     for name, tensor in tensors.items():

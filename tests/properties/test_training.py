@@ -86,7 +86,9 @@ def test_one_token_answers_and_answers_after_a_space_are_learned(loaded):
 
 
 def test_turns_count_with_their_weights(loaded):
-    talk = Conversation((Turn("user", "天"), Turn("assistant", "地玄", 0.0), Turn("user", "黄"), Turn("assistant", "宇宙", 0.5)))
+    talk = Conversation(
+        (Turn("user", "天"), Turn("assistant", "地玄", 0.0), Turn("user", "黄"), Turn("assistant", "宇宙", 0.5))
+    )
     data = encoded(loaded, [talk])
     batch = collate(data, [0])
     assert loaded.encoder.decode(batch.targets.tolist()) == "宇宙"
@@ -94,7 +96,9 @@ def test_turns_count_with_their_weights(loaded):
     with torch.no_grad():
         plain = copy.copy(data)
         plain.weights = type(data.weights)("f", [1.0 if weight else 0.0 for weight in data.weights])
-        assert Sft(SFT).loss(loaded.model, batch) == pytest.approx(0.5 * Sft(SFT).loss(loaded.model, collate(plain, [0])).item())
+        assert Sft(SFT).loss(loaded.model, batch) == pytest.approx(
+            0.5 * Sft(SFT).loss(loaded.model, collate(plain, [0])).item()
+        )
 
 
 @pytest.mark.parametrize("left", [True, False])
@@ -119,7 +123,9 @@ def test_accumulated_gradient_is_that_of_the_whole_batch(loaded):
     whole = gradients(loaded.model, [collate(data, range(8))], amount)
     parts = gradients(loaded.model, [collate(data, part) for part in ([0, 7], [1], [2, 3, 4], [5, 6])], amount)
     model = copy.deepcopy(loaded.model).train()
-    reference_loss(model, [loaded.encoder.encode(conversation(i, 1 + i % 3)) for i in range(8)], left=False, pad=0).backward()
+    reference_loss(
+        model, [loaded.encoder.encode(conversation(i, 1 + i % 3)) for i in range(8)], left=False, pad=0
+    ).backward()
     assert whole.keys() == parts.keys()
     for name, p in model.named_parameters():
         torch.testing.assert_close(parts[name], whole[name], atol=1e-5, rtol=1e-4)
@@ -185,7 +191,10 @@ def test_frozen_weights_stay_bit_equal_while_an_adapter_trains(tmp_path, monkeyp
         return metrics
 
     monkeypatch.setattr(stage, "fit", fit_and_look)
-    train_lora(LoraConfig(objective=SFT, epochs=0.5, batch=8, learning_rate=1e-2), training_context(tmp_path / "store" / "Adapter" / "a"))
+    train_lora(
+        LoraConfig(objective=SFT, epochs=0.5, batch=8, learning_rate=1e-2),
+        training_context(tmp_path / "store" / "Adapter" / "a"),
+    )
     assert len(seen) > 10 and all(seen.values())
 
 

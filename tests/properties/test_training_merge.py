@@ -59,7 +59,10 @@ def test_merged_and_reloaded_equals_unmerged(trained):
     on_disk = logits(AutoModelForCausalLM.from_pretrained(directory))
     torch.testing.assert_close(on_disk, twice, atol=1e-4, rtol=1e-4)
     assert (on_disk - wanted).abs().max() > 1e-3
-    assert AutoModelForCausalLM.from_pretrained(directory).config.tie_word_embeddings == load_base(first).model.config.tie_word_embeddings
+    assert (
+        AutoModelForCausalLM.from_pretrained(directory).config.tie_word_embeddings
+        == load_base(first).model.config.tie_word_embeddings
+    )
 
 
 def test_merged_directory_of_a_model_is_its_own(trained):

@@ -12,9 +12,20 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
-MOMENTS = ["forward:4", "saving:1", "saving:6", "renaming:5", "renaming:8", "forward:33", "interrupt:20"]
+MOMENTS = [
+    "forward:4",
+    "saving:1",
+    "saving:6",
+    "renaming:5",
+    "renaming:8",
+    "forward:33",
+    "interrupt:20",
+    "terminate:30",
+]
 """8 steps an epoch, 3 forward passes a step (2 in the last, of 4 examples), 4 for the dev loss: before the first state, within an
-accumulation, while saving, at the end of an epoch, in the second epoch, and Ctrl-C."""
+accumulation, while saving, at the end of an epoch, in the second epoch, Ctrl-C and preemption."""
+
+ENDS = {"interrupt": 130, "terminate": 143}
 
 
 @pytest.mark.slow
@@ -22,14 +33,16 @@ accumulation, while saving, at the end of an epoch, in the second epoch, and Ctr
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_killed_runs_end_as_if_nothing_had_happened(method, tmp_path):
     command = [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), method, *MOMENTS]
-    done = subprocess.run(command, text=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
+    done = subprocess.run(
+        command, text=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
+    )
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout.splitlines()[-1])
     whole = Path(results.pop("None")["directory"])
     weights = "model.safetensors" if method == "full" else "adapter_model.safetensors"
     for moment, result in results.items():
         directory = Path(result["directory"])
-        assert result["killed"] == (130 if moment.startswith("interrupt") else -signal.SIGKILL), moment
+        assert result["killed"] == ENDS.get(moment.split(":")[0], -signal.SIGKILL), moment
         assert result["again"] == 0, moment
         assert (directory / weights).read_bytes() == (whole / weights).read_bytes(), moment
         assert (directory / "curve.jsonl").read_bytes() == (whole / "curve.jsonl").read_bytes(), moment

@@ -1,0 +1,132 @@
+"""The loop: what it reports, what stops it, and what a third party's objective may do."""
+
+from __future__ import annotations
+
+import json
+import resource
+
+import pytest
+import torch
+from belle_full.config import FullConfig
+from belle_full.stage import train
+from belle_objectives.config import SftConfig
+from belle_objectives.sft import Sft
+from tiny_training import training_context
+from torch.nn import functional
+
+from belle_core.encoding import Encoded
+from belle_core.errors import BelleError
+from belle_core.training import fit as fit_module
+from belle_core.training.losses import token_losses
+from belle_core.training.resuming import AtomicCheckpoints
+
+SFT = SftConfig()
+
+
+def config(**changes) -> FullConfig:
+    return FullConfig(**{"objective": SFT, "epochs": 1, "batch": 8, "learning_rate": 3e-3, **changes})
+
+
+def test_metrics_reach_the_record_and_the_artifact(tmp_path):
+    said = []
+    context = training_context(tmp_path / "s" / "Model" / "a", emit=lambda *about: said.append(about), log_every=3)
+    model = train(config(epochs=4), context)
+    points = [json.loads(line) for line in (context.directory / "curve.jsonl").read_text().splitlines()]
+    assert [p["step"] for p in points] == list(range(33))
+    dev = [p["dev"] for p in points if "dev" in p]
+    assert len(dev) == 6 and dev[-1] < dev[0] - 0.3 and model.metrics["dev_loss"] == dev[-1]
+    assert [(step, values["loss"]) for stream, values, step in said if stream == "dev"] == [
+        (p["step"], p["dev"]) for p in points if "dev" in p
+    ]
+    sent = {step: values for stream, values, step in said if stream == "train"}
+    assert list(sent) == [3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 32] and set(sent[3]) == {
+        "loss",
+        "lr",
+        "grad_norm",
+        "tokens_per_second",
+    }
+    assert sent[3]["loss"] == pytest.approx(sum(p["loss"] for p in points[1:4]) / 3)
+    assert (context.directory / "loss.svg").read_text().count("<text") > 5
+    assert model.metrics["tokens"] > 0 and model.parameters > 0
+
+
+def test_a_loss_that_is_no_number_names_the_step(tmp_path):
+    with pytest.raises(
+        BelleError, match=r"at optimizer step \d+ the loss is (nan|inf).*try a lower train.learning_rate \(now 1e\+38\)"
+    ):
+        train(config(learning_rate=1e38, warmup=0, clip=0), training_context(tmp_path / "s" / "Model" / "a"))
+
+
+def test_a_loss_of_exactly_zero_is_refused(tmp_path, monkeypatch):
+    loss = Sft.loss
+    monkeypatch.setattr(Sft, "loss", lambda self, model, batch: 0 * loss(self, model, batch))
+    with pytest.raises(BelleError, match="at optimizer step 1 the loss is 0 "):
+        train(config(), training_context(tmp_path / "s" / "Model" / "a"))
+
+
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        ({"devices": 2}, "training on several devices is not offered yet"),
+        ({"precision": "fp8"}, "trainer.precision=fp8: known are"),
+        ({"strategy": "fast"}, "trainer.strategy=fast"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(tmp_path, trainer, message):
+    with pytest.raises(BelleError, match=message):
+        train(config(), training_context(tmp_path / "s" / "Model" / "a", **trainer))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    context = training_context(tmp_path / "s" / "Model" / "a")
+    context.shared["trainer"].accelerator = "cuda"
+    with pytest.raises(BelleError, match=r"trainer\.accelerator=cuda"):
+        train(config(), context)
+
+
+def test_a_full_disk_leaves_the_last_state_whole(tmp_path):
+    states, path = AtomicCheckpoints(), tmp_path / "state.ckpt"
+    states.save_checkpoint({"step": 1}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            states.save_checkpoint({"step": 2, "weights": torch.zeros(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert states.load_checkpoint(path) == {"step": 1} and [p.name for p in tmp_path.iterdir()] == ["state.ckpt"]
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    context = training_context(tmp_path / "s" / "Model" / "a")
+    (context.scratch / fit_module.STATE).write_bytes(b"PK\x03\x04 not a state")
+    with pytest.raises(BelleError, match=r"the saved state .*state.ckpt is damaged; delete it"):
+        train(config(), context)
+
+
+class Preference:
+    """A loss on pairs, as a third party would write it: the answer against the answer of nonsense."""
+
+    def encode(self, example, encoder):
+        chosen = encoder.encode(example.conversation)
+        ids = [3 + (i * 7) % 20 if w else i for i, w in zip(chosen.ids, chosen.weights, strict=True)]
+        return chosen, Encoded(ids, chosen.weights)
+
+    def amount(self, sequences):
+        return 1.0
+
+    def loss(self, model, batch):
+        scores = torch.zeros(len(batch.ids)).index_add(0, batch.rows, -token_losses(model, batch))
+        chosen, rejected = scores[0::2], scores[1::2]
+        return -functional.logsigmoid(chosen - rejected).sum()
+
+
+def test_an_objective_may_learn_from_pairs(tmp_path, monkeypatch):
+    monkeypatch.setattr(fit_module, "build_objective", lambda _: Preference())
+    weights, losses = [], []
+    for size in (2, 6):
+        context = training_context(tmp_path / str(size) / "Model" / "a", batch=size)
+        losses.append(train(config(epochs=2), context).metrics["dev_loss"])
+        weights.append(fit_module.torch.tensor(losses[-1]))
+    assert losses[0] < 0.3 and losses[1] == pytest.approx(losses[0], rel=1e-3)

@@ -1,0 +1,101 @@
+"""What is loaded, and what is said when it does not fit."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_training import ARCHITECTURE, tokenizer_files
+
+from belle_core.artifacts import Model
+from belle_core.config import ModelConfig
+from belle_core.errors import BelleError
+from belle_core.tokenization import load_tokenizer
+from belle_core.training.loading import load_initial, load_runnable
+from belle_core.training.saving import save_model
+
+CONFIG = ModelConfig(architecture=ARCHITECTURE, context_length=64)
+
+
+def test_built_model_is_made_for_its_tokenizer_and_seed():
+    first, again, other = (load_initial(CONFIG, seed, tokenizer_files()).model for seed in (1, 1, 2))
+    tokenizer = load_tokenizer(tokenizer_files())
+    config = first.config
+    assert (config.vocab_size, config.max_position_embeddings) == (len(tokenizer), 64)
+    assert (config.bos_token_id, config.eos_token_id) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
+    equal = [torch.equal(p, q) for p, q in zip(first.parameters(), again.parameters(), strict=True)]
+    assert all(equal) and not torch.equal(first.model.embed_tokens.weight, other.model.embed_tokens.weight)
+
+
+def test_building_leaves_the_random_state_alone():
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    load_initial(CONFIG, 1, tokenizer_files())
+    assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_saved_directory_holds_everything(tmp_path, dtype):
+    loaded = load_initial(ModelConfig(architecture=ARCHITECTURE, context_length=64, dtype=dtype), 1, tokenizer_files())
+    save_model(loaded, tmp_path)
+    names = {
+        "model.safetensors",
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer.model",
+        "chat_template.jinja",
+    }
+    assert names <= {path.name for path in tmp_path.iterdir()}
+    assert {tensor.dtype for tensor in load_file(tmp_path / "model.safetensors").values()} == {getattr(torch, dtype)}
+    generation = json.loads((tmp_path / "generation_config.json").read_text())
+    assert generation["eos_token_id"] == loaded.encoder.stop_ids
+    again = load_runnable(Model(directory=tmp_path, parameters=0))
+    assert again.dtype == dtype and again.template.name == "belle" and again.context_length == 64
+    for (name, p), q in zip(loaded.model.named_parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(p, q), name
+
+
+def test_bad_architectures_say_why():
+    for change, why in (
+        ({"num_attention_heads": 5}, "multiple of the number of attention heads"),
+        ({"model_type": "lama"}, "lama"),
+    ):
+        with pytest.raises(
+            BelleError, match=f"model.architecture describes no model that transformers can build.*{why}"
+        ):
+            load_initial(ModelConfig(architecture=ARCHITECTURE | change), 1, tokenizer_files())
+
+
+def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
+    save_model(load_initial(CONFIG, 1, tokenizer_files()), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    checkpoint = ModelConfig(checkpoint=str(tmp_path))
+    save_file(
+        {k: v for k, v in weights.items() if "layers.1.mlp.up_proj" not in k},
+        tmp_path / "model.safetensors",
+        {"format": "pt"},
+    )
+    with pytest.raises(
+        BelleError, match=r"1 tensors that the architecture needs are missing, the first is .*layers\.1\.mlp\.up_proj"
+    ):
+        load_initial(checkpoint, 1, tokenizer_files())
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(BelleError, match="no model can be loaded"):
+        load_initial(checkpoint, 1, tokenizer_files())
+
+
+def test_more_tokens_than_rows_are_refused(tmp_path):
+    small = load_initial(CONFIG, 1, tokenizer_files())
+    small.model.resize_token_embeddings(50)
+    save_model(small, tmp_path)
+    with pytest.raises(BelleError, match=r"the tokenizer has \d+ tokens, the model embeds only 50"):
+        load_initial(ModelConfig(checkpoint=str(tmp_path)), 1, tokenizer_files())
+
+
+def test_unknown_template_names_the_nearest():
+    with pytest.raises(BelleError, match="did you mean 'belle'"):
+        load_initial(ModelConfig(architecture=ARCHITECTURE, template="bele"), 1, tokenizer_files())
