@@ -50,10 +50,10 @@ def on_accelerator(model: Any) -> Any:
     """The model on the GPU if there is one; quantized and already placed ones stay where they are."""
     import torch
 
-    placed = model.device.type != "cpu" or getattr(model, "is_quantized", False)
-    if placed or not torch.accelerator.is_available():
+    if model.device.type != "cpu" or getattr(model, "is_quantized", False):
         return model
-    return model.to(torch.accelerator.current_accelerator())
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return model.to(device)
 
 
 def open_directory(directory: Path, *, template: str | None = None) -> CheckpointEngine:

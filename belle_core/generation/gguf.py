@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from belle_core.encoding import Encoder, Template
 from belle_core.errors import BelleError
 from belle_core.generation.engine import Engine, Sampling
+from belle_core.generation.header import trained_context
 from belle_core.generation.llamacpp import open_model
 from belle_core.generation.templates import template_for
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CONTEXT = 4096
 """Tokens of context that are held in memory, where the model was trained for more."""
+SMALL = 40_000_000
+"""Bytes of a file below which one thread is faster on cores that are busy."""
 UNTOUCHED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 """Switches off what llama.cpp does to probabilities by default."""
 CONTROL = 1 << 3  # llama.h, LLAMA_TOKEN_ATTR_CONTROL
@@ -27,7 +30,8 @@ class GgufEngine(Engine):
     """Answers with llama.cpp, one conversation at a time."""
 
     def __init__(self, path: Path, *, template: str | None = None, threads: int | None = None) -> None:
-        self.model = open_model(path, context=CONTEXT, threads=threads or os.cpu_count() or 1)
+        context = min(CONTEXT, trained_context(path) or CONTEXT)
+        self.model = open_model(path, context=context, threads=threads or _threads(path))
         vocabulary = GgufVocabulary(self.model)
         chosen = template_for(
             self.model.metadata.get("tokenizer.chat_template"),
@@ -38,8 +42,7 @@ class GgufEngine(Engine):
             where=str(path),
         )
         encoder = GgufEncoder(vocabulary, chosen)
-        context_length = min(self.model.n_ctx(), self.model._model.n_ctx_train())
-        super().__init__(encoder, context_length=context_length, stop_ids=[*encoder.stop_ids, *vocabulary.ends])
+        super().__init__(encoder, context_length=context, stop_ids=[*encoder.stop_ids, *vocabulary.ends])
 
     def _generate(
         self,
@@ -67,6 +70,11 @@ class GgufEngine(Engine):
 
     def close(self) -> None:
         self.model.close()
+
+
+def _threads(path: Path) -> int:
+    """One for a small file, whose threads would wait for one another longer than they work, else one per core."""
+    return 1 if path.is_file() and path.stat().st_size < SMALL else os.cpu_count() or 1
 
 
 class GgufVocabulary:

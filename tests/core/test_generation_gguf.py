@@ -9,6 +9,7 @@ from belle_core.artifacts import Bundle
 from belle_core.conversation import Conversation, Turn
 from belle_core.encoding import Encoder
 from belle_core.generation import Sampling, open_engine
+from belle_core.generation.header import trained_context
 from belle_core.tokenization import load_tokenizer, save_tokenizer, tokenizer_from_sentencepiece
 from belle_core.training.loading import template_named
 
@@ -63,6 +64,16 @@ def test_a_bundle_streams_whole_characters(tmp_path):
     assert list(engine.stream(QUESTIONS[0])) == ["世", "界", "😀", "好"]
     assert engine.answer(QUESTIONS) == ["世界😀好"] * 2
     engine.close()
+
+
+def test_the_trained_context_is_read_from_the_file(tmp_path):
+    file = gguf_of(random_model(tmp_path / "model", context_length=96))
+    assert trained_context(file) == 96
+    content = file.read_bytes()
+    for wrong in (b"", b"GGUF", content[:60], b"GGUF" + b"\xff" * 100, b"other" + content):
+        file.write_bytes(wrong)
+        assert trained_context(file) is None
+    assert trained_context(tmp_path / "missing.gguf") is None
 
 
 def test_a_dummy_prefix_stands_only_where_no_text_comes_before(tmp_path, shared):
