@@ -46,12 +46,12 @@ def _measure(overrides: list[str], config_dir: str | None) -> float:
     """Operations per second in the dtype that the run computes with."""
     from belle_core.compose import compose_run
     from belle_core.planning.rate import measure_matmul
+    from belle_core.training.precision import precision_of
 
     config = compose_run(overrides, config_dir).config
-    precision = config.trainer.precision
-    if precision.startswith("bf16") or (precision == "auto" and config.model.dtype == "bfloat16"):
-        return measure_matmul("bfloat16")
-    return measure_matmul("float16" if precision.startswith("16") else "float32")
+    return measure_matmul(
+        "float32" if precision_of(config.trainer.precision, config.model.dtype) == "32-true" else "bfloat16"
+    )
 
 
 def as_dict(plan: Plan) -> dict[str, Any]:

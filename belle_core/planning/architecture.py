@@ -36,10 +36,10 @@ class Architecture:
     def of(cls, values: dict[str, Any], vocabulary: int | None = None) -> Architecture | None:
         """From Hugging Face config values; ``None`` for another kind of model or when a number is missing.
 
-        ``vocabulary`` is the tokenizer's size, for a model that is built or resized for it.
+        ``vocabulary`` is the tokenizer's size, for a model that is built for it.
         """
         family = values.get("model_type", "llama")
-        size = max(values.get("vocab_size") or 0, vocabulary or 0)
+        size = vocabulary or values.get("vocab_size") or 0
         numbers = [
             values.get(name)
             for name in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")

@@ -5,32 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from belle_core.planning.architecture import Architecture
+from belle_core.training.precision import precision_of, weights_dtype
 
 WIDTH = {"float32": 4, "bfloat16": 2, "float16": 2}
 FLOAT = 4
 ADAM_STATES = 2
+ADAPTED = 7
+"""Linear layers of a block, each of which keeps its low-rank inner activations."""
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Bytes per number of the weights, of what is computed with, and whether weights are cast for it."""
+    """Bytes per number of the loaded weights, of what is computed with, and of what trains."""
 
     weights: int
     compute: int
+    trained: int
 
     @property
-    def mixed(self) -> bool:
+    def copies(self) -> bool:
+        """Whether every weight is cast, and the cast copy kept, for the forward pass."""
         return self.compute < self.weights
 
     @classmethod
-    def of(cls, precision: str, dtype: str) -> Precision:
-        """From Lightning's name; ``auto`` and names without a width follow *dtype*, the dtype of the stored weights."""
-        if precision.endswith("-mixed"):
-            return cls(FLOAT, 2)
-        if precision.endswith("-true"):
-            width = int(precision.split("-")[0].removeprefix("bf")) // 8
-            return cls(width, width)
-        return cls(WIDTH[dtype], WIDTH[dtype])
+    def of(cls, setting: str, stored: str, *, frozen: bool) -> Precision:
+        """What training makes of ``trainer.precision`` and ``model.dtype``; ``frozen``: an adapter trains alone."""
+        name = precision_of(setting, stored)
+        weights = WIDTH[weights_dtype(setting, stored, frozen=frozen)]
+        return cls(weights, FLOAT if name == "32-true" else 2, 2 if name == "bf16-true" else FLOAT)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class Batch:
     sequences: int
     length: int
     checkpointing: bool = False
+    learned: float = 1.0
+    """Share of the tokens that carry loss; logits exist for these alone."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A low-rank update."""
+
+    rank: int
+    parameters: int
 
 
 def training_memory(
@@ -61,56 +73,51 @@ def training_memory(
     precision: Precision,
     batch: Batch,
     *,
-    adapter: int | None = None,
+    adapter: Adapter | None = None,
     bits: float | None = None,
 ) -> Memory:
     """Bytes with AdamW, whose two averages have the dtype of the weights (``torch.optim.AdamW``).
 
-    ``adapter``: weights of a float32 low-rank update that trains alone; ``None``: every weight trains.
+    ``adapter``: the low-rank update that trains alone; ``None``: every weight trains.
     ``bits``: bits per weight of a quantized frozen base.
     """
     base = architecture.parameters
-    frozen = int(base * bits / 8) if bits else base * precision.weights
-    if adapter is None:
-        trained, width, weights = base, precision.weights, frozen
-    else:
-        trained, width, weights = adapter, FLOAT, frozen + adapter * FLOAT
+    weights = int(base * bits / 8) if bits else base * precision.weights
+    trained = adapter.parameters if adapter else base
+    if adapter:
+        weights += trained * precision.trained
     return Memory(
         weights=weights,
-        gradients=trained * width,
-        optimizer=ADAM_STATES * trained * width,
-        activations=activations(architecture, precision, batch),
+        gradients=trained * precision.trained,
+        optimizer=ADAM_STATES * trained * precision.trained,
+        activations=activations(architecture, precision, batch, adapter),
     )
 
 
-def activations(architecture: Architecture, precision: Precision, batch: Batch) -> int:
+def activations(architecture: Architecture, precision: Precision, batch: Batch, adapter: Adapter | None = None) -> int:
     """Bytes that the forward pass keeps for the backward pass, with attention that never stores its scores.
 
-    Counted from what transformers' LLaMA saves (``torch.autograd.graph.saved_tensors_hooks``), per token and block:
-    8 hidden-wide, 2 key-wide and 4 feed-forward-wide tensors; the two norms compute in float32; mixed precision keeps the
-    residuals in float32 and a cast copy of every weight.
+    Counted from what transformers' LLaMA saves (``torch.autograd.graph.saved_tensors_hooks``): tensors per token and
+    block, cast copies of the weights in mixed precision, and logits in float32 where a token is learned.
     """
-    tokens = batch.sequences * batch.length
-    width = precision.compute
-    block = tokens * block_bytes(architecture, precision)
+    tokens, width = batch.sequences * batch.length, precision.compute
+    block = tokens * block_bytes(architecture, precision, adapter)
+    kept = architecture.layers * block
     if batch.checkpointing:
         kept = architecture.layers * tokens * architecture.hidden * precision.weights + block
-    else:
-        kept = architecture.layers * block
-    copies = architecture.matrices * width if precision.mixed else 0
-    head = tokens * (architecture.hidden * (FLOAT + 2 * width) + architecture.vocabulary * (width + 3 * FLOAT))
-    return kept + copies + head
+    copies = architecture.matrices * width if precision.copies else 0
+    if adapter and width < precision.trained:
+        copies += adapter.parameters * width
+    logits = int(tokens * batch.learned) * architecture.vocabulary * (3 * FLOAT + (width if width < FLOAT else 0))
+    return kept + copies + tokens * architecture.hidden * (FLOAT + 2 * width) + logits
 
 
-def block_bytes(architecture: Architecture, precision: Precision) -> int:
+def block_bytes(architecture: Architecture, precision: Precision, adapter: Adapter | None = None) -> int:
     """Bytes that one block keeps per token."""
     width, hidden = precision.compute, architecture.hidden
     queries, keys = architecture.heads * architecture.head_dim, architecture.kv_heads * architecture.head_dim
-    if precision.mixed:
-        residual = 4 * hidden * FLOAT + 5 * hidden * width
-    elif width == FLOAT:
-        residual = 6 * hidden * FLOAT
-    else:
-        residual = 2 * hidden * FLOAT + 4 * hidden * width
+    norms = 2 * hidden * FLOAT + 2 * FLOAT
+    inputs = (5 if precision.copies else 2) * hidden * width
     attention = (2 * queries + 2 * keys) * width + architecture.heads * FLOAT
-    return residual + attention + 4 * architecture.intermediate * width + 2 * FLOAT
+    kept = norms + inputs + attention + 4 * architecture.intermediate * width
+    return kept + (ADAPTED * adapter.rank * width if adapter else 2 * hidden * precision.weights)

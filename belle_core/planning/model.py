@@ -29,10 +29,9 @@ class KnownModel:
 
 def initial_model(config: ModelConfig, section: dict[str, Any], vocabulary: int | None) -> KnownModel:
     """The model that ``model`` describes; a checkpoint on disk speaks for itself."""
-    values = config.architecture
-    if config.checkpoint is not None:
-        values = _checkpoint_config(config) or values
-    return KnownModel(Architecture.of(values, vocabulary), section)
+    if config.checkpoint is None:
+        return KnownModel(Architecture.of(config.architecture, vocabulary), section)
+    return KnownModel(Architecture.of(_checkpoint_config(config) or config.architecture), section)
 
 
 def made_model(artifact: Artifact | None, before: KnownModel) -> KnownModel:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from belle_core.artifacts import MANIFEST
 from belle_core.lineage import ancestors
+from belle_core.runs import read_runs
 from belle_core.store import Store
 
 FULL, ADAPTER = 6, 4
@@ -26,14 +29,50 @@ class Earlier:
 
 
 def earlier_rate(store: Store, stage: str, model: dict[str, Any]) -> Earlier | None:
-    """The latest figure in the store of *stage* (``train/lora``) with *model* (the section's hashed values)."""
+    """The latest figure in the store of *stage* (``train/lora``) with *model* (the section's hashed values).
+
+    It is the median of what the run recorded as it went on, else tokens by seconds as the artifact states them.
+    """
     found: list[tuple[str, Earlier]] = []
     for directory in store.directories():
         manifest = _read(directory)
-        speed = manifest.get("facts", {}).get("metrics", {}).get(SPEED)
-        if manifest.get("recipe", {}).get("stage") == stage and speed and _model_of(directory) == model:
-            found.append((manifest["provenance"]["started"], Earlier(float(speed), directory.name)))
+        if manifest.get("recipe", {}).get("stage") != stage or _model_of(directory) != model:
+            continue
+        if speed := _recorded(store, directory.name) or _stated(manifest):
+            found.append((manifest["provenance"]["started"], Earlier(speed, directory.name)))
     return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _stated(manifest: dict[str, Any]) -> float | None:
+    metrics = manifest.get("facts", {}).get("metrics", {})
+    tokens, seconds = metrics.get("tokens"), metrics.get("seconds")
+    return tokens / seconds if tokens and seconds else None
+
+
+def _recorded(store: Store, fingerprint: str) -> float | None:
+    """Median of the rates that runs recorded while they made this artifact."""
+    rates = []
+    for run in read_runs(store.root):
+        if any(step["fingerprint"] == fingerprint for step in run.steps):
+            rates += list(_rates(run.directory / "metrics.jsonl", fingerprint))
+    return median(rates) if rates else None
+
+
+def _rates(path: Path, fingerprint: str) -> Iterator[float]:
+    making: dict[str, str] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue  # cut off by a crash
+        if record.get("event") == "step":
+            making[record["step"]] = record["fingerprint"]
+        elif record.get(SPEED) and making.get(record.get("step", "")) == fingerprint:
+            yield float(record[SPEED])
 
 
 def _model_of(directory: Path) -> Any:

@@ -13,7 +13,7 @@ from belle_core.artifacts import Examples, Tokenizer
 from belle_core.conversation import Example
 from belle_core.encoding import Template
 
-SAMPLE = 2000
+SAMPLE = 5000
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,12 @@ class _Backend:
 
 
 def count_tokens(examples: Examples, tokenizer: Tokenizer, template: Template, max_length: int) -> TokenCount | None:
-    """Tokens per epoch; ``None`` when the tokenizer has no ``tokenizer.json`` or there is no training example."""
+    """Tokens per epoch of examples that are conversations or texts, cut at *max_length*.
+
+    ``None`` for other examples, without training examples, or when the tokenizer has no ``tokenizer.json``.
+    """
     path, total = tokenizer.directory / "tokenizer.json", examples.splits.get("train", 0)
-    if not path.is_file() or not total:
+    if not path.is_file() or not total or examples.record not in ("conversation", "text"):
         return None
     from belle_core.tokenization.segments import SegmentEncoder
 

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from belle_core.artifacts import Adapter, Examples, Tokenizer
+from belle_core.artifacts import Adapter as AdapterArtifact
+from belle_core.artifacts import Examples, Tokenizer
 from belle_core.config import RunConfig, TrainConfig
-from belle_core.planning.memory import Batch, Memory, Precision, training_memory
+from belle_core.planning.memory import WIDTH, Adapter, Batch, Memory, Precision, training_memory
 from belle_core.planning.model import KnownModel
 from belle_core.planning.rate import ADAPTER, FULL, earlier_rate
 from belle_core.planning.tokens import TokenCount, count_tokens
@@ -40,6 +41,8 @@ class Training:
     """Where ``seconds`` comes from: ``earlier <fingerprint>``, ``measured`` (a lower bound) or nothing."""
     bytes: int | None = None
     """Size of the weights that it writes."""
+    state_bytes: int | None = None
+    """Size of the state that it keeps to resume from, until it is done."""
 
 
 @dataclass(frozen=True)
@@ -83,26 +86,28 @@ def plan_training(step: Step, known: Situation) -> Training:
         seconds=seconds,
         basis=basis,
         bytes=_bytes(step, known, trainable),
+        state_bytes=_state_bytes(step, known, trainable),
     )
 
 
 def optimizer_steps(examples: int, section: TrainConfig) -> int:
     """Optimizer steps of a run: whole epochs in batches, the last one of an epoch may be smaller."""
-    return max(1, math.ceil(section.epochs * math.ceil(examples / section.batch)))
+    return max(1, math.ceil(round(section.epochs * math.ceil(examples / section.batch), 6)))
 
 
 def _tokens(section: TrainConfig, known: Situation) -> TokenCount | None:
     if known.examples is None or known.tokenizer is None:
         return None
     template = load_catalog().part("template", known.config.model.template).load()
-    return count_tokens(known.examples, known.tokenizer, template, section.max_length)
+    length = min(section.max_length, known.config.model.context_length)
+    return count_tokens(known.examples, known.tokenizer, template, length)
 
 
 def _trainable(step: Step, model: KnownModel) -> int | None:
     """All weights, or those of a low-rank update when the step makes an adapter with a rank and targets."""
     if model.architecture is None:
         return None
-    if not issubclass(step.stage.produces, Adapter):
+    if not issubclass(step.stage.produces, AdapterArtifact):
         return model.architecture.parameters
     rank, targets = getattr(step.section, "rank", None), getattr(step.section, "targets", None)
     return model.architecture.adapter(rank, list(targets)) if rank and targets else None
@@ -111,7 +116,7 @@ def _trainable(step: Step, model: KnownModel) -> int | None:
 def _operations(step: Step, section: TrainConfig, model: KnownModel, tokens: int | None) -> float | None:
     if tokens is None or model.parameters is None:
         return None
-    factor = ADAPTER if issubclass(step.stage.produces, Adapter) else FULL
+    factor = ADAPTER if issubclass(step.stage.produces, AdapterArtifact) else FULL
     return float(factor * model.parameters * tokens * section.epochs)
 
 
@@ -134,20 +139,34 @@ def _batch(section: TrainConfig, known: Situation, count: TokenCount | None, exa
     if count and count.counted == examples:
         longest = min(longest, count.longest)
     sequences = min(known.config.trainer.batch, section.batch)
-    return Batch(sequences, longest, known.config.trainer.gradient_checkpointing)
+    learned = count.learned / count.tokens if count else 1.0
+    return Batch(sequences, longest, known.config.trainer.gradient_checkpointing, learned)
+
+
+def _precision(step: Step, known: Situation) -> Precision:
+    frozen = issubclass(step.stage.produces, AdapterArtifact)
+    return Precision.of(known.config.trainer.precision, known.config.model.dtype, frozen=frozen)
 
 
 def _memory(step: Step, known: Situation, batch: Batch, trainable: int | None) -> Memory | None:
     if known.model.architecture is None or trainable is None:
         return None
-    adapter = trainable if issubclass(step.stage.produces, Adapter) else None
-    precision = Precision.of(known.config.trainer.precision, known.config.model.dtype)
-    return training_memory(known.model.architecture, precision, batch, adapter=adapter, bits=known.model.bits)
+    adapter = None
+    if issubclass(step.stage.produces, AdapterArtifact):
+        adapter = Adapter(step.section.rank, trainable)
+    return training_memory(
+        known.model.architecture, _precision(step, known), batch, adapter=adapter, bits=known.model.bits
+    )
 
 
 def _bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
+    """An adapter as it trains, a model in the format that it is stored in."""
     if trainable is None:
         return None
-    return trainable * (
-        4 if issubclass(step.stage.produces, Adapter) else Precision.of("auto", known.config.model.dtype).weights
-    )
+    adapter = issubclass(step.stage.produces, AdapterArtifact)
+    return trainable * (_precision(step, known).trained if adapter else WIDTH[known.config.model.dtype])
+
+
+def _state_bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
+    """What trains and the two averages of AdamW."""
+    return None if trainable is None else 3 * trainable * _precision(step, known).trained

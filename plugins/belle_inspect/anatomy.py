@@ -1,0 +1,89 @@
+"""Takes an encoded example apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from belle_core.conversation import Conversation
+from belle_core.encoding import Encoded, Encoder, Segment, Template
+from belle_core.errors import BelleError
+from belle_core.training.objective import build_objective
+from belle_inspect.materials import Materials
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The first segments of another template, so that what each adds to the ids can be told by the encoder itself."""
+
+    whole: Template
+    count: int
+
+    def segments(self, conversation: Conversation) -> Iterator[Segment]:
+        for segment, _ in zip(self.whole.segments(conversation), range(self.count)):
+            yield segment
+
+
+def dissect(materials: Materials) -> dict[str, Any]:
+    """Everything there is to see, as plain values; the keys are documented in ``docs/commands.md``."""
+    encoder, example = materials.encoder, materials.example
+    sequences = [_sequence(encoded, materials) for encoded in _encoded(materials)]
+    return {
+        "example": example.to_json(),
+        "split": materials.split,
+        "index": materials.index,
+        "of": materials.count,
+        "template": encoder.template.name,
+        "tokenizer": {"fingerprint": materials.tokenizer.fingerprint, "vocabulary": materials.tokenizer.vocabulary},
+        "max_length": materials.max_length,
+        "sequences": sequences,
+        "dropped": not all(sequence["learned"] for sequence in sequences),
+    }
+
+
+def _encoded(materials: Materials) -> list[Encoded]:
+    """As training does it; without training, and for a question without an answer, as the encoder does."""
+    conversation = materials.example.conversation
+    asked = conversation is not None and not conversation.answer
+    if materials.objective is not None and not asked:
+        return list(build_objective(materials.objective).encode(materials.example, materials.encoder))
+    if conversation is None:
+        raise BelleError(
+            f"example {materials.example.id} is no conversation; choose a training method whose objective takes it",
+            f"样本 {materials.example.id} 不是对话；请选择一个适用于它的训练目标",
+        )
+    return [materials.encoder.encode(conversation)]
+
+
+def _sequence(encoded: Encoded, materials: Materials) -> dict[str, Any]:
+    """One sequence: ids, pieces, weights and segments, whole, with the number of tokens that are kept."""
+    kept = min(len(encoded.ids), materials.max_length)
+    return {
+        "tokens": len(encoded.ids),
+        "kept": kept,
+        "learned": sum(weight > 0 for weight in encoded.weights[1:kept]),
+        "ids": encoded.ids,
+        "labels": encoded.labels,
+        "weights": encoded.weights,
+        "pieces": materials.encoder.tokenizer.convert_ids_to_tokens(encoded.ids),
+        "segments": _segments(encoded, materials),
+    }
+
+
+def _segments(encoded: Encoded, materials: Materials) -> list[dict[str, Any]]:
+    """The template's segments with the tokens of each; empty when the sequence is not this conversation alone."""
+    conversation, encoder = materials.example.conversation, materials.encoder
+    if conversation is None or encoder.encode(conversation) != encoded:
+        return []
+    segments = list(encoder.template.segments(conversation))
+    ends = [0, *(_length(encoder, conversation, count) for count in range(1, len(segments) + 1))]
+    return [
+        {"special": s.special, "text": s.text, "weight": s.weight, "begin": begin, "end": end}
+        for s, begin, end in zip(segments, ends, ends[1:])
+    ]
+
+
+def _length(encoder: Encoder, conversation: Conversation, count: int) -> int:
+    """Tokens of the first *count* segments."""
+    return len(Encoder(encoder.tokenizer, Beginning(encoder.template, count)).encode(conversation).ids)  # type: ignore[arg-type]
