@@ -76,9 +76,12 @@ def collate(encoded: EncodedExamples, examples: Sequence[int]) -> Batch:
         targets[row, : length - 1] = encoded.ids[begin + 1 : end]
         weights[row, : length - 1] = encoded.weights[begin + 1 : end]
     keep = np.flatnonzero(weights)
-    picked = (torch.from_numpy(flat.ravel()[keep]) for flat in (targets, weights))
     return Batch(
-        torch.from_numpy(ids), torch.from_numpy(keep), *picked, tokens=sum(end - begin for begin, end in spans)
+        ids=torch.from_numpy(ids),
+        keep=torch.from_numpy(keep),
+        targets=torch.from_numpy(targets.ravel()[keep]),
+        weights=torch.from_numpy(weights.ravel()[keep]),
+        tokens=sum(end - begin for begin, end in spans),
     )
 
 

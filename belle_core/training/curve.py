@@ -65,10 +65,11 @@ def draw(curve: Curve, path: Path) -> None:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "belle"}):
         figure = Figure(figsize=(7, 3.5), layout="tight")
         axes = figure.add_subplot()
-        train = [point for point in curve.points if point.loss is not None]
-        axes.plot([p.step for p in train], [p.loss for p in train], lw=0.8, color="#9db4c8", label="train")
-        if curve.dev:
-            axes.plot([p.step for p in curve.dev], [p.dev for p in curve.dev], "o-", ms=3, color="#c2410c", label="dev")
+        train = [(point.step, point.loss) for point in curve.points if point.loss is not None]
+        dev = [(point.step, point.dev) for point in curve.points if point.dev is not None]
+        axes.plot(*zip(*train, strict=True), lw=0.8, color="#9db4c8", label="train")
+        if dev:
+            axes.plot(*zip(*dev, strict=True), "o-", ms=3, color="#c2410c", label="dev")
         axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)

@@ -33,7 +33,7 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
     """The model of a Hugging Face directory, from safetensors only; raises ``BelleError`` when weights are missing."""
     try:
         with quiet():
-            model, report = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 directory,
                 dtype=dtype,
                 use_safetensors=True,
@@ -43,6 +43,7 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
     except OSError as error:
         why = str(error).splitlines()[0]
         raise BelleError(f"{directory}: no model can be loaded: {why}", f"{directory}：无法加载模型：{why}") from error
+    model, report = loaded
     if missing := sorted(report["missing_keys"]):
         raise BelleError(
             f"{directory}: {len(missing)} tensors that the architecture needs are missing, the first is {missing[0]}",
@@ -69,7 +70,8 @@ def _built(model: ModelConfig, seed: int, tokenizer: Any) -> PreTrainedModel:
 
 def check_vocabulary(model: PreTrainedModel, tokenizer: Any) -> None:
     """Raise ``BelleError`` when the tokenizer has more tokens than the model has embedding rows."""
-    rows, tokens = model.get_input_embeddings().weight.shape[0], len(tokenizer)
+    embedding: Any = model.get_input_embeddings()
+    rows, tokens = embedding.weight.shape[0], len(tokenizer)
     if tokens > rows:
         raise BelleError(
             f"the tokenizer has {tokens} tokens, the model embeds only {rows}; use the model's own (+tokenizer=pretrained)",
