@@ -138,6 +138,8 @@ def step_lines(step: PlannedStep) -> list[str]:
 def training_lines(name: str, training: Training) -> list[str]:
     """Tokens, steps, memory and time of a training step."""
     t, epoch = training, number(training.tokens)
+    if t.examples is None and t.parameters is None:
+        return [say(f"{name}: unknown until its data and its tokenizer are made", f"{name}：数据和分词器生成之前未知")]
     if t.tokens is not None and t.counted is not None and t.counted != t.examples:
         epoch = f"≈{epoch}"
     lines = [

@@ -38,15 +38,14 @@ def dissect(materials: Materials) -> dict[str, Any]:
         "tokenizer": {"fingerprint": materials.tokenizer.fingerprint, "vocabulary": materials.tokenizer.vocabulary},
         "max_length": materials.max_length,
         "sequences": sequences,
-        "dropped": not all(sequence["learned"] for sequence in sequences),
+        "dropped": not _asked(materials) and not all(sequence["learned"] for sequence in sequences),
     }
 
 
 def _encoded(materials: Materials) -> list[Encoded]:
     """As training does it; without training, and for a question without an answer, as the encoder does."""
     conversation = materials.example.conversation
-    asked = conversation is not None and not conversation.answer
-    if materials.objective is not None and not asked:
+    if materials.objective is not None and not _asked(materials):
         return list(build_objective(materials.objective).encode(materials.example, materials.encoder))
     if conversation is None:
         raise BelleError(
@@ -54,6 +53,12 @@ def _encoded(materials: Materials) -> list[Encoded]:
             f"样本 {materials.example.id} 不是对话；请选择一个适用于它的训练目标",
         )
     return [materials.encoder.encode(conversation)]
+
+
+def _asked(materials: Materials) -> bool:
+    """Whether it is a question without an answer, as a model is asked."""
+    conversation = materials.example.conversation
+    return conversation is not None and not conversation.answer
 
 
 def _sequence(encoded: Encoded, materials: Materials) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 
 from belle_core.commands.options import visible
-from belle_core.console import print_table
 from belle_core.language import say
 
 MARK = "⟦{}⟧"
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def show(found: dict[str, Any]) -> None:
@@ -26,7 +27,7 @@ def show(found: dict[str, Any]) -> None:
         if len(found["sequences"]) > 1:
             click.echo(say(f"sequence {number}", f"序列 {number}"))
         _show_sequence(sequence)
-    if found["dropped"] and any(sequence["learned"] == 0 for sequence in found["sequences"]):
+    if found["dropped"]:
         click.echo(say("nothing is learned from it", "其中没有可学习的词元"))
 
 
@@ -38,28 +39,35 @@ def _show_sequence(sequence: dict[str, Any]) -> None:
             f"共 {tokens} 个词元，学习 {learned} 个，截断 {cut} 个",
         )
     )
-    if sequence["segments"]:
-        headings = ["#", say("kind", "类型"), say("learned", "学习"), say("tokens", "词元"), say("text", "文本")]
-        print_table(headings, [_row(n, s, sequence) for n, s in enumerate(sequence["segments"], 1)])
+    for number, segment in enumerate(sequence["segments"], 1):
+        click.echo(_segment(number, segment, sequence))
     click.echo(say(f"tokens with their ids; {MARK.format('learned')}", f"词元与编号；{MARK.format('学习')}"))
     click.echo("  " + " ".join(_token(sequence, i) for i in range(sequence["kept"])))
     if cut:
         rest = " ".join(
-            f"{visible(sequence['pieces'][i])}:{sequence['ids'][i]}" for i in range(sequence["kept"], tokens)
+            f"{_piece(sequence['pieces'][i])}:{sequence['ids'][i]}" for i in range(sequence["kept"], tokens)
         )
         click.echo(say("cut off:", "被截断：") + "\n  " + click.style(rest, fg="red", strikethrough=True))
 
 
-def _row(number: int, segment: dict[str, Any], sequence: dict[str, Any]) -> list[str]:
-    kind = segment["special"] or say("text", "文本")
+def _segment(number: int, segment: dict[str, Any], sequence: dict[str, Any]) -> str:
+    """Number, tokens, what is learned, and the text in full."""
     text = sequence["pieces"][segment["begin"]] if segment["special"] else segment["text"]
-    learned = "-" if segment["weight"] <= 0 else "✓" if segment["weight"] == 1 else f"× {segment['weight']:g}"
-    return [str(number), visible(kind), learned, str(segment["end"] - segment["begin"]), visible(text)]
+    count, weight = segment["end"] - segment["begin"], segment["weight"]
+    mark = say("read   ", "阅读") if weight <= 0 else say("learned", "学习") + ("" if weight == 1 else f" × {weight:g}")
+    return f"  {number:>2} {count:>5} {mark}  {visible(text)}"
+
+
+def _piece(piece: str) -> str:
+    """A piece as it is read: byte tokens of ASCII as their character, no control characters."""
+    match = BYTE.fullmatch(piece)
+    code = int(match.group(1), 16) if match else 0x80
+    return visible(chr(code) if code < 0x80 else piece)
 
 
 def _token(sequence: dict[str, Any], place: int) -> str:
     """``piece:id``; in brackets and coloured when it is learned."""
-    text = f"{visible(sequence['pieces'][place])}:{sequence['ids'][place]}"
+    text = f"{_piece(sequence['pieces'][place])}:{sequence['ids'][place]}"
     if sequence["weights"][place] > 0:
         return click.style(MARK.format(text), fg="green", bold=True)
     return click.style(text, dim=True)
