@@ -147,6 +147,9 @@ def training_lines(name: str, training: Training) -> list[str]:
             f"{name}：样本 {number(t.examples)} 条，每轮 {epoch} 个词元（其中学习 {number(t.learned)} 个），优化器 {number(t.optimizer_steps)} 步"),
         say(f"  weights  {number(t.parameters)}, of which {number(t.trainable)} train", f"  参数     {number(t.parameters)}，其中训练 {number(t.trainable)}"),
     ]  # fmt: skip
+    if t.dropped:
+        lines.append(say(f"  dropped  {number(t.dropped)} examples have nothing to learn within the limit of length",
+                         f"  舍弃     {number(t.dropped)} 条样本在长度限制内没有可学习的内容"))  # fmt: skip
     if t.memory and t.batch:
         m, shape = t.memory, f"{t.batch.sequences} × {t.batch.length}"
         lines.append(say(

@@ -25,6 +25,8 @@ class TokenCount:
     """Tokens that carry loss."""
     longest: int
     """Tokens of the longest example seen, as cut."""
+    dropped: int
+    """Examples without anything to learn within the limit; training leaves them out."""
     counted: int
     """Examples that were really encoded; fewer than there are means that the rest is projected from them."""
 
@@ -54,11 +56,13 @@ def count_tokens(examples: Examples, tokenizer: Tokenizer, template: Template, m
 
     encoder = SegmentEncoder(_Backend(path))  # type: ignore[arg-type]
     lengths = [_length(example, encoder, template, max_length) for example in _sample(examples, total)]
+    kept = [(length, learned) for length, learned in lengths if learned]
     scale = total / len(lengths)
     return TokenCount(
-        tokens=round(scale * sum(length for length, _ in lengths)),
-        learned=round(scale * sum(learned for _, learned in lengths)),
-        longest=max(length for length, _ in lengths),
+        tokens=round(scale * sum(length for length, _ in kept)),
+        learned=round(scale * sum(learned for _, learned in kept)),
+        longest=max((length for length, _ in kept), default=0),
+        dropped=round(scale * (len(lengths) - len(kept))),
         counted=len(lengths),
     )
 

@@ -29,6 +29,8 @@ class Training:
     """Those of them that carry loss."""
     counted: int | None = None
     """Examples that were encoded to know it."""
+    dropped: int | None = None
+    """Examples that the limit of length leaves nothing to learn from."""
     optimizer_steps: int | None = None
     parameters: int | None = None
     trainable: int | None = None
@@ -77,7 +79,8 @@ def plan_training(step: Step, known: Situation) -> Training:
         tokens=tokens,
         learned=count.learned if count else None,
         counted=count.counted if count else None,
-        optimizer_steps=optimizer_steps(examples, section) if examples else None,
+        dropped=count.dropped if count else None,
+        optimizer_steps=optimizer_steps(examples - (count.dropped if count else 0), section) if examples else None,
         parameters=known.model.parameters,
         trainable=trainable,
         memory=_memory(step, known, batch, trainable),
@@ -139,7 +142,7 @@ def _batch(section: TrainConfig, known: Situation, count: TokenCount | None, exa
     if count and count.counted == examples:
         longest = min(longest, count.longest)
     sequences = min(known.config.trainer.batch, section.batch)
-    learned = count.learned / count.tokens if count else 1.0
+    learned = count.learned / count.tokens if count and count.tokens else 1.0
     return Batch(sequences, longest, known.config.trainer.gradient_checkpointing, learned)
 
 
