@@ -111,16 +111,13 @@ def plain(tree: DictConfig) -> dict[str, Any]:
 def compose_whole(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, list[str]]:
     """The composition of *overrides* plus a choice for every implicit kind that a step needs or an option touches."""
     touched = {kind for kind in IMPLICIT if any(_touches(o, kind) for o in overrides)}
-    first_overrides = [o for o in overrides if not any(_touches(o, kind) for kind in touched)]
-    first = compose_tree(first_overrides, config_dir)
-    added = []
-    for kind in IMPLICIT:
-        chosen = first.get(kind) is not None
-        if not chosen and (kind in touched or _needed(first, kind)):
-            added.append(f"+{kind}={first.model.implicit.get(kind) or first.implicit[kind]}")
-    if not added and first_overrides == overrides:
-        return first, overrides
-    return compose_tree([*added, *overrides], config_dir), [*added, *overrides]
+    tree = compose_tree([o for o in overrides if not any(_touches(o, kind) for kind in touched)], config_dir)
+    added: list[str] = []
+    while missing := [kind for kind in IMPLICIT if tree.get(kind) is None and (kind in touched or _needed(tree, kind))]:
+        added += [f"+{kind}={tree.model.implicit.get(kind) or tree.implicit[kind]}" for kind in missing]
+        touched = set()
+        tree = compose_tree([*added, *overrides], config_dir)  # what was added may need something itself
+    return (compose_tree(overrides, config_dir) if touched else tree), [*added, *overrides]
 
 
 def _touches(override: str, kind: str) -> bool:

@@ -78,9 +78,11 @@ class TrainerConfig:
     batch: int = option(8, identity=False)
     """Sequences per device and forward pass; gradients add up until ``train.batch`` examples are seen."""
     accelerator: str = option("auto", identity=False)
+    """Kind of device by Lightning's name: ``cpu``, ``cuda``, ``mps`` …"""
     devices: int = option(1, identity=False)
     """Devices per node."""
     nodes: int = option(1, identity=False)
+    """Machines that train together."""
     strategy: str = option("auto", identity=False)
     """How several devices share the work, by Lightning's name."""
     gradient_checkpointing: bool = option(False, identity=False)

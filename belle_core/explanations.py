@@ -41,7 +41,7 @@ def put(override: str, tree: DictConfig) -> None:
         )
     parent, _, last = key.rpartition(".")
     node = section_at(tree, parent)
-    if node is None or (last not in node and not (parsed.is_add() and _open(node))):
+    if node is None or (last not in node.keys() and not (parsed.is_add() and _open(node))):
         raise LookupError(key)
     if parsed.is_delete():
         with open_dict(tree):
@@ -68,7 +68,7 @@ def explain_option(override: str, error: Exception, tree: DictConfig) -> BelleEr
     key = key_of(override).split("@")[0]
     parent, _, last = key.rpartition(".")
     node = section_at(tree, parent)
-    if node is not None and last in node:
+    if node is not None and last in node.keys():  # `in` itself overlooks options without a value
         return _wrong_value(override, key, node, last, error)
     if parent and node is not None:
         return _unknown_key(override, key, node, tree)

@@ -67,7 +67,7 @@ class Identities:
             paths = expand(value, option=where)
         except BelleError:
             return None
-        files += [str(path) for path in paths]
+        files += [str(path).encode("utf-8", "replace").decode() for path in paths]  # names need not be UTF-8
         return [self.digests.of(path) for path in paths] or None
 
 

@@ -25,11 +25,18 @@ def load_object(path: str, *, wanted_by: str, extra: str | None) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == module.split(".")[0]:
             raise  # the plugin itself is broken
-        install = f'pip install "belle[{extra}]"' if extra else f"pip install {error.name}"
+        install = f'pip install "{_distribution(module)}[{extra}]"' if extra else f"pip install {error.name}"
         raise BelleError(
             f"{wanted_by} needs the package {error.name}: {install}",
             f"{wanted_by} 需要软件包 {error.name}：{install}",
         ) from error
+
+
+def _distribution(module: str) -> str:
+    """The distribution that a plugin's module came with, whose extras its packages are."""
+    from importlib.metadata import packages_distributions
+
+    return next(iter(packages_distributions().get(module.split(".")[0], ())), "belle")
 
 
 @dataclass(frozen=True, kw_only=True)
