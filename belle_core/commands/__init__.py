@@ -69,7 +69,8 @@ class Commands(click.Group):
         return sorted(self._offered())
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if (command := self._offered().get(name)) is None:
+        own = {command.name: command for command in CORE}  # these work even when a plugin is broken
+        if (command := own.get(name) or load_commands().get(name)) is None:
             if context.resilient_parsing:
                 return None
             raise unknown("command", name, self._offered(), typed=f"belle {name}")

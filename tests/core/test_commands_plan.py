@@ -1,0 +1,97 @@
+"""``belle plan`` as it is called."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from belle_core import run
+from belle_core.commands import group
+from belle_core.errors import BelleError
+
+STEP_KEYS = ["name", "stage", "type", "cached", "fingerprint", "inputs", "figures", "training", "bytes", "seconds", "calls", "cost"]  # fmt: skip
+
+
+def plan(*arguments: str):
+    result = CliRunner().invoke(group, ["plan", *arguments])
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result
+
+
+def test_json_has_the_documented_keys(store):
+    found = json.loads(plan("+train=lora", "--json").stdout)
+    assert list(found) == ["steps", "totals", "licences", "store", "problems"]
+    assert [list(step) for step in found["steps"]] == [STEP_KEYS] * 3
+    assert list(found["totals"]) == ["bytes", "seconds", "calls", "cost"]
+    assert found["totals"] == {"bytes": None, "seconds": None, "calls": 0, "cost": 0}
+    assert found["steps"][-1]["inputs"] == {"Examples": "data", "Tokenizer": "tokenizer", "Model": "initial"}
+    assert not store.exists()
+
+
+def test_the_memory_of_a_large_model_is_known_without_its_weights():
+    found = json.loads(plan("+train=lora", "model=llama7b", "--json").stdout)
+    training = found["steps"][-1]["training"]
+    assert (training["parameters"], training["trainable"]) == (6_738_415_616, 19_988_480)
+    memory = training["memory"]
+    assert memory["total"] == sum(value for name, value in memory.items() if name != "total")
+
+
+def test_problems_end_the_plan_with_status_1(belle):
+    done = belle("plan", "+train=lora", "model=llama13b")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "problem: model.checkpoint=huggyllama/llama-13b" in done.stdout.splitlines()[-1]
+    assert belle("plan", "+data=demo").returncode == 0
+
+
+def test_what_is_stored_is_marked(store):
+    before = plan("+data=demo", "data.size=20").stdout
+    run(["+data=demo", "data.size=20"], quiet=True)
+    after = plan("+data=demo", "data.size=20").stdout
+    assert "to make" in before and "stored" not in before
+    assert "stored" in after and "to make" not in after and "20 training examples" in after
+
+
+def test_tokens_steps_and_memory_are_shown(store):
+    run(["+data=demo", "data.size=20", "+tokenizer=characters"], quiet=True)
+    text = plan("data.size=20", "+train=full", "train.batch=5", "train.epochs=2").stdout
+    assert "8 optimizer steps" in text and "memory" in text and "unknown: no earlier run" in text
+
+
+def test_a_wrong_option_is_told_as_for_a_run():
+    with pytest.raises(BelleError, match=r"did you mean 'train\.rank'"):
+        plan("+train=lora", "train.rnak=3")
+
+
+def test_the_machine_is_measured_only_when_asked(store):
+    run(["+data=demo", "data.size=20", "+tokenizer=characters"], quiet=True)
+    arguments = ["data.size=20", "+train=full", "--json"]
+    assert json.loads(plan(*arguments).stdout)["steps"][-1]["training"]["seconds"] is None
+    training = json.loads(plan(*arguments, "--measure").stdout)["steps"][-1]["training"]
+    assert training["basis"] == "measured" and training["seconds"] > 0
+    assert "at least" in plan(*arguments[:2], "--measure").stdout
+
+
+LIGHT = """
+import sys
+from belle_core.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(sorted({name.split(".")[0] for name in sys.modules} & {"torch", "transformers", "numpy"}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["plan", "+train=lora"], ["runs"], ["plugins"], ["doctor"], ["completion", "bash"]], ids=" ".join)  # fmt: skip
+def test_commands_import_nothing_heavy(tmp_path, arguments):
+    done = subprocess.run([sys.executable, "-c", LIGHT, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_in_chinese(belle):
+    text = belle("plan", "+train=lora", env={"BELLE_LANG": "zh"}).stdout
+    assert "待生成" in text and "许可证" in text
