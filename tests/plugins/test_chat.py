@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_a_terminal_gets_a_prompt_and_ctrl_d_ends(scripted, tmp_path):
         os.execve(
             sys.executable, [sys.executable, "-m", "belle_core", "chat", str(scripted)], os.environ | {"TERM": "dumb"}
         )
-    seen, until = b"", time.monotonic() + 120
+    seen, ended, until = b"", (0, 0), time.monotonic() + 120
 
     def wait_for(text: str) -> None:
         nonlocal seen
@@ -120,16 +121,26 @@ def test_a_terminal_gets_a_prompt_and_ctrl_d_ends(scripted, tmp_path):
         assert text.encode() in seen, seen.decode(errors="replace")
         seen = seen.partition(text.encode())[2]
 
-    wait_for("/help shows the commands")
-    wait_for("›")
-    os.write(terminal, "你好\n".encode())
-    wait_for(SAFE)
-    wait_for("›")
-    os.write(terminal, b"/help\n")
-    wait_for("/retry")
-    os.write(terminal, b"\x04")
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
-    os.close(terminal)
+    try:
+        wait_for("/help shows the commands")
+        wait_for("›")  # whatever is typed before the prompt is there may be lost
+        os.write(terminal, "你好\n".encode())
+        wait_for(SAFE)
+        wait_for("›")
+        os.write(terminal, b"/help\n")
+        wait_for("/retry")
+        wait_for("›")
+        os.write(terminal, b"\x04")
+        while not ended[0] and time.monotonic() < until:
+            time.sleep(0.02)
+            ended = os.waitpid(process, os.WNOHANG)
+        assert ended[0] == process, "Ctrl-D did not end it"
+        assert os.waitstatus_to_exitcode(ended[1]) == 0
+    finally:
+        if not ended[0]:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+        os.close(terminal)
 
 
 @pytest.mark.parametrize(
