@@ -1,0 +1,178 @@
+"""Mistakes in a command line: all at once, each on a line of its own, with the nearest right name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from belle_core.compose import compose_run
+from belle_core.errors import BelleError, Several
+
+
+def mistakes(overrides: Sequence[str], config_dir: str | None = None) -> list[str]:
+    """The lines that a user reads."""
+    with pytest.raises(BelleError) as caught:
+        compose_run(list(overrides), config_dir)
+    error = caught.value
+    return [str(one) for one in (error.errors if isinstance(error, Several) else [error])]
+
+
+def the_mistake(*overrides: str) -> str:
+    (line,) = mistakes(overrides)
+    return line
+
+
+def test_all_mistakes_are_told_at_once_and_quickly(belle):
+    started = time.perf_counter()
+    done = belle(
+        "+train=lora",
+        "train.rnak=3",
+        "train.alpha=abc",
+        "model=tny",
+        "data.szie=2",
+        "tranier.batch=4",
+        "+evl=x",
+        "seed=[1",
+    )
+    print(f"{time.perf_counter() - started:.2f} s")  # measured in bench/
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 7 and all(line.startswith("belle: ") for line in lines)
+    for typed, right in [
+        ("train.rnak=3", "'train.rank'"),
+        ("train.alpha=abc", "a number"),
+        ("model=tny", "'tiny'"),
+        ("data.szie=2", "'data.size'"),
+        ("tranier.batch=4", "'trainer.batch'"),
+        ("+evl=x", "'eval'"),
+        ("seed=[1", "key=value"),
+    ]:  # fmt: skip
+        assert [line for line in lines if line.startswith(f"belle: {typed}:") and right in line], typed
+
+
+def test_options_below_a_misspelt_choice_are_checked_too():
+    lines = mistakes(["+train=lorra", "train.rnak=3", "train.rank=x"])
+    assert len(lines) == 3 and "did you mean 'lora'" in lines[0]
+    assert any("'train.rank'" in line for line in lines) and any("whole number" in line for line in lines)
+
+
+def test_options_below_a_choice_that_resembles_nothing_are_left_alone():
+    assert len(mistakes(["+train=qqqqqq", "train.rank=3"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["+train=lora", "train.rnak=3"], "train.rnak=3: there is no option 'train.rnak'; did you mean 'train.rank'?"),
+        (
+            ["+train=lora", "+train.rnak=3"],
+            "+train.rnak=3: there is no option 'train.rnak'; did you mean 'train.rank'?",
+        ),
+        (["+train@steps.a=lora", "steps.a.rnk=3"], "did you mean 'steps.a.rank'?"),
+        (["+train@steps.math=lora", "steps.mth.rank=3"], "did you mean 'math'?"),
+        (["+train=lora", "train.precision=x"], "did you mean 'trainer.precision'?"),
+        (["+train=lora", "modle.dtype=x"], "did you mean 'model.dtype'?"),
+        (["+recpie=quickstart"], "did you mean 'recipe'?"),
+        (["+trian@steps.a=lora"], "did you mean 'train'?"),
+        (["+train=lora", "train/objective=sftt"], "did you mean 'sft'?"),
+        (["train.rank=3"], "this run has no train step; choose one with +train="),
+        (["+train=lora", "~trainer.bach"], "did you mean 'trainer.batch'?"),
+        (["+train=lora", "+train=full"], "+train@steps.<name>=full"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_names(overrides, said):
+    assert said in the_mistake(*overrides)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.rank=abc", "train.rank takes a whole number (int)"),
+        ("train.epochs=many", "train.epochs takes a number (float)"),
+        ("trainer.gradient_checkpointing=maybe", "takes true or false (bool)"),
+        ("train.targets=3", "takes a list such as [a,b]"),
+        ("train.rank=0", "train.rank must be at least 1, got 0"),
+        ("train.schedule=sine", "train.schedule must be one of cosine, linear, constant"),
+        ("train.rank=4,8", "belle -m"),
+        ("=3", "write key=value"),
+        ("train.rank=[1", "cannot be read as an option"),
+    ],
+)
+def test_values(override, said):
+    line = the_mistake("+train=lora", override)
+    assert said in line and "\n" not in line
+
+
+def test_a_mandatory_value():
+    assert the_mistake("+data=files") == "data.path has no value; say data.path=…"
+
+
+def test_an_unknown_step_in_inputs_beside_another_mistake():
+    lines = mistakes(["+train=lora", "+inputs.trian.examples=data", "train.rnak=2"])
+    assert len(lines) == 2 and any("did you mean 'train'" in line and "trian" in line for line in lines)
+
+
+def test_a_key_that_may_be_added_says_how():
+    assert "+model.architecture.head_dim=32" in the_mistake("+train=lora", "model.architecture.head_dim=32")
+
+
+def test_candidates_are_few_and_of_the_same_section():
+    line = the_mistake("+train=lora", "trainer.qqqqqq=1")
+    listed = line.split("trainer has: ")[1].split(", ")
+    assert set(listed) >= {"batch", "precision", "devices"} and len(listed) <= 15
+    top = the_mistake("+train=lora", "+qqqqqq=1").split("Known: ")[1].split(", ")
+    assert len(top) <= 16 and not any("." in name for name in top)
+
+
+def test_no_option_of_a_section_without_a_value_is_suggested():
+    assert "train.rank" not in the_mistake("+data=demo", "trainer.rank=1")
+
+
+@pytest.fixture
+def presets(tmp_path):
+    """A user's directory of presets."""
+
+    def write(name: str, text: str) -> str:
+        path = tmp_path / "presets" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "choice", "where", "said"),
+    [
+        ("train/mine", "defaults: [lora, _self_]\nrank: 4\nalhpa: 3\n", "+train=mine", ":3", "did you mean 'alpha'"),
+        (
+            "model/mine",
+            "defaults: [model_schema, _self_]\nchekpoint: x\n",
+            "model=mine",
+            ":2",
+            "did you mean 'checkpoint'",
+        ),
+        ("train/mine", "defaults: [lora, _self_]\nrank: four\n", "+train=mine", ":2", "rank"),
+        ("train/mine", "defaults: [lora, _self_]\nrank: [\n", "+train=mine", ":3", "YAML"),
+        ("train/mine", "defaults: [lorra, _self_]\n", "+train=mine", "", "did you mean 'lora'"),
+    ],
+    ids=["option", "model", "type", "syntax", "base"],
+)
+def test_a_fault_in_a_file_names_the_file_and_the_line(presets, tmp_path, name, text, choice, where, said):
+    path = presets(name, text)
+    (line,) = mistakes(["+data=demo", choice], str(tmp_path / "presets"))
+    assert line.startswith(f"{path}{where}:") and said in line
+
+
+def test_faults_in_files_and_options_together(presets, tmp_path):
+    presets("train/mine", "defaults: [lora, _self_]\nrnak: 4\n")
+    lines = mistakes(["+train=mine", "data.szie=3", "model=tny"], str(tmp_path / "presets"))
+    assert len(lines) == 3
+
+
+def test_in_chinese(belle):
+    done = belle("+train=lora", "train.rnak=3", "model=tny", env={"BELLE_LANG": "zh"})
+    assert done.returncode == 1 and all("是不是" in line for line in done.stderr.splitlines())
