@@ -216,7 +216,7 @@ def _first_line(error: BaseException) -> str:
 
 def _paths(node: DictConfig, prefix: str = "") -> Iterable[str]:
     """Every option below *node*; sections without a value have none."""
-    for key in node:
+    for key in map(str, node):
         child = None if OmegaConf.is_missing(node, key) else node._get_node(key)
         if isinstance(child, DictConfig):
             if not child._is_none():

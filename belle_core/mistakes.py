@@ -53,6 +53,8 @@ def find_mistakes(
 
     mistakes: list[BelleError] = []
     choices, options, doubtful = _sort(overrides, groups, mistakes)
+    if mistakes and not options:
+        return mistakes[0] if len(mistakes) == 1 else Several(mistakes)  # known without composing anything
     tree = _composed(choices, options, compose, mistakes, doubtful, config_dir)
     if tree is not None:
         mistakes += [*_tried(options, tree, doubtful), *([] if doubtful else check_inputs(tree))]
@@ -76,7 +78,9 @@ def _sort(
 
     A misspelt choice is noted and replaced by the nearest right one, so that the options below it are checked too.
     """
-    choices, options, doubtful = [], [], set()
+    choices: list[str] = []
+    options: list[str] = []
+    doubtful: set[str] = set()
     for override in overrides:
         if mistake := _syntax(override):
             mistakes.append(mistake)
@@ -161,7 +165,7 @@ def to_objects(tree: DictConfig) -> Any:
 def _refusals(node: DictConfig, path: str, errors: list[BelleError]) -> None:
     before = len(errors)
     errors += [unknown("option", f"{path}.{key}".lstrip("."), known) for key, known in _strangers(node)]
-    for key in node:
+    for key in map(str, node):
         if OmegaConf.is_missing(node, key):
             where = f"{path}.{key}".lstrip(".")
             errors.append(BelleError(f"{where} has no value; say {where}=…", f"{where} 没有取值；请写 {where}=…"))

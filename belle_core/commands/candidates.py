@@ -94,14 +94,14 @@ def _options(sign: str, parent: str, tree: DictConfig) -> Iterator[CompletionIte
         return
     kind = OmegaConf.get_type(node)
     texts = docstrings(kind) if is_dataclass(kind) else {}
-    for key in node:
+    for key in map(str, node):
         child = None if OmegaConf.is_missing(node, key) else node._get_node(key)
-        path = f"{parent}.{key}" if parent else str(key)
+        path = f"{parent}.{key}" if parent else key
         if isinstance(child, DictConfig) and not child._is_none():
             if len(child):
                 yield CompletionItem(f"{sign}{path}.")
-        elif parent or not _is_section(str(key)):
-            yield CompletionItem(f"{sign}{path}" if sign == "~" else f"{path}=", help=texts.get(str(key)) or None)
+        elif parent or not _is_section(key):
+            yield CompletionItem(f"{sign}{path}" if sign == "~" else f"{path}=", help=texts.get(key) or None)
 
 
 def _is_section(key: str) -> bool:

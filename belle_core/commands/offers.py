@@ -49,7 +49,7 @@ def offers() -> list[Offer]:
                 distribution=distribution.name if distribution else "",
                 version=distribution.version if distribution else "",
                 name=name,
-                module=module.__name__,
+                module=getattr(module, "__name__", str(module)),
                 stages=[item.title for item in items if isinstance(item, Stage)],
                 parts=[f"{item.kind}={item.name}" for item in items if not isinstance(item, Stage)],
                 commands=_commands(module),
