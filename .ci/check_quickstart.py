@@ -10,7 +10,9 @@ assert record["status"] == "done", record
 scores = {}
 for step in record["steps"]:
     if step["type"] == "Evaluation":
-        manifest = json.loads((store / "Evaluation" / step["fingerprint"] / "artifact.json").read_text(encoding="utf-8"))
+        manifest = json.loads(
+            (store / "Evaluation" / step["fingerprint"] / "artifact.json").read_text(encoding="utf-8")
+        )
         scores[step["name"]] = manifest["facts"]["scores"]["exact"]
 first, *_, last = scores.values()
 print(f"exact match by step: {scores}; {sum(step['seconds'] for step in record['steps']):.0f} s of steps")

@@ -27,9 +27,9 @@ def check_checkpoint(model: ModelConfig) -> None:
                 f"model.checkpoint={model.checkpoint}：目录中没有 config.json，不是 Hugging Face 模型",
             )
         return
-    if model.hub == "modelscope" and _looks_like_name(model.checkpoint):
+    if model.hub == "modelscope" and is_hub_name(model.checkpoint):
         return check_modelscope()
-    if not _looks_like_name(model.checkpoint) or not _on_hub(model):
+    if not is_hub_name(model.checkpoint) or not _on_hub(model):
         raise _not_found(model)
 
 
@@ -72,7 +72,8 @@ def check_modelscope() -> None:
         )
 
 
-def _looks_like_name(checkpoint: str) -> bool:
+def is_hub_name(checkpoint: str) -> bool:
+    """Whether it can be the name of a repository (``team/model``) rather than a path."""
     parts = checkpoint.split("/")
     return len(parts) == 2 and all(parts) and not checkpoint.startswith((".", "~", "/")) and "\\" not in checkpoint
 

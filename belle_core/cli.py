@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from belle_core.errors import BelleError, Several
@@ -75,6 +76,11 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
     known, unknown = get_args_parser().parse_known_args(arguments)
     if unknown:
         raise BelleError(f"unknown option {unknown[0]}; see --help", f"未知选项 {unknown[0]}；参见 --help")
+    if known.config_dir and not Path(known.config_dir).is_dir():
+        raise BelleError(
+            f"--config-dir {known.config_dir}: there is no such directory",
+            f"--config-dir {known.config_dir}：没有这个目录",
+        )
     return known.overrides, known.config_dir
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,8 @@ class PluginSearchPath(SearchPathPlugin):
     """Adds the ``conf/`` folder of every plugin to Hydra's search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        for name, (package, _) in plugin_folders().items():
-            search_path.append(provider=name, path=f"pkg://{package}.conf")
+        for name, (_, folder) in plugin_folders().items():
+            search_path.append(provider=name, path=f"file://{folder}")
 
 
 @cache
@@ -97,9 +97,9 @@ def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed
         tree, whole = compose_whole(overrides, config_dir)
         config = to_objects(tree)
     except Exception as error:
-        raise find_mistakes(
-            overrides, lambda some: compose_whole(some, config_dir)[0], options, config_dir
-        ) from error
+        implicit = any(_touches(o, section) for o in overrides for section in (*IMPLICIT, "inputs"))
+        composed = partial(compose_whole if implicit else _compose_plain, config_dir=config_dir)
+        raise find_mistakes(overrides, lambda some: composed(some)[0], options, config_dir) from error
     return Composed(config, whole, plain(tree))
 
 
@@ -118,6 +118,10 @@ def compose_whole(overrides: list[str], config_dir: str | None) -> tuple[DictCon
         touched = set()
         tree = compose_tree([*added, *overrides], config_dir)  # what was added may need something itself
     return (compose_tree(overrides, config_dir) if touched else tree), [*added, *overrides]
+
+
+def _compose_plain(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, list[str]]:
+    return compose_tree(overrides, config_dir), overrides
 
 
 def _touches(override: str, kind: str) -> bool:

@@ -127,8 +127,8 @@ def _start(name: str, stage: Stage, choice: str | None, before: list[Step]) -> S
         usable = [s.name for s in models if issubclass(s.stage.produces, stage.starts_from)] + [INITIAL]
         raise BelleError(
             f"{name} ({stage.title}) cannot start from the {found.stage.produces.__name__} of step {found.name}; it takes "
-            f"{takes}. Say inputs.{name}.{MODEL}={usable[-2] if len(usable) > 1 else INITIAL}, or move it before {found.name}",
+            f"{takes}. Say +inputs.{name}.{MODEL}={usable[-2] if len(usable) > 1 else INITIAL}, or move it before {found.name}",
             f"{name}（{stage.title}）不能从步骤 {found.name} 的 {found.stage.produces.__name__} 开始；它接受 {takes}。"
-            f"请写 inputs.{name}.{MODEL}={usable[-2] if len(usable) > 1 else INITIAL}，或把它放到 {found.name} 之前",
+            f"请写 +inputs.{name}.{MODEL}={usable[-2] if len(usable) > 1 else INITIAL}，或把它放到 {found.name} 之前",
         )
     return found

@@ -62,6 +62,8 @@ def main() -> None:
             "help": [*belle, "--help"],
             "bare_error": [*bare, "+train=lorra"],
             "error": [*belle, "+train=lorra"],
+            "bare_wrong_key": [*bare, "+train=lora", "train.sise=2"],
+            "wrong_key": [*belle, "+train=lora", "train.rnk=2"],
             "cached": cached,
         }
         times: dict[str, list[float]] = {key: [] for key in commands}
@@ -70,7 +72,8 @@ def main() -> None:
             for key, command in commands.items():
                 times[key].append(seconds(command, folder))
     median = {key: round(statistics.median(values), 3) for key, values in times.items()}
-    ratios = {"help_ratio": median["help"] / median["bare_help"], "error_ratio": median["error"] / median["bare_error"]}
+    pairs = ("help", "error", "wrong_key")
+    ratios = {f"{name}_ratio": median[name] / median[f"bare_{name}"] for name in pairs}
     print(json.dumps(median | {key: round(value, 2) for key, value in ratios.items()}))
 
 

@@ -85,7 +85,12 @@ def main() -> None:
     rate = sum(tokens for tokens, _ in counted) / seconds
     flops = (4 if method == "lora" else 6) * matrix_weights(folder / "model")
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    figures = {"method": method, "tok_per_s": round(rate), "mfu": round(rate * flops / peak, 3), "peak_bytes": peak_bytes}
+    figures = {
+        "method": method,
+        "tok_per_s": round(rate),
+        "mfu": round(rate * flops / peak, 3),
+        "peak_bytes": peak_bytes,
+    }
     print(json.dumps(figures | {"peak_bf16_gflops": round(peak / 1e9), "steps": len(counted)}))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.artifacts import Artifact, Runnable
+from belle_core.checkpoint import is_hub_name
 from belle_core.config import ModelConfig
 from belle_core.planning.architecture import Architecture, read_config
 
@@ -49,7 +50,7 @@ def _checkpoint_config(config: ModelConfig) -> dict[str, Any] | None:
     path = Path(config.checkpoint).expanduser()
     if path.is_dir():
         return read_config(path)
-    if config.hub != "huggingface" or config.checkpoint.count("/") != 1:
+    if config.hub != "huggingface" or not is_hub_name(config.checkpoint):
         return None
     from huggingface_hub import try_to_load_from_cache
 

@@ -1,8 +1,8 @@
 """A tokenizer trained on the data: SentencePiece BPE with byte fallback."""
 
+from belle_bpe.config import BpeConfig
 from belle_core import Stage, hookimpl
 from belle_core.artifacts import Examples, Tokenizer
-from belle_bpe.config import BpeConfig
 
 
 @hookimpl
@@ -13,6 +13,7 @@ def belle_stages() -> list[Stage]:
             name="bpe",
             config=BpeConfig,
             run="belle_bpe.stage:train",
+            estimate="belle_bpe.estimate:estimate",
             produces=Tokenizer,
             consumes=(Examples,),
         )

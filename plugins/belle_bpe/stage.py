@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from belle_bpe.config import BpeConfig
 from belle_core import StageContext
 from belle_core.artifacts import Examples, Tokenizer
 from belle_core.data import read_examples
 from belle_core.data.storage import text_of
 from belle_core.tokenization import load_tokenizer, save_tokenizer, tokenizer_from_sentencepiece, train_sentencepiece
-from belle_bpe.config import BpeConfig
 
 
 def train(config: BpeConfig, context: StageContext) -> Tokenizer:

@@ -8,5 +8,13 @@ from belle_demo.config import DemoConfig
 @hookimpl
 def belle_stages() -> list[Stage]:
     return [
-        Stage(kind="data", name="demo", config=DemoConfig, run="belle_demo.stage:make", produces=Examples, reads=("seed",))
+        Stage(
+            kind="data",
+            name="demo",
+            config=DemoConfig,
+            run="belle_demo.stage:make",
+            estimate="belle_demo.estimate:estimate",
+            produces=Examples,
+            reads=("seed",),
+        )
     ]

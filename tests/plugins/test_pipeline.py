@@ -54,7 +54,9 @@ def test_the_merged_directory_loads_in_plain_transformers_and_says_what_it_is(go
     assert isinstance(bundle, Bundle)
     directory = bundle.directory / bundle.main
     model, tokenizer = AutoModelForCausalLM.from_pretrained(directory), AutoTokenizer.from_pretrained(directory)
-    prompt = tokenizer.apply_chat_template([{"role": "user", "content": "你好"}], add_generation_prompt=True, return_tensors="pt")
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "你好"}], add_generation_prompt=True, return_tensors="pt"
+    )
     prompt = prompt["input_ids"] if hasattr(prompt, "keys") else prompt
     assert model.generate(prompt, max_new_tokens=3).shape[1] > prompt.shape[1]
     assert model.generation_config.eos_token_id in (tokenizer.eos_token_id, [tokenizer.eos_token_id])
@@ -107,7 +109,16 @@ def test_a_quantized_model_is_evaluated_and_refused_by_what_cannot_take_it(go):
 
 
 def test_an_evaluation_of_the_initial_model_comes_before_any_training(store):
-    made = run([*SMALL, "+eval@steps.before=reference", "steps.before.max_new_tokens=8", "+inputs.before.model=initial", f"store={store}"], quiet=True)
+    made = run(
+        [
+            *SMALL,
+            "+eval@steps.before=reference",
+            "steps.before.max_new_tokens=8",
+            "+inputs.before.model=initial",
+            f"store={store}",
+        ],
+        quiet=True,
+    )
     assert made.artifacts["before"].scores["exact"] == 0
     record = json.loads((made.directory / "run.json").read_text(encoding="utf-8"))
     assert [s["name"] for s in record["steps"]] == ["data", "tokenizer", "sft", "skill", "before"]
@@ -122,5 +133,7 @@ def test_the_gguf_file_says_the_same_in_llama_cpp(go):
 
     made = go("+deploy=gguf", "deploy.dtype=F32").artifacts
     question = [Conversation.of("请列出三种水果。")]
-    ours, theirs = (open_engine(made[step]).answer(question, Sampling(max_new_tokens=12)) for step in ("skill", "deploy"))
+    ours, theirs = (
+        open_engine(made[step]).answer(question, Sampling(max_new_tokens=12)) for step in ("skill", "deploy")
+    )
     assert ours == theirs
