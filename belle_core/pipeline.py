@@ -135,7 +135,7 @@ def _clear_disk_errors(root: Path) -> Iterator[None]:
 
 def disk_error(error: OSError, root: Path) -> BelleError | None:
     """What to tell a user about a disk that does not take more, ``None`` for other errors."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):  # Windows has no quota error
         return BelleError(
             f"no space left on the disk of the store {root}; free some (`belle runs gc`) and repeat the command: it continues",
             f"存储目录 {root} 所在磁盘已满；释放空间（`belle runs gc`）后重复同一命令即可继续",
