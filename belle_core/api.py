@@ -14,6 +14,7 @@ from belle_core.console import Console
 from belle_core.errors import BelleError
 from belle_core.events import RunFinished, RunStarted
 from belle_core.identity import Recipe
+from belle_core.names import unknown
 from belle_core.observers import fan_out, guests_of
 from belle_core.pipeline import disk_error, execute, preflight, recipes_of
 from belle_core.plugins import load_catalog
@@ -105,8 +106,6 @@ def load(reference: str, store: Store | None = None) -> Artifact:
     steps = {s["name"]: s for s in found.steps}
     if step:
         if step not in steps:
-            from belle_core.mistakes import unknown
-
             raise unknown("step", step, steps, typed=reference)
         return store.load(steps[step]["fingerprint"])
     if not steps:

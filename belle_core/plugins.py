@@ -12,6 +12,7 @@ import pluggy
 
 from belle_core import hooks
 from belle_core.errors import BelleError
+from belle_core.names import unknown
 from belle_core.stages import KINDS, PART_GROUPS, Command, Part, Stage
 
 DISABLE = "BELLE_DISABLE_PLUGINS"
@@ -109,8 +110,6 @@ class Catalog:
     def part(self, kind: str, name: str) -> Part:
         """The part of that name; raises ``BelleError`` with the nearest right name."""
         if (found := self.parts.get((kind, name))) is None:
-            from belle_core.mistakes import unknown
-
             raise unknown(kind, name, self.names(kind))
         return found
 

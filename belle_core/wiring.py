@@ -9,7 +9,7 @@ from typing import Any
 from belle_core.artifacts import Artifact, Runnable, Tokenizer
 from belle_core.config import RunConfig
 from belle_core.errors import BelleError, Several
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.plugins import Catalog
 from belle_core.stages import KINDS, Stage
 

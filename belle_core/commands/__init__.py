@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from belle_core.language import say
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.plugins import load_commands
 from belle_core.stages import Command, load_object
 

@@ -13,7 +13,7 @@ from belle_core.commands.options_of import describe
 from belle_core.console import print_table
 from belle_core.errors import BelleError
 from belle_core.language import say
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.plugins import load_catalog
 from belle_core.stages import load_object
 

@@ -12,7 +12,7 @@ from belle_core.api import default_store
 from belle_core.artifacts import MANIFEST
 from belle_core.errors import BelleError
 from belle_core.language import say
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.runs import Run, check_name, find_run, read_runs
 from belle_core.store import Store
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from belle_core.conversation import Example
 from belle_core.data.places import Place
 from belle_core.errors import BelleError
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.plugins import Catalog
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from belle_core import hooks
 from belle_core.errors import BelleError
 from belle_core.language import say
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.plugins import load_catalog, load_plugins
 from belle_core.testing.declaration import check_hooks, check_names, offers_of
 from belle_core.testing.imports import check_imports

@@ -18,7 +18,7 @@ from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.events import Event, StepStarted
 from belle_core.language import say
-from belle_core.mistakes import unknown
+from belle_core.names import unknown
 from belle_core.pipeline import execute, preflight
 from belle_core.plugins import load_catalog
 from belle_core.tokenization import load_tokenizer
