@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from belle_core.errors import BelleError, Invalid, Several
-from belle_core.names import nearest
+from belle_core.names import nearest, unknown
 
 
 def find_mistakes(
