@@ -30,6 +30,8 @@ def open_model(path: str | Path, *, context: int, threads: int, **options: Any) 
     Raises:
         BelleError: llama-cpp-python is missing, or the file is no GGUF model that this version can load.
     """
+    if not Path(path).is_file():
+        raise BelleError(f"no GGUF file at {path}", f"找不到 GGUF 文件 {path}")
     try:
         import llama_cpp
     except ModuleNotFoundError as error:
@@ -39,8 +41,6 @@ def open_model(path: str | Path, *, context: int, threads: int, **options: Any) 
             'running GGUF models needs llama-cpp-python: pip install "belle[llamacpp]"',
             '运行 GGUF 模型需要 llama-cpp-python：pip install "belle[llamacpp]"',
         ) from error
-    if not Path(path).is_file():
-        raise BelleError(f"no GGUF file at {path}", f"找不到 GGUF 文件 {path}")
     settings = {"n_ctx": context, "n_threads": threads, "n_threads_batch": threads, "verbose": False} | options
     try:
         with _without_extra_buffers(llama_cpp.llama_cpp):
