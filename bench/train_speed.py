@@ -80,9 +80,8 @@ def main() -> None:
             record = json.loads(line)
             if record["event"] == "metrics" and record["stream"] == "train":
                 marks.append((record["tokens"], record["tokens_per_second"]))
-    counted = marks[WARM:]
-    seconds = sum(tokens / rate for tokens, rate in counted)
-    rate = sum(tokens for tokens, _ in counted) / seconds
+    counted = [(tokens - before, rate) for (before, _), (tokens, rate) in zip(marks[WARM - 1 :], marks[WARM:])]
+    rate = sum(tokens for tokens, _ in counted) / sum(tokens / rate for tokens, rate in counted)
     flops = (4 if method == "lora" else 6) * matrix_weights(folder / "model")
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     figures = {

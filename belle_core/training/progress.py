@@ -58,7 +58,13 @@ class Progress(Callback):
         loss = module.curve.train_loss(steps)
         self.emit(
             "train",
-            {"loss": loss, "lr": point.lr, "grad_norm": point.grad_norm, "tokens_per_second": rate},
+            {
+                "loss": loss,
+                "lr": point.lr,
+                "grad_norm": point.grad_norm,
+                "tokens": module.tokens,
+                "tokens_per_second": rate,
+            },
             module.done,
         )
         self._sent_at, self._sent_step, self._sent_tokens = now, module.done, module.tokens
