@@ -19,7 +19,7 @@ from belle_core.observers import fan_out, guests_of
 from belle_core.pipeline import disk_error, execute, preflight, recipes_of
 from belle_core.plugins import load_catalog
 from belle_core.report import write_report
-from belle_core.runs import RunRecord, find_run, run_name
+from belle_core.runs import RunRecord, find_run, run_identity, run_name
 from belle_core.store import Store, store_root
 from belle_core.wiring import Step, wire
 
@@ -65,9 +65,10 @@ def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = Fa
     prepared = prepare(overrides, config_dir)
     config, steps, store = prepared.config, prepared.steps, prepared.store
     preflight(steps, prepared.recipes, config, store)
-    name = run_name(config, steps, [recipe.key for recipe in prepared.recipes.values()])
+    keys = [recipe.key for recipe in prepared.recipes.values()]
+    name = run_name(config, steps, keys, store.root)
     directory = store.root / "runs" / name
-    record = RunRecord(directory, prepared.composed.overrides, config.note)
+    record = RunRecord(directory, prepared.composed.overrides, config.note, run_identity(keys))
     observe = fan_out([record, *([] if quiet else [Console()])], guests_of(config.tracker, load_catalog()))
     artifacts: dict[str, Artifact] = {}
     try:

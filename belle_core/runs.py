@@ -18,14 +18,23 @@ from belle_core.events import Event, Metrics, RunFinished, RunStarted, StepFinis
 from belle_core.wiring import Step
 
 
-def run_name(config: RunConfig, steps: list[Step], keys: list[str]) -> str:
-    """The given name, else one made from the last steps and the identity of all: the same run has the same name."""
-    if config.name:
-        return check_name(config.name)
-    words = [step.stage.name for step in steps if step.stage.kind not in ("data", "tokenizer")] or [
-        steps[-1].stage.name
-    ]
-    return f"{'-'.join(dict.fromkeys(words))}-{fingerprint({'steps': keys})[:6]}"
+def run_name(config: RunConfig, steps: list[Step], keys: list[str], root: Path) -> str:
+    """The given name, else one made from the last steps; the same run has the same name.
+
+    A given name that another run of the store *root* has already gets the run's identity behind it, so nothing is lost.
+    """
+    identity = run_identity(keys)
+    if not config.name:
+        words = [s.stage.name for s in steps if s.stage.kind not in ("data", "tokenizer")] or [steps[-1].stage.name]
+        return f"{'-'.join(dict.fromkeys(words))}-{identity}"
+    taken = find_run(root, check_name(config.name))
+    same = taken is None or taken.about.get("identity") in (None, identity)
+    return config.name if same else f"{config.name}-{identity}"
+
+
+def run_identity(keys: list[str]) -> str:
+    """Six characters that stand for the fingerprints of all steps."""
+    return fingerprint({"steps": keys})[:6]
 
 
 def check_name(name: str) -> str:
@@ -41,9 +50,9 @@ def check_name(name: str) -> str:
 class RunRecord:
     """Observer that writes ``run.json``, ``metrics.jsonl`` and a link per step into ``runs/<name>/``."""
 
-    def __init__(self, directory: Path, overrides: list[str], note: str) -> None:
+    def __init__(self, directory: Path, overrides: list[str], note: str, identity: str) -> None:
         self.directory = directory
-        self.about: dict[str, Any] = {"overrides": overrides, "note": note, "steps": []}
+        self.about: dict[str, Any] = {"overrides": overrides, "note": note, "identity": identity, "steps": []}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):

@@ -39,6 +39,13 @@ def test_the_record_of_a_run(store):
     assert load("erste/tokenizer") == result.artifacts["tokenizer"]
 
 
+def test_a_name_that_another_run_has_loses_nothing(store):
+    first = run([*QUICK, "name=mine"], quiet=True)
+    assert run([*QUICK, "name=mine"], quiet=True).name == "mine"
+    second = run(["+data=demo", "data.size=10", "name=mine"], quiet=True)
+    assert second.name.startswith("mine-") and load("mine/tokenizer") == first.artifacts["tokenizer"]
+
+
 def test_the_manifest_leads_back_to_the_data(store):
     result = run(QUICK, quiet=True)
     manifest = json.loads((result.artifacts["tokenizer"].directory / "artifact.json").read_text(encoding="utf-8"))
