@@ -29,6 +29,7 @@ HYDRA_FLAGS = (
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point of ``belle`` and ``python -m belle_core``; exits with 0, 1 (an error to fix) or 130 (interrupted)."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    share_cores()
     try:
         dispatch(arguments)
     except BelleError as error:
@@ -43,6 +44,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(0)
+
+
+def share_cores() -> None:
+    """Let waiting OpenMP threads sleep soon; must come before torch is imported.
+
+    GNU's library lets them spin for long, which on cores that another program uses too makes training many times slower.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 def dispatch(arguments: list[str]) -> None:

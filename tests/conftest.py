@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # as the command line does, before torch comes in
 ROOT = Path(__file__).resolve().parent.parent
 
 
