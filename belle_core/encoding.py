@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,10 @@ class Segment:
 
 
 class Template(Protocol):
-    """How a conversation becomes segments; templates are parts that plugins offer."""
+    """How a conversation becomes segments; templates are parts that plugins offer.
+
+    A part may be a class instead, a ``generation.templates.JinjaTemplate``: it is made from the checkpoint's own Jinja.
+    """
 
     name: str
     jinja: str
@@ -67,10 +70,14 @@ class Encoder:
 
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and weights of *conversation*; its answers are what is learned, with the token that ends each."""
+        return self.encode_segments(self.template.segments(conversation))
+
+    def encode_segments(self, segments: Iterable[Segment]) -> Encoded:
+        """The ids of *segments*, put together, and their weights."""
         ids: list[int] = []
         weights: list[float] = []
         after_text = False
-        for segment in self.template.segments(conversation):
+        for segment in segments:
             if segment.special:
                 new = [self.special_id(segment.special)]
             else:
@@ -98,7 +105,7 @@ class Encoder:
     @property
     def stop_ids(self) -> list[int]:
         """Ids that end an answer."""
-        return [self.special_id(special) for special in self.template.stop]
+        return list(dict.fromkeys(self.special_id(special) for special in self.template.stop))
 
     def decode(self, ids: list[int]) -> str:
         """Text of generated ids, special tokens left out."""

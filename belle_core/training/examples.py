@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,6 +61,10 @@ def encode_examples(
     encoded = EncodedExamples()
     for example in examples:
         sequences = objective.encode(example, encoder)
+        if getattr(objective, "divides", False):
+            for piece in divide(sequences[0], max_length):
+                encoded.add([piece], objective.amount([piece]))
+            continue
         cut = [_cut(sequence, max_length) for sequence in sequences]
         encoded.truncated += any(len(sequence.ids) > max_length for sequence in sequences)
         if all(any(weight > 0 for weight in sequence.weights[1:]) for sequence in cut):
@@ -69,6 +73,15 @@ def encode_examples(
             encoded.dropped += 1
     _check(encoded, max_length, split)
     return encoded
+
+
+def divide(sequence: Encoded, length: int) -> Iterator[Encoded]:
+    """Pieces of at most *length* tokens. Each begins with the last token of the one before, so that none goes unlearned."""
+    for begin in range(0, max(1, len(sequence.ids) - 1), length - 1):
+        end = begin + length
+        piece = replace(sequence, ids=sequence.ids[begin:end], weights=sequence.weights[begin:end])
+        if any(weight > 0 for weight in piece.weights[1:]):
+            yield piece
 
 
 def _cut(sequence: Encoded, length: int) -> Encoded:

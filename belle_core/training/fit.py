@@ -74,6 +74,8 @@ def _run(module: InstructionModule, settings: TrainerConfig, precision: str, con
     state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
     torch.manual_seed(context.shared["seed"])
     prepare(module.model, settings, precision)
+    if begin := getattr(module.objective, "begin", None):
+        begin(module.model)
     with quiet(), _memory_errors(settings):
         trainer = _trainer(settings, precision, [Progress(context.emit, settings.log_every), state], context.scratch)
         path = str(state.path) if state.path.is_file() else None

@@ -21,6 +21,9 @@ class Objective(Protocol):
 
     The loop divides the summed loss of an optimizer step by the summed ``amount`` of its examples, so that the result
     depends neither on micro-batches nor on the number of devices.
+
+    It may have two more: ``divides = True`` makes several examples of a sequence that is too long, which is cut at the
+    end otherwise; ``begin(model)`` sees the model, ready to train, before anything is learned.
     """
 
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:

@@ -17,7 +17,6 @@ def belle_stages() -> list[Stage]:
             consumes=(Examples,),
             starts_from=(Model, Adapter),
             reads=("trainer", "seed"),
-            record=("conversation",),
             groups={"objective": "sft"},
         )
     ]

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
-from belle_objectives.config import SftConfig
+import torch
+from belle_objectives.config import PretrainConfig, SftConfig
+from belle_objectives.pretrain import Pretrain
 from belle_objectives.sft import Sft
+
+from tiny_training import conversation, training_context
+from torch.nn import functional
 
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded
 from belle_core.errors import BelleError
+from belle_core.training.batches import collate_all
+from belle_core.training.examples import divide, encode_examples
+from belle_core.training.loading import load_start
 
 
 def test_sft_counts_label_weights_but_not_the_first_token():
@@ -18,3 +28,63 @@ def test_sft_counts_label_weights_but_not_the_first_token():
 def test_sft_refuses_plain_text():
     with pytest.raises(BelleError, match="example a1 is no conversation"):
         Sft(SftConfig()).encode(Example("a1", text="天地"), encoder=None)
+
+
+# --- pretrain
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    return load_start(training_context(tmp_path_factory.mktemp("start") / "store" / "Model" / "a"))
+
+
+@pytest.mark.parametrize("length", [8, 9, 13, 128])
+def test_pieces_of_a_document_hold_every_label_once(length):
+    for size in range(2, 40):
+        whole = Encoded(list(range(size)), [0.0] + [1.0] * (size - 1))
+        pieces = list(divide(whole, length))
+        assert all(2 <= len(piece.ids) <= length for piece in pieces)
+        assert [token for piece in pieces for token in piece.ids[1:]] == whole.ids[1:]
+        assert [weight for piece in pieces for weight in piece.weights[1:]] == whole.weights[1:]
+        assert all(before.ids[-1] == after.ids[0] for before, after in pairwise(pieces))
+
+
+def test_pieces_without_a_label_are_left_out():
+    answer_last = Encoded(list(range(20)), [0.0] * 15 + [1.0] * 5)
+    assert [piece.ids[0] for piece in divide(answer_last, 8)] == [14]
+
+
+def test_a_document_begins_and_ends_with_its_tokens(loaded):
+    tokenizer = loaded.tokenizer
+    (whole,) = Pretrain(PretrainConfig()).encode(Example("a", text="天地</s>玄黄"), loaded.encoder)
+    assert whole.ids[0] == tokenizer.bos_token_id and whole.ids[-1] == tokenizer.eos_token_id
+    assert whole.ids[1:-1] == tokenizer(  # what is written in the text is text
+        "天地", add_special_tokens=False
+    ).input_ids + loaded.encoder._segments.encode("</s>玄黄", after_text=True)
+    assert tokenizer.eos_token_id not in whole.ids[1:-1] and sum(whole.weights) == len(whole.ids) - 1
+
+
+def test_a_conversation_is_learned_whole(loaded):
+    talk = conversation(1, 2)
+    (whole,) = Pretrain(PretrainConfig()).encode(Example("a", talk), loaded.encoder)
+    assert whole.ids == loaded.encoder.encode(talk).ids and whole.weights == [0.0] + [1.0] * (len(whole.ids) - 1)
+
+
+def test_nothing_is_lost_and_the_loss_is_that_of_transformers(loaded):
+    documents = [Example(str(i), text=conversation(i).question * (1 + i % 4)) for i in range(12)]
+    objective = Pretrain(PretrainConfig())
+    data = encode_examples(documents, loaded.encoder, objective, max_length=16, split="train")
+    total = sum(len(objective.encode(d, loaded.encoder)[0].ids) - 1 for d in documents)
+    assert sum(data.amounts) == total and (data.truncated, data.dropped) == (0, 0) and data.lengths.max() <= 16
+    assert len(data) > len(documents)
+    model = loaded.model.eval()
+    with torch.no_grad():
+        ours = sum(objective.loss(model, batch) for batch in collate_all(data, 5)) / total
+        theirs = 0.0
+        for document in documents:
+            ids = objective.encode(document, loaded.encoder)[0].ids
+            for begin in range(0, len(ids) - 1, 15):
+                piece = torch.tensor(ids[begin : begin + 16])
+                logits = model(input_ids=piece[None, :-1]).logits[0]
+                theirs += functional.cross_entropy(logits, piece[1:], reduction="sum").item()
+    assert float(ours) == pytest.approx(theirs / total, abs=1e-5)

@@ -1,0 +1,50 @@
+"""Pretraining: the mean of ``-log p(token)`` over whole documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from belle_core.conversation import Example
+from belle_core.encoding import Encoded, Encoder, Segment
+from belle_objectives.config import PretrainConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from belle_core.training.batches import Batch
+
+
+class Pretrain:
+    """Next token on text."""
+
+    divides = True
+    """A document that is too long becomes several sequences; no token is lost."""
+
+    def __init__(self, config: PretrainConfig) -> None:
+        self.config = config
+
+    def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
+        """The document between its begin and end tokens; a conversation as its template writes it."""
+        if example.conversation is not None:
+            ids = encoder.encode(example.conversation).ids
+        else:
+            ids = encoder.encode_segments(document(example.text or "", encoder)).ids
+        return (Encoded(ids, [0.0] + [1.0] * (len(ids) - 1)),)
+
+    def amount(self, sequences: Sequence[Encoded]) -> float:
+        """Tokens that are predicted: all but the first."""
+        return sum(sum(sequence.weights[1:]) for sequence in sequences)
+
+    def loss(self, model: Any, batch: Batch) -> Tensor:
+        """Sum of the negative log-likelihoods, in nats."""
+        from belle_core.training.losses import answer_loss
+
+        return answer_loss(model, batch)
+
+
+def document(text: str, encoder: Encoder) -> list[Segment]:
+    """*text* with the tokens that begin and end a sequence, where the tokenizer has them."""
+    begin = [Segment(special="bos")] if encoder.tokenizer.bos_token_id is not None else []
+    end = [Segment(special="eos")] if encoder.tokenizer.eos_token_id is not None else []
+    return [*begin, Segment(text), *end]
