@@ -10,7 +10,7 @@ from typing import Any
 from belle_core.encoding import Encoder, Template
 from belle_core.generation.engine import Engine, Sampling
 from belle_core.generation.local import generate, stream
-from belle_core.generation.templates import template_for
+from belle_core.generation.templates import template_of
 
 
 class CheckpointEngine(Engine):
@@ -66,23 +66,6 @@ def open_directory(directory: Path, *, template: str | None = None) -> Checkpoin
     model = load_weights(directory, "auto")
     check_vocabulary(model, tokenizer)
     return CheckpointEngine(model, tokenizer, chosen)
-
-
-def template_of(directory: Path, tokenizer: Any, name: str | None = None) -> Template:
-    """The template called *name*, else the one that travels with the checkpoint."""
-    path = directory / "chat_template.jinja"
-    jinja = path.read_text(encoding="utf-8") if path.is_file() else getattr(tokenizer, "chat_template", None)
-    if isinstance(jinja, dict):  # several by name
-        jinja = jinja.get("default")
-    special = {str(t) for t in tokenizer.added_tokens_decoder.values() if t.special} | set(tokenizer.all_special_tokens)
-    return template_for(
-        jinja,
-        sorted(special),
-        bos=tokenizer.bos_token or "",
-        eos=tokenizer.eos_token or "",
-        name=name,
-        where=str(directory),
-    )
 
 
 def is_checkpoint(directory: Path) -> bool:

@@ -30,10 +30,12 @@ def open_engine(source: Artifact | Path | str, *, template: str | None = None) -
 
 def _open_runnable(artifact: Runnable, template: str | None) -> Engine:
     from belle_core.generation.checkpoint import CheckpointEngine
-    from belle_core.training.loading import load_runnable, template_named
+    from belle_core.generation.templates import template_of
+    from belle_core.training.loading import load_runnable
 
     loaded = load_runnable(artifact)
-    return CheckpointEngine(loaded.model, loaded.tokenizer, template_named(template) if template else loaded.template)
+    chosen = template_of(loaded.files, loaded.tokenizer, template) if template else loaded.template
+    return CheckpointEngine(loaded.model, loaded.tokenizer, chosen)
 
 
 def _open_path(path: Path, template: str | None) -> Engine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from belle_core.conversation import Conversation, Turn
@@ -21,21 +22,43 @@ def template_for(
 ) -> Template:
     """The template called *name*; else the plugin's whose Jinja text is *jinja*; else *jinja* itself.
 
-    *special* are the contents of all special tokens. Raises ``BelleError`` when there is neither name nor text: a guess
+    *special* are the contents of all special tokens. A part that is a class is made from *jinja*. Raises ``BelleError`` when there is neither name nor text: a guess
     would give the model other ids than it was trained on.
     """
     catalog = load_catalog()
-    if name:
-        return cast(Template, catalog.part("template", name).load())
+    part = catalog.part("template", name).load() if name else None
+    if part is not None and not isinstance(part, type):
+        return cast(Template, part)
     if not jinja:
         known = ", ".join(catalog.names("template"))
         raise BelleError(
             f"{where} carries no chat template; say which it was trained with: --template {known}",
             f"{where} 没有对话模板；请指明训练时所用的模板：--template {known}",
         )
+    if part is not None:
+        return cast(Template, part(jinja, special, bos=bos, eos=eos, where=where))
     offered = [catalog.part("template", known).load() for known in catalog.names("template")]
-    same = (template for template in offered if template.jinja.strip() == jinja.strip())
+    same = (
+        template for template in offered if not isinstance(template, type) and template.jinja.strip() == jinja.strip()
+    )
     return next(same, None) or JinjaTemplate(jinja, special, bos=bos, eos=eos, where=where)
+
+
+def template_of(directory: Path, tokenizer: Any, name: str | None = None) -> Template:
+    """The template called *name*, else the one that travels with the checkpoint."""
+    path = directory / "chat_template.jinja"
+    jinja = path.read_text(encoding="utf-8") if path.is_file() else getattr(tokenizer, "chat_template", None)
+    if isinstance(jinja, dict):  # several by name
+        jinja = jinja.get("default")
+    special = {str(t) for t in tokenizer.added_tokens_decoder.values() if t.special} | set(tokenizer.all_special_tokens)
+    return template_for(
+        jinja,
+        sorted(special),
+        bos=tokenizer.bos_token or "",
+        eos=tokenizer.eos_token or "",
+        name=name,
+        where=str(directory),
+    )
 
 
 class JinjaTemplate:
@@ -55,7 +78,9 @@ class JinjaTemplate:
 
     def segments(self, conversation: Conversation) -> Iterator[Segment]:
         """Special tokens and the text between them; up to where the answer begins when the user speaks last."""
-        text = self._render(conversation)
+        yield from self._cut(self._render(conversation))
+
+    def _cut(self, text: str) -> Iterator[Segment]:
         place = 0
         for found in self._special.finditer(text):
             yield from self._text(text[place : found.start()])

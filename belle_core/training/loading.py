@@ -14,9 +14,10 @@ from transformers import PreTrainedModel
 
 from belle_core.artifacts import Adapter, Model, QuantizedModel, Runnable, Tokenizer
 from belle_core.config import ModelConfig
-from belle_core.conversation import Conversation
+from belle_core.conversation import Conversation, Turn
 from belle_core.encoding import Encoder, Template
 from belle_core.errors import BelleError
+from belle_core.generation.templates import template_of
 from belle_core.plugins import load_catalog
 from belle_core.stages import StageContext
 from belle_core.store import Store
@@ -26,6 +27,8 @@ from belle_core.training.quiet import quiet
 
 TEMPLATE_FILE = "template.json"
 BASES: tuple[type[Runnable], ...] = (Model, Adapter, QuantizedModel)
+PROBE = Conversation((Turn("user", "?"), Turn("assistant", "!")) * 2)
+"""Uses every special token of a template; without a system text, which some checkpoints' own templates refuse."""
 Dtype = Callable[[str], str] | None
 """From the stored format of the weights to the one to hold them in; ``None`` keeps it."""
 
@@ -77,7 +80,9 @@ def load_initial(model: ModelConfig, seed: int, files: Path, *, dtype: Dtype = N
     if model.checkpoint and (path := Path(model.checkpoint).expanduser()).is_dir():
         section["checkpoint"] = str(path.resolve())
     origin = {"model": section, "seed": seed}
-    return checked(Loaded(weights, tokenizer, template_named(model.template), files, origin, model.dtype))
+    return checked(
+        Loaded(weights, tokenizer, template_of(files, tokenizer, model.template), files, origin, model.dtype)
+    )
 
 
 def load_runnable(artifact: Runnable, *, dtype: Dtype = None) -> Loaded:
@@ -92,7 +97,8 @@ def load_runnable(artifact: Runnable, *, dtype: Dtype = None) -> Loaded:
     stored = config.get("dtype") or config.get("torch_dtype") or "float32"
     model = load_weights(files, getattr(torch, dtype(stored) if dtype else stored))
     check_vocabulary(model, tokenizer)
-    return checked(Loaded(model, tokenizer, template_of(files), files, {"artifact": artifact.fingerprint}, stored))
+    template = trained_template(files, tokenizer)
+    return checked(Loaded(model, tokenizer, template, files, {"artifact": artifact.fingerprint}, stored))
 
 
 def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
@@ -103,9 +109,8 @@ def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
 
         model = PeftModel.from_pretrained(base.model, str(adapter.directory)).merge_and_unload()
     files = adapter.directory
-    return replace(
-        base, model=model, template=template_of(files), files=files, origin={"artifact": adapter.fingerprint}
-    )
+    template = trained_template(files, base.tokenizer)
+    return replace(base, model=model, template=template, files=files, origin={"artifact": adapter.fingerprint})
 
 
 def load_base(adapter: Adapter, *, dtype: Dtype = None) -> Loaded:
@@ -124,20 +129,22 @@ def load_base(adapter: Adapter, *, dtype: Dtype = None) -> Loaded:
 
 
 def template_named(name: str) -> Template:
-    """The template of that name; raises ``BelleError`` when no plugin offers it."""
+    """The template of that name, where it needs no checkpoint; raises ``BelleError`` when no plugin offers it."""
     template: Template = load_catalog().part("template", name).load()
     return template
 
 
-def template_of(directory: Path) -> Template:
+def trained_template(directory: Path, tokenizer: Any) -> Template:
     """The template that a model in *directory* was trained with."""
-    return template_named(json.loads((directory / TEMPLATE_FILE).read_text(encoding="utf-8"))["name"])
+    return template_of(
+        directory, tokenizer, json.loads((directory / TEMPLATE_FILE).read_text(encoding="utf-8"))["name"]
+    )
 
 
 def checked(loaded: Loaded) -> Loaded:
     """*loaded*, if its tokenizer has every special token of its template; else raises ``BelleError``."""
     try:
-        loaded.encoder.encode(Conversation.of("?", "!", system="."))
+        loaded.encoder.encode(PROBE)
         assert loaded.encoder.stop_ids
     except KeyError as error:
         name = error.args[0]

@@ -68,7 +68,7 @@ class InstructionModule(LightningModule):
         self._check(*figures)
         rate = learning_rate(self.config, self.done, self.steps.total)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         self.done += 1

@@ -11,12 +11,19 @@ from belle_core.config import TrainConfig
 
 
 def adamw(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over the trainable weights; vectors (biases, norms) do not decay."""
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    matrices = {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": config.weight_decay}
-    vectors = {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0}
-    groups = [group for group in (matrices, vectors) if group["params"]]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.betas[0], config.betas[1]), fused=True)
+    """AdamW over the trainable weights; vectors (biases, norms) do not decay.
+
+    A parameter may carry a ``rate_factor`` (LoRA+): its learning rate is that many times the run's.
+    """
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for p in model.parameters():
+        if p.requires_grad:
+            groups.setdefault((p.ndim < 2, getattr(p, "rate_factor", 1.0)), []).append(p)
+    parts = [
+        {"params": params, "weight_decay": 0.0 if vectors else config.weight_decay, "rate_factor": factor}
+        for (vectors, factor), params in sorted(groups.items(), key=lambda item: item[0])
+    ]
+    return torch.optim.AdamW(parts, lr=config.learning_rate, betas=(config.betas[0], config.betas[1]), fused=True)
 
 
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:

@@ -41,10 +41,10 @@ def save_model(loaded: Loaded, directory: Path) -> None:
     _check_written(model, directory)
 
 
-def save_adapter(model: Any, loaded: Loaded, directory: Path) -> None:
-    """The adapter of the peft *model* in peft's layout; ``loaded`` is its base."""
+def save_adapter(model: Any, loaded: Loaded, directory: Path, **options: Any) -> None:
+    """The adapter of the peft *model* in peft's layout; ``loaded`` is its base, *options* are peft's."""
     with disk_errors(directory):
-        model.save_pretrained(directory, save_embedding_layers=False)
+        model.save_pretrained(directory, save_embedding_layers=False, **options)
     (directory / "README.md").unlink(missing_ok=True)  # peft's empty model card
     path = directory / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))

@@ -17,10 +17,10 @@ from belle_core.data import read_examples
 from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.events import Event, StepStarted
+from belle_core.generation.templates import template_of
 from belle_core.language import say
 from belle_core.names import unknown
 from belle_core.pipeline import execute, preflight
-from belle_core.plugins import load_catalog
 from belle_core.tokenization import load_tokenizer
 from belle_core.wiring import Step
 
@@ -60,13 +60,14 @@ def gather(
     assert isinstance(tokenizer, Tokenizer)
     model = prepared.config.model
     section = training.section if training and isinstance(training.section, TrainConfig) else None
-    template = load_catalog().part("template", model.template).load()
+    files = tokenizer.directory
+    encoding = load_tokenizer(files)
     return Materials(
         example=example,
         split="" if own else split,
         index=index,
         count=count,
-        encoder=Encoder(load_tokenizer(tokenizer.directory), template),
+        encoder=Encoder(encoding, template_of(files, encoding, model.template)),
         tokenizer=tokenizer,
         max_length=min(model.context_length, section.max_length if section else model.context_length),
         objective=section.objective if section else None,

@@ -18,7 +18,8 @@ ALL = "all-linear"
 
 
 def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> PeftModel:
-    """*model* frozen, with ``alpha / rank * B A`` beside each target; ``A`` is random by *seed*, ``B`` zero.
+    """*model* frozen, with ``alpha / rank * B A`` beside each target; ``A`` is random by *seed*, ``B`` zero, or as
+    ``config.init`` says.
 
     Raises ``BelleError`` for targets that do not exist or cannot be merged.
     """
@@ -31,10 +32,17 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> Pef
         lora_dropout=config.dropout,
         target_modules=targets,
         task_type="CAUSAL_LM",
+        use_rslora=config.rslora,
+        use_dora=config.dora,
+        init_lora_weights="pissa" if config.init == "pissa" else True,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return get_peft_model(model, settings)  # type: ignore[return-value]
+        tuned: Any = get_peft_model(model, settings)
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name or "lora_embedding_B" in name:
+            parameter.rate_factor = config.b_ratio
+    return tuned  # type: ignore[no-any-return]
 
 
 def check_targets(model: PreTrainedModel, targets: list[str]) -> None:

@@ -1,10 +1,10 @@
-"""Options of ``train=lora``."""
+"""Options of ``train=lora`` and ``train=qlora``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from belle_core.config import TrainConfig, at_least
+from belle_core.config import TrainConfig, at_least, one_of
 from belle_core.errors import Invalid
 
 
@@ -22,12 +22,26 @@ class LoraConfig(TrainConfig):
     """Names of the layers that get an update; ``all-linear`` takes every linear layer but the output."""
     learning_rate: float = 2e-4
     """Highest learning rate."""
+    rslora: bool = False
+    """Scale by ``alpha / sqrt(rank)`` instead, which stays stable at high ranks (rsLoRA, arXiv 2312.03732)."""
+    dora: bool = False
+    """Train the length of each row of ``W`` apart from its direction (DoRA, arXiv 2402.09353)."""
+    init: str = "zero"
+    """Where the update begins: ``zero`` (``B = 0``), or ``pissa``: the largest singular directions of ``W``, which are
+    taken out of the base while it trains (PiSSA, arXiv 2404.02948); the saved adapter has twice the rank and fits ``W``."""
+    b_ratio: float = 1.0
+    """Learning rate of ``B`` over that of ``A`` (LoRA+, arXiv 2402.12354, recommends about 16)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, rank=1)
+        one_of(self, "init", ("zero", "pissa"))
         if self.alpha <= 0:
             raise Invalid("alpha", f"must be above 0, got {self.alpha}", f"必须大于 0，现在是 {self.alpha}")
+        if self.b_ratio <= 0:
+            raise Invalid("b_ratio", f"must be above 0, got {self.b_ratio}", f"必须大于 0，现在是 {self.b_ratio}")
+        if self.init == "pissa" and self.dora:
+            raise Invalid("init", "pissa cannot be combined with dora", "pissa 不能与 dora 同时使用")
         if not 0 <= self.dropout < 1:
             raise Invalid(
                 "dropout",
@@ -36,3 +50,21 @@ class LoraConfig(TrainConfig):
             )
         if not self.targets:
             raise Invalid("targets", "must name at least one layer", "至少写一个层名")
+
+
+@dataclass
+class QloraConfig(LoraConfig):
+    """The same beside a base whose linear layers are held in few bits."""
+
+    format: str = "nf4"
+    """``nf4`` (4 bits, QLoRA, arXiv 2305.14314) or ``int8`` (LLM.int8(), arXiv 2208.07339)."""
+    double_quant: bool = True
+    """nf4: quantize the scales too, which saves about 0.4 bits per weight."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "format", ("nf4", "int8"))
+        if self.init == "pissa":
+            raise Invalid(
+                "init", "pissa needs a base in floats; say train=lora", "pissa 需要浮点基座；请使用 train=lora"
+            )

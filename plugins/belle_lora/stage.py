@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from transformers import PreTrainedModel
+
 from belle_core import StageContext
 from belle_core.artifacts import Adapter
 from belle_core.training.fit import fit
@@ -9,20 +13,36 @@ from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
 from belle_core.training.quiet import quiet
 from belle_core.training.saving import save_adapter
-from belle_lora.config import LoraConfig
+from belle_lora.config import LoraConfig, QloraConfig
 
 
 def train(config: LoraConfig, context: StageContext) -> Adapter:
     """The adapter and where its base comes from. An adapter to start from is merged and becomes part of that base."""
+    return _tune(config, context, lambda model: None)
+
+
+def train_quantized(config: QloraConfig, context: StageContext) -> Adapter:
+    """The same beside quantized weights; the adapter's base is the float model, into which it is merged later."""
+    from belle_lora.quantized import quantize
+
+    return _tune(config, context, lambda model: quantize(model, config))
+
+
+def _tune(config: LoraConfig, context: StageContext, ready: Callable[[PreTrainedModel], None]) -> Adapter:
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=True))
     parameters = loaded.parameters
     with quiet():  # peft announces what it lacks when it is imported
         from belle_lora.adapters import add_adapter
 
+        ready(loaded.model)
         model = add_adapter(loaded.model, config, seed=context.shared["seed"])
+        moved = {}
+        if config.init == "pissa":  # what was taken out of the base is needed to state the update of the whole base
+            model.save_pretrained(str(context.scratch / "pissa"))
+            moved["path_initial_model_for_weight_conversion"] = str(context.scratch / "pissa")
     metrics = fit(model, loaded, config, context)
-    save_adapter(model, loaded, context.directory)
+    save_adapter(model, loaded, context.directory, **moved)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return Adapter(
         directory=context.directory, parameters=parameters, metrics=metrics, base=loaded.origin, trainable=trainable

@@ -2,10 +2,12 @@
 
 from belle_core import Part, hookimpl
 
+NAMES = (
+    "belle", "plain", "alpaca", "vicuna", "llama2", "mistral", "llama3", "gemma", "deepseek", "glm4", "chatml", "qwen",
+)  # fmt: skip
+
 
 @hookimpl
 def belle_parts() -> list[Part]:
-    return [
-        Part(kind="template", name="belle", run="belle_templates.belle:TEMPLATE"),
-        Part(kind="template", name="plain", run="belle_templates.plain:TEMPLATE"),
-    ]
+    ready = [Part(kind="template", name=name, run=f"belle_templates.table:{name.upper()}") for name in NAMES]
+    return [*ready, Part(kind="template", name="own", run="belle_templates.own:OwnTemplate")]

@@ -7,15 +7,15 @@ import json
 import pytest
 import torch
 from belle_lora.adapters import add_adapter
-from belle_lora.config import LoraConfig
-from belle_lora.stage import train
+from belle_lora.config import LoraConfig, QloraConfig
+from belle_lora.stage import train, train_quantized
 from belle_objectives.config import SftConfig
 from safetensors.torch import load_file
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context
 
 from belle_core.config import ModelConfig
-from belle_core.errors import BelleError
-from belle_core.training.loading import load_initial
+from belle_core.errors import BelleError, Invalid
+from belle_core.training.loading import load_base, load_initial, load_runnable
 
 
 def built(**architecture):
@@ -73,3 +73,143 @@ def test_adapters_of_a_bfloat16_model_train_in_float32(tmp_path):
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
     points = [json.loads(line) for line in (context.directory / "curve.jsonl").read_text().splitlines()]
     assert points[-1]["dev"] < points[0]["dev"]
+
+
+# --- variants: what each one promises
+
+IDS = torch.arange(3, 30)[None]
+VARIANTS = {
+    "rslora": {"rslora": True},
+    "dora": {"dora": True},
+    "pissa": {"init": "pissa"},
+    "loraplus": {"b_ratio": 16.0},
+    "pissa, rslora": {"init": "pissa", "rslora": True},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_every_fresh_variant_answers_like_the_base(variant):
+    wanted = built()(input_ids=IDS).logits
+    fresh = add_adapter(built(), LoraConfig(rank=4, **variant), seed=1).eval()
+    torch.testing.assert_close(fresh(input_ids=IDS).logits, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_pissa_holds_the_largest_directions_and_leaves_the_rest():
+    base = built().model.layers[0].self_attn.q_proj.weight
+    layer = add_adapter(built(), LoraConfig(rank=4, alpha=8, init="pissa"), seed=1).base_model.model.model.layers[0]
+    layer = layer.self_attn.q_proj
+    update = 2 * layer.lora_B["default"].weight @ layer.lora_A["default"].weight
+    left, values, right = torch.linalg.svd(base)
+    torch.testing.assert_close(update, left[:, :4] * values[:4] @ right[:4], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(layer.base_layer.weight + update, base, atol=1e-5, rtol=1e-4)
+
+
+def test_rslora_scales_by_the_root_of_the_rank():
+    for rslora, scale in ((False, 12 / 9), (True, 12 / 3)):
+        model = add_adapter(built(), LoraConfig(rank=9, alpha=12, rslora=rslora), seed=1)
+        assert model.base_model.model.model.layers[0].mlp.up_proj.scaling["default"] == pytest.approx(scale)
+
+
+def test_loraplus_moves_b_faster():
+    """AdamW's first step is as long as the learning rate, whatever the gradient."""
+    from belle_core.training.optimizer import adamw
+
+    config = LoraConfig(rank=4, b_ratio=16.0, learning_rate=1e-3)
+    model = add_adapter(built(), config, seed=1)
+    optimizer = adamw(model, config)
+    for group in optimizer.param_groups:
+        group["lr"] = config.learning_rate * group["rate_factor"]
+    before = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+    for p in model.parameters():
+        p.grad = torch.ones_like(p) if p.requires_grad else None
+    optimizer.step()
+    for name, p in model.named_parameters():
+        if name in before:
+            rate = 16e-3 if "lora_B" in name else 1e-3
+            torch.testing.assert_close(before[name] - p, torch.full_like(p, rate), atol=1e-6, rtol=1e-3)
+
+
+def trained_logits(monkeypatch, config, context, run=train):
+    """The adapter, and what the model said in memory after the last step."""
+    import belle_lora.stage as stage
+
+    seen = {}
+
+    def fit_and_ask(model, loaded, config, context, fit=stage.fit):
+        metrics = fit(model, loaded, config, context)
+        with torch.no_grad():
+            seen["logits"] = model.eval()(input_ids=IDS).logits
+        return metrics
+
+    monkeypatch.setattr(stage, "fit", fit_and_ask)
+    return run(config, context), seen["logits"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_merged_from_disk_answers_like_the_trained_variant(tmp_path, monkeypatch, variant):
+    config = LoraConfig(objective=SftConfig(), epochs=1, batch=8, rank=4, learning_rate=1e-2, **variant)
+    context = training_context(tmp_path / "s" / "Adapter" / "a")
+    adapter, unmerged = trained_logits(monkeypatch, config, context)
+    with torch.no_grad():
+        base, merged = (
+            load_base(adapter).model(input_ids=IDS).logits,
+            load_runnable(adapter).model(input_ids=IDS).logits,
+        )
+    torch.testing.assert_close(merged, unmerged, atol=1e-4, rtol=1e-4)
+    assert (merged - base).abs().max() > 1e-2
+
+
+# --- QLoRA
+
+BITS = {
+    "nf4": {"format": "nf4"},
+    "nf4, plain scales": {"format": "nf4", "double_quant": False},
+    "int8": {"format": "int8"},
+}
+
+
+@pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
+def test_linear_layers_but_the_output_are_quantized(bits):
+    pytest.importorskip("bitsandbytes")
+    from belle_lora.quantized import quantize
+
+    model = built(hidden_size=64, intermediate_size=128, tie_word_embeddings=False)
+    wanted = model(input_ids=IDS).logits
+    quantize(model, QloraConfig(**bits))
+    kinds = {name: p.dtype for name, p in model.named_parameters()}
+    low = {name for name, dtype in kinds.items() if dtype in (torch.uint8, torch.int8)}
+    assert low == {name for name in kinds if "_proj" in name}
+    got = model(input_ids=IDS).logits
+    assert torch.nn.functional.cosine_similarity(got.flatten(), wanted.flatten(), dim=0) > 0.95
+    assert not torch.equal(got, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
+def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits, dtype):
+    pytest.importorskip("bitsandbytes")
+    context = training_context(
+        tmp_path / "s" / "Adapter" / "a", architecture={"hidden_size": 64, "intermediate_size": 96}
+    )
+    context.shared["model"].dtype = dtype
+    config = QloraConfig(objective=SftConfig(), epochs=3, batch=8, rank=4, learning_rate=1e-2, **bits)
+    adapter = train_quantized(config, context)
+    points = [json.loads(line) for line in (context.directory / "curve.jsonl").read_text().splitlines()]
+    assert points[-1]["dev"] < points[0]["dev"] - 0.1
+    base, merged = load_base(adapter).model, load_runnable(adapter).model
+    assert {p.dtype for p in merged.parameters()} == {getattr(torch, dtype)}
+    assert adapter.parameters == sum(p.numel() for p in base.parameters())
+    weights = load_file(context.directory / "adapter_model.safetensors")
+    name = "model.layers.0.self_attn.q_proj"
+    a, b = (weights[f"base_model.model.{name}.lora_{part}.weight"] for part in "AB")
+    wanted = base.get_submodule(name).weight.float() + 4 * b.float() @ a.float()  # alpha 16, rank 4
+    close = {"atol": 1e-5, "rtol": 1e-5} if dtype == "float32" else {"atol": 2e-2, "rtol": 2e-2}
+    torch.testing.assert_close(merged.get_submodule(name).weight.float(), wanted, **close)
+    assert "quantization_config" not in json.loads((context.directory / "config.json").read_text())
+
+
+def test_pissa_and_bits_do_not_go_together():
+    with pytest.raises(Invalid, match="pissa needs a base in floats"):
+        QloraConfig(init="pissa")
+    with pytest.raises(Invalid, match="pissa cannot be combined with dora"):
+        LoraConfig(init="pissa", dora=True)
