@@ -9,7 +9,6 @@ import torch
 from belle_objectives.config import PretrainConfig, SftConfig
 from belle_objectives.pretrain import Pretrain
 from belle_objectives.sft import Sft
-
 from tiny_training import conversation, training_context
 from torch.nn import functional
 
