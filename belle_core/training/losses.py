@@ -37,4 +37,5 @@ def token_losses(model: Any, batch: Batch) -> Tensor:
 
 def answer_loss(model: Any, batch: Batch) -> Tensor:
     """Weighted sum over the labels, in nats; the caller divides by the weights of the whole optimizer step."""
-    return token_losses(model, batch) @ batch.weights
+    weighted = token_losses(model, batch) * batch.weights  # autocast would round a matrix product to bfloat16
+    return weighted.sum()

@@ -10,9 +10,6 @@ from transformers import PreTrainedModel
 
 from belle_lora.config import QloraConfig
 
-BLOCK = 32
-"""Rows that bitsandbytes computes together on CPUs; a layer whose outputs are no multiple of it stays in floats."""
-
 
 def quantize(model: PreTrainedModel, config: QloraConfig) -> None:
     """Replace every ``nn.Linear`` but the output layer in place, one at a time, so that little more memory is needed.
@@ -23,7 +20,7 @@ def quantize(model: PreTrainedModel, config: QloraConfig) -> None:
     output = model.get_output_embeddings()
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and child is not output and child.out_features % BLOCK == 0:
+            if type(child) is nn.Linear and child is not output:
                 setattr(parent, name, _quantized(child, config))
     mark: Any = model
     mark.is_loaded_in_4bit, mark.is_loaded_in_8bit = config.format == "nf4", config.format == "int8"
@@ -38,6 +35,9 @@ def _quantized(layer: nn.Linear, config: QloraConfig) -> nn.Module:
         )
         settings = {"compress_statistics": config.double_quant, "quant_type": "nf4"}
         new.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False, **settings)
+        # bitsandbytes packs weights for inference on CPUs with bfloat16 instructions when the dev loss is taken; packed ones
+        # pass no gradient on, and not every shape can be packed
+        new.support_avx512bf16_for_cpu = False
     else:
         new = bnb.nn.Linear8bitLt(*sizes, bias, has_fp16_weights=False, device="meta")
         new.weight = bnb.nn.Int8Params(layer.weight.data, requires_grad=False, has_fp16_weights=False)

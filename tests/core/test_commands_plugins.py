@@ -26,7 +26,7 @@ def plugins(*arguments: str):
 def test_every_entry_point_is_listed():
     found = {about["name"]: about for about in json.loads(plugins("--json").stdout)["plugins"]}
     assert set(found) == {entry.name for entry in entry_points(group="belle")}
-    assert found["lora"]["stages"] == ["train=lora"] and found["lora"]["distribution"] == "belle"
+    assert "train=lora" in found["lora"]["stages"] and found["lora"]["distribution"] == "belle"
     assert "tokenizer=characters" in found["bpe"]["presets"]
     assert found["objectives"]["parts"][0].startswith("objective=") and found["inspect"]["commands"] == ["inspect"]
     assert found["lora"]["hooks"] == ["belle_stages"]

@@ -43,6 +43,7 @@ def test_metrics_reach_the_record_and_the_artifact(tmp_path):
         "loss",
         "lr",
         "grad_norm",
+        "tokens",
         "tokens_per_second",
     }
     assert sent[3]["loss"] == pytest.approx(sum(p["loss"] for p in points[1:4]) / 3)

@@ -305,7 +305,7 @@ def test_a_file_that_breaks_off_says_where_and_how_much_was_good(tmp_path, capsy
         (b"[]", "a.jsonl: the file holds no record"),
         (b"\n \n", "a.jsonl: the file is empty"),
         (b"hello", "neither JSON nor JSON Lines; it begins with 'hello'"),
-        (b'{"text": "x", "n": 1}\n', "no known format fits the records (text: str, n: int); known: "),
+        (b'{"words": "x", "n": 1}\n', "no known format fits the records (words: str, n: int); known: "),
         (b'{"instruction": "q", "output": ["a"]}\n', "(instruction: str, output: list)"),
         (b"[1, 2]", "no known format fits the records (no object among them)"),
         (b'{"a": 1,,}\n', "1 of 1 records (100.00%) cannot be read"),

@@ -184,12 +184,42 @@ def test_linear_layers_but_the_output_are_quantized(bits):
     assert not torch.equal(got, wanted)
 
 
+@pytest.mark.parametrize("bits", [BITS["nf4"], BITS["nf4, plain scales"]], ids=["nf4", "plain scales"])
+def test_gradients_pass_few_bits_before_and_after_an_evaluation(bits):
+    """They are those beside the dequantized weights, whatever the shapes. (bitsandbytes may repack weights in evaluation.)"""
+    bnb = pytest.importorskip("bitsandbytes")
+    from belle_lora.quantized import quantize
+
+    model, floats = (built(hidden_size=48, intermediate_size=72) for _ in range(2))
+    quantize(model, QloraConfig(**bits))
+    for name, layer in model.named_modules():
+        if isinstance(layer, bnb.nn.Linear4bit):
+            weight = bnb.functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+            floats.get_submodule(name).weight.data = weight
+    model, floats = (add_adapter(m, LoraConfig(rank=4), seed=1).train() for m in (model, floats))
+    for m in (model, floats):
+        for name, p in m.named_parameters():
+            if "lora_B" in name:
+                p.data.fill_(0.01)
+
+    def gradients(m) -> list[torch.Tensor]:
+        parts = [p for p in m.parameters() if p.requires_grad]
+        return list(torch.autograd.grad(m(input_ids=IDS).logits.square().sum(), parts))
+
+    wanted, before = gradients(floats), gradients(model)
+    with torch.no_grad():
+        model.eval()(input_ids=IDS)
+    for first, again, reference in zip(before, gradients(model.train()), wanted, strict=True):
+        torch.testing.assert_close(first, again)
+        torch.testing.assert_close(first, reference, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
 def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits, dtype):
     pytest.importorskip("bitsandbytes")
     context = training_context(
-        tmp_path / "s" / "Adapter" / "a", architecture={"hidden_size": 64, "intermediate_size": 96}
+        tmp_path / "s" / "Adapter" / "a", architecture={"hidden_size": 64, "intermediate_size": 72}
     )
     context.shared["model"].dtype = dtype
     config = QloraConfig(objective=SftConfig(), epochs=3, batch=8, rank=4, learning_rate=1e-2, **bits)

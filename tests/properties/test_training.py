@@ -24,6 +24,7 @@ from belle_core.training.batches import collate
 from belle_core.training.examples import encode_examples
 from belle_core.training.fit import prepare
 from belle_core.training.loading import load_runnable, load_start
+from belle_core.training.losses import label_logits
 
 SFT = SftConfig()
 
@@ -130,6 +131,14 @@ def test_accumulated_gradient_is_that_of_the_whole_batch(loaded):
     for name, p in model.named_parameters():
         torch.testing.assert_close(parts[name], whole[name], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(whole[name], p.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_the_loss_is_summed_in_float32_whatever_computes_the_logits(loaded):
+    batch = collate(encoded(loaded, [conversation(i) for i in range(6)]), range(6))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = Sft(SFT).loss(loaded.model, batch)
+        wanted = functional.cross_entropy(label_logits(loaded.model, batch).float(), batch.targets, reduction="sum")
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(wanted.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize("recompute", [False, True])
