@@ -60,13 +60,6 @@ def test_every_kind_of_stage_can_be_chosen(kind):
     assert options_of(kind)
 
 
-@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "model"])
-def test_models_say_what_they_are(name):
-    model = compose_run(["+train=full", f"model={name}"]).config.model
-    assert model.architecture.get("model_type") and model.licence
-    assert model.checkpoint or model.architecture["hidden_size"]
-
-
 def test_a_choice_that_cannot_be_is_refused():
     with pytest.raises(BelleError, match="did you mean 'lora'"):
         compose_run(["+train=lorra"])
