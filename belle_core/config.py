@@ -112,6 +112,8 @@ class TrainConfig:
 
     objective: Any = None
     """What the loss is; a config group of its own (``train/objective=sft``)."""
+    optimizer: Any = None
+    """How gradients become updates; a config group of its own (``train/optimizer=muon``)."""
     epochs: float = 3.0
     """Passes over the training examples."""
     batch: int = 32
@@ -119,21 +121,26 @@ class TrainConfig:
     learning_rate: float = 2e-5
     """Highest learning rate."""
     schedule: str = "cosine"
-    """Course of the learning rate after the warm-up: ``cosine``, ``linear`` or ``constant``; steps are optimizer steps."""
+    """Course of the learning rate after the warm-up, in optimizer steps: ``cosine``, ``linear``, ``constant``, or ``wsd``:
+    constant until the last ``decay`` steps, then down with ``1 - sqrt`` (arXiv 2405.18392)."""
     warmup: float = 0.03
     """Share of the optimizer steps (below 1) or their number (1 and above) in which the rate rises from 0."""
+    decay: float = 0.1
+    """``wsd`` only: share of the optimizer steps (below 1) or their number (1 and above) in which the rate falls."""
+    floor: float = 0.0
+    """Share of the highest learning rate at which the schedule ends."""
     weight_decay: float = 0.0
-    """AdamW's decay; biases, norms and other vectors are left out."""
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
-    """AdamW's averages of the gradient and of its square."""
+    """Share of a weight, times the learning rate, that each step takes away; biases, norms and other vectors are left out."""
     clip: float = 1.0
     """Largest norm of the gradient; 0 leaves it alone."""
     max_length: int = 1024
     """Longest training sequence, in tokens; longer ones are cut at the end."""
 
     def __post_init__(self) -> None:
-        at_least(self, batch=1, warmup=0, weight_decay=0, clip=0, max_length=8)
-        one_of(self, "schedule", ("cosine", "linear", "constant"))
+        at_least(self, batch=1, warmup=0, decay=0, floor=0, weight_decay=0, clip=0, max_length=8)
+        one_of(self, "schedule", ("cosine", "linear", "constant", "wsd"))
+        if self.floor > 1:
+            raise Invalid("floor", f"must be from 0 to 1, got {self.floor}", f"应在 0 到 1 之间，现在是 {self.floor}")
         for name in ("epochs", "learning_rate"):
             if (value := getattr(self, name)) <= 0:
                 raise Invalid(name, f"must be above 0, got {value}", f"必须大于 0，现在是 {value}")

@@ -12,7 +12,13 @@ from belle_core.artifacts import Artifact, Runnable
 from belle_core.errors import BelleError
 
 KINDS = ("data", "tokenizer", "train", "quantize", "eval", "deploy")  # also the order of execution
-PART_GROUPS = {"objective": "train/objective", "tracker": "tracker", "format": None, "template": None}
+PART_GROUPS = {
+    "objective": "train/objective",
+    "optimizer": "train/optimizer",
+    "tracker": "tracker",
+    "format": None,
+    "template": None,
+}
 """Kinds of parts and the config group each is chosen in; ``None``: chosen by name in another section."""
 A = TypeVar("A", bound=Artifact)
 
@@ -80,7 +86,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A small thing that stages compose: an objective, a format, a template, a tracker."""
+    """A small thing that stages compose: an objective, an optimizer, a format, a template, a tracker."""
 
     kind: str
     name: str

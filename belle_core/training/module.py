@@ -14,7 +14,7 @@ from belle_core.errors import BelleError
 from belle_core.training.batches import Batch, Step, Steps
 from belle_core.training.curve import Curve, Point
 from belle_core.training.objective import Objective
-from belle_core.training.optimizer import adamw, learning_rate
+from belle_core.training.optimizer import build_optimizer, learning_rate
 
 LOOKS = 5
 """Times that the dev loss is taken on the way, besides the one before the first step."""
@@ -48,8 +48,8 @@ class InstructionModule(LightningModule):
         return [(name, p) for name, p in self.named_parameters() if p.requires_grad]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; the learning rate is set step by step."""
-        return adamw(self.model, self.config)
+        """The one that the run names; the learning rate is set step by step."""
+        return build_optimizer(self.model, self.config)
 
     def on_train_start(self) -> None:
         """The dev loss before anything is learned."""

@@ -1,36 +1,79 @@
-"""AdamW and the course of its learning rate."""
+"""Groups of weights, the optimizer that a run names, and the course of its learning rate."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
 
 from belle_core.config import TrainConfig
+from belle_core.plugins import load_catalog
+
+DEFAULT = "adamw"
 
 
-def adamw(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over the trainable weights; vectors (biases, norms) do not decay.
+def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer whose options ``config.optimizer`` holds; AdamW for a stage that leaves no choice.
 
-    A parameter may carry a ``rate_factor`` (LoRA+): its learning rate is that many times the run's.
+    An optimizer is a part: ``function(options, groups) -> torch.optim.Optimizer``, *groups* as :func:`weight_groups`.
     """
-    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    catalog = load_catalog()
+    part = catalog.part_for(config.optimizer) or catalog.part("optimizer", DEFAULT)
+    assert part.config is not None
+    options = part.config() if config.optimizer is None else config.optimizer
+    optimizer: torch.optim.Optimizer = part.load()(options, weight_groups(model, config))
+    return optimizer
+
+
+def weight_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """The trainable weights as PyTorch's parameter groups, each with its ``lr`` and ``weight_decay``.
+
+    ``role`` is ``vector`` (biases, norms: they do not decay), ``embedding`` (a row per token, the output layer's too),
+    ``matrix`` or ``tensor`` (more than two dimensions). A parameter may carry a ``rate_factor`` (LoRA+): its learning
+    rate is that many times the run's.
+    """
+    tables = {id(p) for p in _tables(model)}
+    groups: dict[tuple[str, float], list[nn.Parameter]] = {}
     for p in model.parameters():
         if p.requires_grad:
-            groups.setdefault((p.ndim < 2, getattr(p, "rate_factor", 1.0)), []).append(p)
-    parts = [
-        {"params": params, "weight_decay": 0.0 if vectors else config.weight_decay, "rate_factor": factor}
-        for (vectors, factor), params in sorted(groups.items(), key=lambda item: item[0])
+            role = "embedding" if id(p) in tables else {0: "vector", 1: "vector", 2: "matrix"}.get(p.ndim, "tensor")
+            groups.setdefault((role, getattr(p, "rate_factor", 1.0)), []).append(p)
+    return [
+        {
+            "params": params,
+            "role": role,
+            "lr": config.learning_rate * factor,
+            "rate_factor": factor,
+            "weight_decay": 0.0 if role == "vector" else config.weight_decay,
+        }
+        for (role, factor), params in sorted(groups.items(), key=lambda item: item[0])
     ]
-    return torch.optim.AdamW(parts, lr=config.learning_rate, betas=(config.betas[0], config.betas[1]), fused=True)
+
+
+def _tables(model: nn.Module) -> list[nn.Parameter]:
+    """Weights with a row per token."""
+    tables = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
+    output = getattr(model, "get_output_embeddings", lambda: None)()
+    return [*tables, *(output.parameters() if output is not None else ())]
 
 
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:
-    """The rate of optimizer step *step* (from 0) of *total*: a linear rise from 0, then the schedule down to 0."""
-    warmup = config.warmup if config.warmup >= 1 else math.ceil(config.warmup * total)
+    """The rate of optimizer step *step* (from 0) of *total*: a linear rise from 0, then the schedule down to its floor."""
+    warmup = _steps(config.warmup, total)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     share = (step - warmup) / max(1, total - warmup)
-    shape = {"constant": 1.0, "linear": 1 - share, "cosine": 0.5 * (1 + math.cos(math.pi * share))}
-    return config.learning_rate * shape[config.schedule]
+    shape = {
+        "constant": lambda: 1.0,
+        "linear": lambda: 1 - share,
+        "cosine": lambda: 0.5 * (1 + math.cos(math.pi * share)),
+        "wsd": lambda: 1 - math.sqrt(max(0.0, 1 - (total - step) / max(1, _steps(config.decay, total)))),
+    }[config.schedule]()
+    return config.learning_rate * (config.floor + (1 - config.floor) * shape)
+
+
+def _steps(amount: float, total: int) -> int:
+    """A number of steps, or below 1 a share of all."""
+    return int(amount) if amount >= 1 else math.ceil(amount * total)

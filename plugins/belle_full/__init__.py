@@ -17,6 +17,6 @@ def belle_stages() -> list[Stage]:
             consumes=(Examples,),
             starts_from=(Model, Adapter),
             reads=("trainer", "seed"),
-            groups={"objective": "sft"},
+            groups={"objective": "sft", "optimizer": "adamw"},
         )
     ]

@@ -26,6 +26,6 @@ def _stage(name: str, config: type, run: str, check: str | None = None, extra: s
         consumes=(Examples,),
         starts_from=(Model, Adapter),
         reads=("trainer", "seed"),
-        groups={"objective": "sft"},
+        groups={"objective": "sft", "optimizer": "adamw"},
         extra=extra,
     )

@@ -18,7 +18,7 @@ def belle_stages() -> list[Stage]:
             starts_from=(Model, Adapter),
             reads=("trainer", "seed"),
             record=("conversation",),
-            groups={"objective": "sft"},
+            groups={"objective": "sft", "optimizer": "adamw"},
         )
     ]
 

@@ -1,0 +1,24 @@
+"""Optimizers of bitsandbytes, most with states in 8 bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from bitsandbytes import optim
+
+from belle_optimizers.config import Adamw8bitConfig, LionConfig
+
+
+def adamw8bit(config: Adamw8bitConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """AdamW with quantized averages, paged if wished."""
+    kind = optim.PagedAdamW8bit if config.paged else optim.AdamW8bit
+    optimizer: torch.optim.Optimizer = kind(groups, betas=tuple(config.betas), eps=config.eps)
+    return optimizer
+
+
+def lion(config: LionConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Lion with its average in 32 or 8 bits."""
+    kind = optim.Lion8bit if config.bits == 8 else optim.Lion
+    optimizer: torch.optim.Optimizer = kind(groups, betas=tuple(config.betas))
+    return optimizer

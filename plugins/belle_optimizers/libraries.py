@@ -1,0 +1,19 @@
+"""Optimizers that PyTorch brings along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from belle_optimizers.config import AdafactorConfig, AdamwConfig
+
+
+def adamw(config: AdamwConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """AdamW in one pass over the memory."""
+    return torch.optim.AdamW(groups, betas=(config.betas[0], config.betas[1]), eps=config.eps, fused=True)
+
+
+def adafactor(config: AdafactorConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Adafactor without momentum."""
+    return torch.optim.Adafactor(groups, beta2_decay=config.beta2_decay, d=config.clip)
