@@ -37,8 +37,8 @@ class Format(Protocol):
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether *record* has this layout; looks at keys and types only."""
 
-    def examples(self, record: dict[str, Any], place: Place) -> Iterable[Example]:
-        """The examples in *record*; raises :class:`Refused`."""
+    def examples(self, record: dict[str, Any], place: Place) -> Iterable[Example | Refused]:
+        """The examples in *record*, and a :class:`Refused` for every turn left out of them; raises it for the whole record."""
 
 
 def known_format(catalog: Catalog, name: str) -> None:

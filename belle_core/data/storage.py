@@ -94,7 +94,7 @@ class ExamplesWriter:
         self._stack.close()
         return Examples(
             directory=self.directory,
-            record=self._records.pop() if len(self._records) == 1 else "conversation",
+            record=_common(self._records),
             splits={split: self.counts[split] for split in SPLITS if self.counts[split]},
             characters=self.characters,
             rejected=dict(sorted(self.reasons.items())),
@@ -130,6 +130,13 @@ def record_of(example: Example) -> str:
     if example.conversation is None:
         return "text"
     return "ranked" if len(example.rejected) > 1 else "pair" if example.rejected else "conversation"
+
+
+def _common(records: set[str]) -> str:
+    """What all examples can be used for; a pair is a ranking of two."""
+    if records == {"pair", "ranked"}:
+        return "ranked"
+    return next(iter(records)) if len(records) == 1 else "conversation"
 
 
 def text_of(example: Example) -> str:

@@ -78,14 +78,22 @@ class Intake:
         return choose_format(values, load_catalog(), where=str(source.path)) if values else None
 
     def _convert(self, record: Record, format: Format | None, tally: Tally) -> list[Example]:
+        """The examples in *record*; what is refused is noted."""
+        found: list[Example | Refused]
         try:
             if format is None:
                 raise Unreadable("unknown_format", f"the first {HEAD} records of the file are broken")
             if not isinstance(record.value, dict):
                 raise Unreadable("not_an_object", type(record.value).__name__)
-            return list(format.examples(record.value, record.place))
+            found = list(format.examples(record.value, record.place))
         except Refused as refusal:
-            self.writer.reject(str(record.place), refusal.reason, refusal.evidence)
-            if isinstance(refusal, Unreadable):
-                tally.unreadable_record(record.place, refusal)
-            return []
+            found = [refusal]
+        examples = []
+        for item in found:
+            if isinstance(item, Refused):
+                self.writer.reject(str(record.place), item.reason, item.evidence)
+                if isinstance(item, Unreadable):
+                    tally.unreadable_record(record.place, item)
+            else:
+                examples.append(item)
+        return examples

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from belle_core.conversation import Example
-from belle_core.data import Dropped, Place, Unreadable
+from belle_core.data import Dropped, Place
+from belle_core.data.fields import text_field
 
 OTHERS = ("instruction", "conversations", "conversation", "messages", "output", "chosen", "rejected")
 """Keys of other layouts; beside one of them ``text`` is the rendered conversation."""
@@ -24,12 +25,8 @@ class TextFormat:
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
         """One example; raises ``Unreadable`` for a missing or wrong ``text``, ``Dropped`` for an empty one."""
-        if "text" not in record:
-            raise Unreadable("missing_key:text", f"keys: {', '.join(record)}")
-        text = record["text"]
-        if not isinstance(text, (str, type(None))):
-            raise Unreadable("wrong_type:text", f"{type(text).__name__} where text should be")
-        if not text or not text.strip():
+        text = text_field(record, "text")
+        if not text.strip():
             raise Dropped("empty_text")
         meta = {key: value for key, value in record.items() if key not in ("id", "text")}
         return [Example(place.id_of(record.get("id")), text=text, meta=meta)]

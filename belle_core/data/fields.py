@@ -1,0 +1,70 @@
+"""Takes fields out of a record, with a reason when they are not there or not what they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from belle_core.conversation import Turn
+from belle_core.data.formats import Dropped, Unreadable
+
+CATEGORIES = ("category", "class", "kind")
+"""Keys that hold the category, in order of preference."""
+
+
+def text_field(record: dict[str, Any], key: str, *, optional: bool = False) -> str:
+    """The text under *key*, empty for null; raises ``Unreadable`` when it is missing (unless *optional*) or no text."""
+    value = record.get(key)
+    if isinstance(value, str):
+        return value
+    if value is not None:
+        raise Unreadable(f"wrong_type:{key}", f"{type(value).__name__} where text should be")
+    if key not in record and not optional:
+        raise Unreadable(f"missing_key:{key}", f"keys: {', '.join(map(str, record))}")
+    return ""
+
+
+def list_field(record: dict[str, Any], key: str) -> list[Any]:
+    """The list under *key*, empty for null; raises ``Unreadable`` when it is missing or no list."""
+    if key not in record:
+        raise Unreadable(f"missing_key:{key}", f"keys: {', '.join(map(str, record))}")
+    value = record[key]
+    if not isinstance(value, (list, type(None))):
+        raise Unreadable(f"wrong_type:{key}", f"{type(value).__name__} where a list should be")
+    return value or []
+
+
+def joined(*parts: str) -> str:
+    """The parts that are not blank, one per line, as BELLE joins instruction and input."""
+    return "\n".join([part for part in parts if part.strip()])
+
+
+def question_and_answer(question: str, answer: str) -> list[Turn]:
+    """Both turns; raises ``Dropped`` when one is empty."""
+    if not question.strip():
+        raise Dropped("empty_question", f"answer: {answer[:100]}")
+    if not answer.strip():
+        raise Dropped("empty_answer", f"question: {question[:100]}")
+    return [Turn("user", question), Turn("assistant", answer)]
+
+
+def history(record: dict[str, Any]) -> list[Turn]:
+    """Earlier turns under ``history``: a list of [question, answer]."""
+    if not record.get("history"):
+        return []
+    turns: list[Turn] = []
+    for pair in list_field(record, "history"):
+        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)):
+            raise Unreadable("wrong_type:history", "should be a list of [question, answer]")
+        if not all(text.strip() for text in pair):
+            raise Dropped("empty_turn", f"history: {pair[0][:50]} / {pair[1][:50]}")
+        turns += [Turn("user", pair[0]), Turn("assistant", pair[1])]
+    return turns
+
+
+def about(record: dict[str, Any], used: Iterable[str], *, category: str | None = None) -> dict[str, Any]:
+    """``category`` and ``meta`` of an example: the rest of *record*, which is kept and never trained on."""
+    label = category or next((key for key in CATEGORIES if isinstance(record.get(key), str)), None)
+    text = record.get(label) if label else None
+    meta = {key: value for key, value in record.items() if key not in used and (key != label or text is None)}
+    return {"category": " ".join(text.split()) if isinstance(text, str) else "", "meta": meta}

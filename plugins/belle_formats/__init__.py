@@ -1,0 +1,25 @@
+"""The layouts in which instructions, conversations and preferences are published."""
+
+from belle_core import Part, hookimpl
+
+FORMATS = {
+    "crosswoz": "people:CROSSWOZ",
+    "firefly": "firefly:FORMAT",
+    "generated": "generated:FORMAT",
+    "kdconv": "people:KDCONV",
+    "math23k": "problems:FORMAT",
+    "messages": "conversations:OPENAI",
+    "multiturn": "multiturn:FORMAT",
+    "pair": "pairs:FORMAT",
+    "pclue": "pclue:FORMAT",
+    "preference": "preference:FORMAT",
+    "ranked": "ranked:FORMAT",
+    "rendered": "rendered:FORMAT",
+    "self_instruct": "tasks:FORMAT",
+    "sharegpt": "conversations:SHAREGPT",
+}
+
+
+@hookimpl
+def belle_parts() -> list[Part]:
+    return [Part(kind="format", name=name, run=f"belle_formats.{where}") for name, where in FORMATS.items()]

@@ -1,0 +1,35 @@
+"""Lists of messages: ShareGPT's and BELLE 3.5M's ``conversations``, and OpenAI's ``messages``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from belle_core.conversation import Example
+from belle_core.data import Place, Refused
+from belle_core.data.fields import about, joined, list_field, text_field
+from belle_formats.turns import converse, is_messages, messages_of
+
+
+class MessagesFormat:
+    """Messages under one of *keys*, each with who speaks and what; ``system`` may stand beside them."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys, self.refines = keys, ()
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether there is a list that begins with a message of a known role."""
+        return any(is_messages(record.get(key)) for key in self.keys)
+
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
+        """One example and the messages left out of it; raises ``Unreadable`` and ``Dropped``."""
+        key = next((key for key in self.keys if key in record), self.keys[0])
+        messages = messages_of(list_field(record, key))
+        system = joined(*(text_field(record, name, optional=True) for name in ("system", "system_prompt")))
+        conversation, refused = converse(messages, system)
+        used = ("id", key, "system", "system_prompt")
+        kept = [Example(place.id_of(record.get("id")), conversation, **about(record, used))] if conversation else []
+        return [*kept, *refused]
+
+
+SHAREGPT = MessagesFormat("conversations", "conversation", "items")
+OPENAI = MessagesFormat("messages")

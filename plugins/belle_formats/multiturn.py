@@ -1,0 +1,38 @@
+"""BELLE's Multiturn Chat 0.8M: the dialogue so far stands inside ``instruction``, ``output`` is the next answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from belle_core.conversation import Example
+from belle_core.data import Place, Refused
+from belle_core.data.fields import about, joined, text_field
+from belle_formats.dialogue import MARK, is_dialogue, written_out
+from belle_formats.turns import Message, converse
+
+USED = ("id", "instruction", "input", "output", "system")
+
+
+class MultiturnFormat:
+    """``instruction`` is ``Human:…\\nAssistant:…`` and ends in ``Assistant:``; without names it is a first question."""
+
+    refines = ("alpaca",)
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether the instruction is a dialogue that waits for an answer."""
+        text = record.get("instruction")
+        if not (is_dialogue(text) and isinstance(record.get("output"), (str, type(None)))):
+            return False
+        return [found[1] for found in MARK.finditer(text)][-1] == "Assistant"
+
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
+        """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
+        text = joined(text_field(record, "instruction"), text_field(record, "input", optional=True))
+        asked = written_out(text) if is_dialogue(text) else [Message("user", text)]
+        messages = [*asked, Message("assistant", text_field(record, "output"))]
+        conversation, refused = converse(messages, text_field(record, "system", optional=True))
+        kept = [Example(place.id_of(record.get("id")), conversation, **about(record, USED))] if conversation else []
+        return [*kept, *refused]
+
+
+FORMAT = MultiturnFormat()

@@ -1,0 +1,59 @@
+"""A question and an answer under the many names that they go by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from belle_core.conversation import Conversation, Example
+from belle_core.data import Place, Unreadable
+from belle_core.data.fields import about, history, joined, question_and_answer, text_field
+
+NAMES = (
+    ("input", "", "target"),  # BELLE 0.5M, Firefly 1.1M (with ``kind``)
+    ("prompt", "", "response"),  # ChatGLM
+    ("query", "", "response"),  # ms-swift
+    ("question", "", "answer"),  # GSM8K
+    ("question", "", "response"),
+    ("question", "", "std_answer"),  # BELLE's evaluation set
+    ("instruction", "context", "response"),  # Dolly
+    ("prompt", "", "completion"),  # OpenAI, before chat
+)
+"""(question, material that belongs to it, answer)."""
+OTHERS = ("A", "answer_choices", "chosen", "rejected", "messages", "conversations", "conversation")
+"""Keys of other layouts, multiple choice among them."""
+
+
+class PairFormat:
+    """One question with one answer; ``system`` and ``history`` may stand beside them."""
+
+    refines: tuple[str, ...] = ()
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether one of the pairs of names is there, and both are text."""
+        names = _names(record)
+        return (
+            names is not None
+            and record.keys().isdisjoint(OTHERS)
+            and all(isinstance(record.get(key), (str, type(None))) for key in names)
+        )
+
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
+        """One example; raises ``Unreadable`` for missing keys and wrong types, ``Dropped`` for empty questions and answers."""
+        names = _names(record)
+        if names is None:
+            known = ", ".join(f"{question}/{answer}" for question, _, answer in NAMES)
+            raise Unreadable("missing_key:question", f"keys: {', '.join(map(str, record))}; known: {known}")
+        question, material, answer = names
+        asked = joined(text_field(record, question), text_field(record, material, optional=True) if material else "")
+        last = question_and_answer(asked, text_field(record, answer))
+        conversation = Conversation((*history(record), *last), text_field(record, "system", optional=True))
+        return [
+            Example(place.id_of(record.get("id")), conversation, **about(record, ("id", "system", "history", *names)))
+        ]
+
+
+def _names(record: dict[str, Any]) -> tuple[str, str, str] | None:
+    return next((names for names in NAMES if names[0] in record and names[2] in record), None)
+
+
+FORMAT = PairFormat()

@@ -1,0 +1,47 @@
+"""Dialogues between people: KdConv (speakers take turns) and CrossWOZ (``usr`` asks, ``sys`` answers)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from belle_core.conversation import Example
+from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.fields import about, list_field, text_field
+from belle_formats.turns import Message, converse
+
+ROLES = {"usr": "user", "sys": "assistant"}
+
+
+class PeopleFormat:
+    """``messages`` with the text under *key*; who speaks is told by ``role``, or by turns. Annotations are left away."""
+
+    refines: tuple[str, ...] = ()
+
+    def __init__(self, key: str, *, named: bool) -> None:
+        self.key, self.named = key, named
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether the first message has that shape."""
+        messages = record.get("messages")
+        first = messages[0] if isinstance(messages, list) and messages else None
+        return isinstance(first, dict) and self.key in first and (not self.named or first.get("role") in ROLES)
+
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
+        """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
+        messages = [self._message(number, value) for number, value in enumerate(list_field(record, "messages"))]
+        conversation, refused = converse(messages)
+        rest = about(record, ("id", "messages"))
+        return [*([Example(place.id_of(record.get("id")), conversation, **rest)] if conversation else []), *refused]
+
+    def _message(self, number: int, value: Any) -> Message:
+        if not isinstance(value, dict):
+            raise Unreadable("wrong_type:message", f"{type(value).__name__} where a message should be")
+        if not self.named:
+            return Message(("user", "assistant")[number % 2], text_field(value, self.key))
+        if value.get("role") not in ROLES:
+            raise Dropped(f"role:{str(value.get('role'))[:20]}", str(value.get(self.key))[:100])
+        return Message(ROLES[value["role"]], text_field(value, self.key))
+
+
+KDCONV = PeopleFormat("message", named=False)
+CROSSWOZ = PeopleFormat("content", named=True)

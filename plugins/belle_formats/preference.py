@@ -1,0 +1,96 @@
+"""A better and a worse answer, in the layouts of LLaMA-Factory, BELLE, UltraFeedback, HH-RLHF and LLMBar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from belle_core.conversation import Conversation, Example, Turn
+from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.fields import about, history, joined, text_field
+from belle_formats.dialogue import is_dialogue, written_out
+from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
+
+NAMES = (("chosen", "rejected"), ("response_chosen", "response_rejected"), ("output_1", "output_2"))
+BEFORE = ("conversations", "messages", "prompt")
+"""Where the conversation before the answers may stand, as messages."""
+QUESTIONS = ("prompt", "question", "instruction")
+USED = ("id", *BEFORE, *QUESTIONS, "input", "history", "system", *(name for pair in NAMES for name in pair))
+
+
+class PreferenceFormat:
+    """An answer is a text, a message, or the whole conversation as messages or written out (``Human: … Assistant: …``)."""
+
+    refines = ("messages", "sharegpt", "alpaca", "multiturn", "pair")
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether there are two answers to compare."""
+        names = _names(record)
+        return names is not None and all(
+            isinstance(record[key], str) or is_message(record[key]) or is_messages(record[key]) for key in names
+        )
+
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
+        """One example; raises ``Unreadable`` and ``Dropped``."""
+        better, worse = _ordered(record)
+        before, answer = _answer(better)
+        before_other, other = _answer(worse)
+        if before != before_other:
+            raise Dropped("different_prompts", f"{str(before)[:100]} / {str(before_other)[:100]}")
+        if not (answer.strip() and other.strip()):
+            raise Dropped("empty_answer", f"chosen: {answer[:50]} / rejected: {other[:50]}")
+        if answer == other:
+            raise Dropped("equal_answers", answer[:100])
+        messages = [*(before or _asked(record)), Message("assistant", answer)]
+        conversation, refused = converse(messages, text_field(record, "system", optional=True))
+        if conversation is None or conversation.turns[-1] != Turn("assistant", answer):
+            raise Dropped("empty_question", f"chosen: {answer[:100]}")
+        return [_example(record, place, conversation, other), *refused]
+
+
+def _example(record: dict[str, Any], place: Place, conversation: Conversation, other: str) -> Example:
+    return Example(place.id_of(record.get("id")), conversation, rejected=(other,), **about(record, USED))
+
+
+def _names(record: dict[str, Any]) -> tuple[str, str] | None:
+    return next((names for names in NAMES if names[0] in record and names[1] in record), None)
+
+
+def _ordered(record: dict[str, Any]) -> tuple[Any, Any]:
+    """The better and the worse answer; LLMBar's ``label`` says which of two is better."""
+    names = _names(record)
+    if names is None:
+        raise Unreadable("missing_key:chosen", f"keys: {', '.join(map(str, record))}")
+    first, second = record[names[0]], record[names[1]]
+    if names != NAMES[2]:
+        return first, second
+    if record.get("label") not in (1, 2):
+        raise Unreadable("wrong_type:label", f"{record.get('label')!r} where 1 or 2 should be")
+    return (first, second) if record["label"] == 1 else (second, first)
+
+
+def _answer(value: Any) -> tuple[list[Message], str]:
+    """The conversation before an answer, if it stands there too, and the answer."""
+    if isinstance(value, str) and not is_dialogue(value):
+        return [], value
+    messages = (
+        written_out(value) if isinstance(value, str) else messages_of(value if isinstance(value, list) else [value])
+    )
+    if not messages or messages[-1].role != "assistant":
+        raise Dropped("empty_answer", str(value)[:100])
+    return messages[:-1], messages[-1].text
+
+
+def _asked(record: dict[str, Any]) -> list[Message]:
+    """What the answers reply to."""
+    for key in BEFORE:
+        if isinstance(value := record.get(key), list):
+            return messages_of(value)
+    key = next((key for key in QUESTIONS if key in record), "input")
+    text = text_field(record, key)
+    if is_dialogue(text):
+        return written_out(text)
+    material = "" if key == "input" else text_field(record, "input", optional=True)
+    return [*(Message(turn.role, turn.text) for turn in history(record)), Message("user", joined(text, material))]
+
+
+FORMAT = PreferenceFormat()

@@ -1,0 +1,111 @@
+"""From messages under any names to a conversation whose turns alternate; every message left out gets a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from belle_core.conversation import Conversation, Turn
+from belle_core.data import Dropped, Unreadable
+
+ROLES = {
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "bot", "model"), "assistant"),
+    **dict.fromkeys(("system", "developer"), "system"),
+}
+"""Who speaks, under the names that data sets use."""
+FIELDS = (("role", "content"), ("from", "value"), ("role", "value"), ("from", "content"), ("role", "text"))
+"""Names of speaker and text in a message."""
+
+
+class Message(NamedTuple):
+    """One message with the role it has here."""
+
+    role: str
+    text: str
+    weight: float = 1.0
+
+
+def is_messages(value: Any) -> bool:
+    """Whether *value* is a list of messages whose first one has a known role."""
+    return isinstance(value, list) and bool(value) and is_message(value[0])
+
+
+def is_message(value: Any) -> bool:
+    """Whether *value* is a message of a known role."""
+    return isinstance(value, dict) and any(
+        str(value.get(role)).lower() in ROLES and isinstance(value.get(text), (str, list, type(None)))
+        for role, text in FIELDS
+        if role in value and text in value
+    )
+
+
+def messages_of(values: Iterable[Any]) -> list[Message]:
+    """Messages as data sets write them; raises ``Unreadable`` for what is none and ``Dropped`` for roles such as ``tool``."""
+    return [_message(value) for value in values]
+
+
+def _message(value: Any) -> Message:
+    fields = next((f for f in FIELDS if isinstance(value, dict) and f[0] in value and f[1] in value), None)
+    if fields is None:
+        keys = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
+        raise Unreadable("wrong_type:message", f"a message needs a role and a text; it has: {keys}")
+    name = str(value[fields[0]])
+    if (role := ROLES.get(name.lower())) is None:
+        raise Dropped(f"role:{name[:20]}", str(value[fields[1]])[:100])
+    weight = value.get("weight")  # OpenAI's fine-tuning files: 0 is read and not learned
+    return Message(role, _text(value[fields[1]]), float(weight) if isinstance(weight, (int, float)) else 1.0)
+
+
+def _text(content: Any) -> str:
+    """Text of a message; a list of parts is joined as long as all are text."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        raise Unreadable("wrong_type:message", f"{type(content).__name__} where text should be")
+    for part in content:
+        if not (isinstance(part, dict) and isinstance(part.get("text"), str)):
+            raise Dropped("not_text", str(part.get("type") if isinstance(part, dict) else part)[:100])
+    return "".join([part["text"] for part in content])
+
+
+def converse(messages: Sequence[Message], system: str = "") -> tuple[Conversation | None, list[Dropped]]:
+    """The conversation in *messages*, ``None`` when no question has an answer, and what was left out of it.
+
+    Messages of one speaker in a row are joined by a newline. From the first empty message on everything is left out, since
+    what follows answers what is not there; so are an answer before the first question and a question after the last answer.
+    An empty system text says nothing.
+    """
+    if not messages:
+        raise Dropped("empty_conversation")
+    refused: list[Dropped] = []
+    turns: list[Turn] = []
+    for place, message in enumerate(messages):
+        if not message.text.strip():
+            if message.role == "system":
+                continue
+            refused += [_refuse("empty_turn", one) for one in messages[place:]]
+            break
+        if message.role == "system":
+            if turns or refused:
+                refused.append(_refuse("late_system", message))
+            else:
+                system = "\n".join([text for text in (system, message.text) if text])
+        elif not turns and message.role == "assistant":
+            refused.append(_refuse("no_question", message))
+        elif turns and turns[-1].role == message.role:
+            last = turns[-1]
+            turns[-1] = Turn(last.role, f"{last.text}\n{message.text}", min(last.weight, message.weight))
+        else:
+            turns.append(Turn(message.role, message.text, message.weight))
+    if turns and turns[-1].role == "user":
+        refused.append(_refuse("no_answer", Message("user", turns.pop().text)))
+    if not turns and system:
+        refused.append(_refuse("no_question", Message("system", system)))
+    return (Conversation(tuple(turns), system) if turns else None), refused
+
+
+def _refuse(reason: str, message: Message) -> Dropped:
+    return Dropped(reason, f"{message.role}: {message.text[:200]}")

@@ -1,0 +1,338 @@
+"""Every published layout: the right one is recognised, and no turn is lost on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belle_core import run
+from belle_core.conversation import Conversation, Example, Turn
+from belle_core.data import Dropped, Refused, Unreadable, read_examples
+from belle_core.data.formats import choose_format, load_format
+from belle_core.data.places import Place, sources_of
+from belle_core.plugins import load_catalog
+from belle_core.testing import check_plugin
+
+HERE = Place(sources_of([Path("data.json")])[0], line=3, number=7)
+
+
+def chosen(record):
+    """Name of the format that is chosen for a file of such records."""
+    catalog = load_catalog()
+    format = choose_format([record], catalog, where="f")
+    return next(name for name in catalog.names("format") if load_format(catalog, name) is format)
+
+
+def convert(name, record):
+    return list(load_format(load_catalog(), name).examples(record, HERE))
+
+
+def only(name, record) -> Example:
+    (found,) = convert(name, record)
+    assert isinstance(found, Example)
+    return found
+
+
+def texts(example):
+    return [turn.text for turn in example.conversation.turns]
+
+
+def pair(question="问", answer="答", system=""):
+    return Conversation.of(question, answer, system=system)
+
+
+RECORDS = {
+    "alpaca": [
+        {"instruction": "问", "input": "", "output": "答"},
+        {"instruction": "问", "input": "", "output": "步骤一：想\n步骤二：做", "history": []},
+        {"instruction": "问", "output": "答", "text": "### Instruction: 问 ### Response: 答"},
+    ],
+    "text": [{"text": "从前有座山。"}, {"text": "Humanity: a history"}],
+    "pair": [
+        {"input": "问", "target": "答"},
+        {"kind": "NLI", "input": "问", "target": "答"},
+        {"prompt": "问", "response": "答", "history": [["早", "早"]]},
+        {"question": "问", "answer": "答"},
+        {"instruction": "问", "context": "", "response": "答", "category": "open_qa"},
+        {"question": "问", "class": "math", "std_answer": ""},
+    ],
+    "pclue": [{"input": "问", "target": "是", "answer_choices": ["是", "不是"], "type": "nli"}],
+    "multiturn": [{"instruction": "Human:你好\nAssistant:你好！\nHuman:再见\nAssistant:", "input": "", "output": "再见！"}],
+    "generated": [{"instruction": "客服和顾客的对话", "input": "", "output": "顾客：在吗\n客服：在的\n顾客：谢谢\n客服：不客气"}],
+    "sharegpt": [
+        {"id": "1", "conversations": [{"from": "human", "value": "问"}, {"from": "assistant", "value": "答"}]},
+        {"id": "2", "conversations": [{"from": "gpt", "value": "<p>答</p>"}]},
+        {"conversation": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]},
+    ],
+    "messages": [{"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]}],
+    "firefly": [{"conversation_id": 1, "category": "QA", "conversation": [{"human": "问", "assistant": "答"}]}],
+    "math23k": [{"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}],
+    "self_instruct": [{"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}], "is_classification": False}],
+    "ranked": [{"instruction": "问", "input": "", "output": ["好", "差"], "history": []}],
+    "preference": [
+        {"conversations": [{"from": "human", "value": "问"}], "chosen": {"from": "gpt", "value": "好"},
+         "rejected": {"from": "gpt", "value": "差"}},
+        {"conversations": [{"from": "human", "value": "问"}], "chosen": "好", "rejected": "差"},
+        {"prompt": "Human: \n问\n\nAssistant: \n", "chosen": "好", "rejected": "差"},
+        {"prompt": "问", "chosen": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "好"}],
+         "rejected": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "差"}], "messages": []},
+        {"chosen": "\n\nHuman: 问\n\nAssistant: 好", "rejected": "\n\nHuman: 问\n\nAssistant: 差"},
+        {"instruction": "问", "input": "", "chosen": "好", "rejected": "差"},
+        {"question": "问", "response_chosen": "好", "response_rejected": "差", "system": "", "history": []},
+        {"input": "问", "output_1": "差", "output_2": "好", "label": 2},
+    ],
+    "rendered": [{"text": "<s>Human: 问\n</s><s>Assistant: 答\n</s>"}],
+    "kdconv": [{"name": "电影", "messages": [{"message": "问"}, {"message": "答", "attrs": []}]}],
+    "crosswoz": [{"messages": [{"content": "问", "role": "usr"}, {"content": "答", "role": "sys"}]}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "record"), [(name, record) for name, records in RECORDS.items() for record in records]
+)
+def test_the_layout_is_told_by_content(name, record):
+    assert chosen(record) == name
+
+
+def test_every_format_is_in_the_table():
+    assert set(RECORDS) == set(load_catalog().names("format"))
+
+
+@pytest.mark.parametrize("record", RECORDS["preference"])
+def test_all_layouts_of_preferences_say_the_same(record):
+    example = only("preference", record)
+    assert example.conversation == pair("问", "好") and example.rejected == ("差",)
+
+
+# ---- what becomes of a record ----
+
+
+def test_half_a_million():
+    example = only("pair", {"input": "问\n材料", "target": "\n答"})
+    assert example.conversation == pair("问\n材料", "\n答") and example.id == "data-7"  # a leading newline is no fault
+    assert only("pair", RECORDS["pair"][1]).category == "NLI"
+    turns = only("pair", RECORDS["pair"][2]).conversation.turns
+    assert [(turn.role, turn.text) for turn in turns] == [
+        ("user", "早"), ("assistant", "早"), ("user", "问"), ("assistant", "答")]  # fmt: skip
+
+
+def test_multi_turn_chat_inside_the_instruction():
+    record = {
+        "instruction": "Human:写代码\n要短\nAssistant:Human: 不是名字\n  x = 1\nHuman: 谢谢\nAssistant:",
+        "output": "不客气",
+    }
+    assert texts(only("multiturn", record)) == ["写代码\n要短", "Human: 不是名字\n  x = 1", "谢谢", "不客气"]
+    assert only("multiturn", {"instruction": "你好", "input": "", "output": "好"}).conversation == pair("你好", "好")
+
+
+def test_generated_chat_gives_its_description_as_the_system_text():
+    example = only("generated", RECORDS["generated"][0])
+    assert example.conversation.system == "客服和顾客的对话" and texts(example) == ["在吗", "在的", "谢谢", "不客气"]
+    wrapped = "顾客: 在吗\n客服: 注意：\n1. 一\n2. 二\n顾客: 好\n顾客: 谢谢"
+    found, left = convert("generated", {"instruction": "d", "input": "", "output": wrapped})
+    assert (
+        texts(found) == ["在吗", "注意：\n1. 一\n2. 二"] and left.reason == "no_answer" and "好\n谢谢" in left.evidence
+    )
+    for no_dialogue in (
+        "只有一句",
+        "甲：一\n甲：二\n甲：三",
+        "甲：一\n乙：二\n丙：三\n丙：四",
+        "开场\n甲：一\n乙：二\n甲：三",
+    ):
+        assert only("generated", {"instruction": "d", "input": "", "output": no_dialogue}).conversation == pair(
+            "d", no_dialogue
+        )
+
+
+def test_openai_messages_with_parts_weights_and_tools():
+    parts = [{"type": "text", "text": "一"}, {"type": "text", "text": "二"}]
+    record = {
+        "messages": [
+            {"role": "developer", "content": "规则"},
+            {"role": "user", "content": parts},
+            {"role": "assistant", "content": "a", "weight": 0},
+            {"role": "user", "content": "三"},
+            {"role": "assistant", "content": "b"},
+        ]
+    }
+    turns = (Turn("user", "一二"), Turn("assistant", "a", 0.0), Turn("user", "三"), Turn("assistant", "b"))
+    assert only("messages", record).conversation == Conversation(turns, "规则")
+    with pytest.raises(Dropped) as caught:
+        convert("messages", {"messages": [{"role": "user", "content": "?"}, {"role": "tool", "content": "42"}]})
+    assert caught.value.reason == "role:tool"
+    with pytest.raises(Dropped) as caught:
+        convert("messages", {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
+    assert caught.value.reason == "not_text"
+
+
+def test_html_stays_as_it_is_and_what_is_left_out_is_told():
+    said = [("gpt", "先说"), ("human", "一"), ("human", "二"), ("gpt", "<p>答</p>"), ("system", "x"), ("human", "三")]
+    found, *left = convert("sharegpt", {"conversations": [{"from": who, "value": what} for who, what in said]})
+    assert found.conversation == pair("一\n二", "<p>答</p>")
+    assert [(one.reason, one.evidence) for one in left] == [
+        ("no_question", "assistant: 先说"), ("late_system", "system: x"), ("no_answer", "user: 三")]  # fmt: skip
+    said = [("human", "一"), ("gpt", "二"), ("human", "三"), ("gpt", ""), ("human", "四"), ("gpt", "五")]
+    found, *left = convert("sharegpt", {"conversations": [{"from": who, "value": what} for who, what in said]})
+    assert found.conversation == pair("一", "二") and [one.reason for one in left] == ["empty_turn"] * 3 + ["no_answer"]
+
+
+def test_ranked_answers_and_several_instances():
+    example = only(
+        "ranked", {"instruction": "问", "input": "", "output": ["一", "二", "三"], "history": [["早", "早"]]}
+    )
+    assert (
+        example.conversation.answer == "一"
+        and example.rejected == ("二", "三")
+        and len(example.conversation.turns) == 4
+    )
+    record = {"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}, {"input": "b", "output": ""},
+              {"output": "丙"}]}  # fmt: skip
+    first, left, third = convert("self_instruct", record)
+    assert (first.id, third.id, left.reason) == ("t", "t.3", "empty_answer") and first.conversation == pair(
+        "译\na", "甲"
+    )
+
+
+def test_word_problems():
+    assert only("math23k", RECORDS["math23k"][0]).conversation == pair("问", "x=1+1\n2")
+    assert only("pclue", RECORDS["pclue"][0]).category == "nli"
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "reason"),
+    [
+        ("sharegpt", {"conversations": "x"}, "wrong_type:conversations"),
+        ("sharegpt", {"x": 1}, "missing_key:conversations"),
+        ("messages", {"messages": ["x"]}, "wrong_type:message"),
+        ("messages", {"messages": [{"role": "user", "content": 3}]}, "wrong_type:message"),
+        ("firefly", {"conversation": [3]}, "wrong_type:conversation"),
+        ("pair", {"x": 1}, "missing_key:question"),
+        ("ranked", {"instruction": "q", "output": [1]}, "wrong_type:output"),
+        ("self_instruct", {"instruction": "q", "instances": ["x"]}, "wrong_type:instances"),
+        ("preference", {"prompt": "q"}, "missing_key:chosen"),
+        ("preference", {"input": "q", "output_1": "a", "output_2": "b", "label": 3}, "wrong_type:label"),
+        ("kdconv", {"messages": [1]}, "wrong_type:message"),
+    ],
+)
+def test_what_is_not_the_layout_is_unreadable(name, record, reason):
+    with pytest.raises(Unreadable) as caught:
+        convert(name, record)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "reason"),
+    [
+        ("sharegpt", {"conversations": []}, "empty_conversation"),
+        ("pair", {"input": " ", "target": "a"}, "empty_question"),
+        ("ranked", {"instruction": "q", "output": []}, "empty_answer"),
+        ("self_instruct", {"instruction": "q", "instances": []}, "empty_answer"),
+        ("preference", {"prompt": "q", "chosen": "a", "rejected": ""}, "empty_answer"),
+        ("preference", {"prompt": "q", "chosen": "a", "rejected": "a"}, "equal_answers"),
+        ("preference", {"prompt": "", "chosen": "a", "rejected": "b"}, "empty_question"),
+        ("preference", {"chosen": "Human: 一\n\nAssistant: a", "rejected": "Human: 二\n\nAssistant: b"}, "different_prompts"),
+        ("rendered", {"text": "hello"}, "no_dialogue"),
+        ("crosswoz", {"messages": [{"content": "x", "role": "other"}]}, "role:other"),
+    ],
+)  # fmt: skip
+def test_what_is_of_no_use_is_dropped(name, record, reason):
+    with pytest.raises(Dropped) as caught:
+        convert(name, record)
+    assert caught.value.reason == reason
+
+
+# ---- conservation ----
+
+WORDS = st.text("甲乙丙丁abc，。<p> ", max_size=6)
+SAID = st.tuples(st.sampled_from(["user", "assistant", "assistant", "user", "system"]), WORDS)
+WRITE = {
+    "sharegpt": lambda said: {
+        "conversations": [
+            {"from": {"user": "human", "assistant": "gpt", "system": "system"}[r], "value": t} for r, t in said
+        ]
+    },
+    "messages": lambda said: {"messages": [{"role": r, "content": t} for r, t in said]},
+    "crosswoz": lambda said: {"messages": [{"role": {"user": "usr"}.get(r, "sys"), "content": t} for r, t in said]},
+    "kdconv": lambda said: {"messages": [{"message": t} for _, t in said]},
+    "firefly": lambda said: {
+        "conversation": [{"human": a[1], "assistant": b[1]} for a, b in zip(said[::2], said[1::2], strict=False)]
+    },
+}
+
+
+@pytest.mark.parametrize("name", WRITE)
+@settings(max_examples=150, deadline=None)
+@given(said=st.lists(SAID, min_size=2, max_size=9))
+def test_turns_in_are_turns_kept_plus_turns_refused(name, said):
+    """Texts carry their number, so each is found exactly once: in a turn, in the system text, or with a reason."""
+    numbered = [(role, f"{n}#{text}" if text.strip() else text) for n, (role, text) in enumerate(said)]
+    expected = {text for _, text in (numbered[: len(said) // 2 * 2] if name == "firefly" else numbered) if text.strip()}
+    found = convert(name, WRITE[name](numbered))
+    kept = [item for item in found if isinstance(item, Example)]
+    assert len(kept) <= 1 and all(isinstance(item, (Example, Dropped)) for item in found)
+    lines = [*(item.evidence.split(": ", 1)[1] for item in found if isinstance(item, Refused))]
+    for example in kept:
+        roles = [turn.role for turn in example.conversation.turns]
+        assert roles == ["user", "assistant"] * (len(roles) // 2) and roles
+        lines += [turn.text for turn in example.conversation.turns] + [example.conversation.system]
+    pieces = [piece for line in lines for piece in line.split("\n") if piece.strip()]
+    assert sorted(pieces) == sorted(expected)
+
+
+PLAIN = st.text("甲乙丙丁abc，。 x=1", min_size=1, max_size=8).map(str.strip).filter(bool)
+
+
+@settings(max_examples=150, deadline=None)
+@given(said=st.lists(PLAIN, min_size=2, max_size=8).filter(lambda said: len(said) % 2 == 0))
+def test_written_out_dialogues_come_back(said):
+    names = ["Human", "Assistant"] * (len(said) // 2)
+    lines = "\n".join(f"{name}: {text}" for name, text in zip(names, said, strict=True))
+    rendered = "".join(f"<s>{name}: {text}\n</s>" for name, text in zip(names, said, strict=True))
+    before = lines[: lines.rindex("Assistant:")] + "Assistant:"
+    assert texts(only("rendered", {"text": rendered})) == said
+    assert texts(only("multiturn", {"instruction": before, "input": "", "output": said[-1]})) == said
+    assert texts(only("preference", {"prompt": before, "chosen": said[-1], "rejected": "差"})) == said
+    if len(said) > 2:
+        people = "\n".join(f"{'小明' if n % 2 == 0 else '小红'}：{text}" for n, text in enumerate(said))
+        assert texts(only("generated", {"instruction": "d", "input": "", "output": people})) == said
+
+
+def test_the_plugin_keeps_the_rules():
+    assert check_plugin("formats") == []
+
+
+# ---- real data ----
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "kept", "turns", "rejected"),
+    [
+        ("belle/eval_set.json", "conversation", 631, 1262, {"empty_answer": 369}),
+        ("belle/zh_seed_tasks.json", "conversation", 175, 350, {}),
+        ("stanford/seed_tasks.jsonl", "conversation", 175, 350, {}),
+        ("firefly/dummy_data.jsonl", "conversation", 33, 308, {}),
+        ("firefly/dummy_dpo.jsonl", "pair", 16, 32, {}),
+        ("firefly/dummy_pretrain.jsonl", "text", 45, 0, {}),
+        ("judge/fastchat/data_dummy_conversation.json", "conversation", 500, 2000, {}),
+        ("judge/gpt4llm_user_oriented_instructions.jsonl", "conversation", 252, 504, {}),
+        ("judge/llmbar/LLMBar_Natural.json", "pair", 100, 200, {}),
+        ("judge/llmbar/Processed_LLMEval2.json", "pair", 198, 396, {"empty_answer": 1, "equal_answers": 1}),
+        ("kdconv/film_dev.json", "conversation", 150, 3856, {"no_answer": 2}),
+        ("llama_factory/dpo_zh_demo.json", "pair", 300, 600, {}),
+        ("math/ape210k_valid.jsonl", "conversation", 2000, 4000, {}),
+        ("math/gsm8k_train_first2000.jsonl", "conversation", 2000, 4000, {}),
+        ("oasst_zh/oaast_rm_zh.json", "ranked", 775, 2386, {}),
+        ("pclue/pCLUE_train_1k.json", "conversation", 1000, 2000, {}),
+        ("pclue/pCLUE_train_9.json", "conversation", 705, 1410, {}),
+        ("sharegpt/dpo_zh_500.jsonl", "pair", 500, 1000, {}),
+        ("sharegpt/sharegpt_zh_1K_format.jsonl", "conversation", 999, 8688, {"empty_turn": 56, "no_answer": 7}),
+    ],
+)
+def test_real_files_load_with_all_their_turns(shared, path, record, kept, turns, rejected):
+    artifact = run(["+data=files", f"data.path={shared}/data/{path}"], quiet=True).artifacts["data"]
+    assert (artifact.record, artifact.splits, artifact.rejected) == (record, {"train": kept}, rejected)
+    conversations = [example.conversation for example in read_examples(artifact, "train")]
+    assert sum(len(conversation.turns) for conversation in conversations if conversation) == turns
