@@ -1,0 +1,73 @@
+"""Answers with a model on this machine, one question at a time, so that no answer depends on another."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from belle_core.conversation import Conversation
+from belle_core.encoding import Segment
+from belle_core.errors import BelleError
+from belle_core.generation.calls.config import EndpointConfig
+from belle_core.generation.calls.request import LENGTH, STOP, Refused, Reply, Request, continued, longest
+from belle_core.generation.engine import Engine, Sampling
+from belle_core.generation.opening import open_engine
+
+
+class LocalModel:
+    """A checkpoint, a GGUF file or an artifact of the store."""
+
+    def __init__(self, config: EndpointConfig, store: Path) -> None:
+        self.config = config
+        self._engine = open_local(config, store)
+        self._free = asyncio.Lock()
+
+    async def answer(self, request: Request) -> Reply:
+        """The reply; raises ``Refused`` when the question fills the model's whole context."""
+        async with self._free:
+            return await asyncio.to_thread(self._answer, request)
+
+    def _answer(self, request: Request) -> Reply:
+        config = self.config
+        temperature = config.temperature if request.temperature is None else request.temperature
+        sampling = Sampling(longest(request, config), temperature, config.top_p, request.seed)
+        prompt = self._prompt(request.conversation)
+        (answer,) = self._engine.complete([prompt], sampling)
+        if answer.ended == "no_room":
+            raise Refused(f"a question of {len(prompt)} tokens leaves no room for an answer")
+        text, ended = answer.text, LENGTH if answer.ended == "length" else STOP
+        for stop in request.stop:
+            if stop in text:
+                text, ended = text[: text.index(stop)], STOP
+        return Reply(text, ended, len(prompt), answer.tokens, config.answers_with)
+
+    def _prompt(self, conversation: Conversation) -> list[int]:
+        encoder = self._engine.encoder
+        if self.config.mode == "chat":
+            return encoder.prompt(conversation)
+        begin = [Segment(special="bos")] if encoder.tokenizer.bos_token_id is not None else []
+        return encoder.encode_segments([*begin, Segment(continued(conversation))]).ids
+
+    async def close(self) -> None:
+        """Let go of the model."""
+        self._engine.close()
+
+
+def open_local(config: EndpointConfig, store: Path) -> Engine:
+    """The engine that ``endpoint.local`` names; raises ``BelleError`` when there is none."""
+    from belle_core.store import Store
+
+    local, template = str(config.local), config.template or None
+    if Path(local).expanduser().exists():
+        return open_engine(local, template=template)
+    if not re.fullmatch(r"[0-9a-f]{6,16}", local):
+        raise BelleError(
+            f"endpoint.local={local}: no checkpoint directory, no GGUF file and no artifact's fingerprint "
+            "(`belle runs show <run>` tells them)",
+            f"endpoint.local={local}：不是模型目录、GGUF 文件，也不是产物指纹（用 `belle runs show <运行>` 查看）",
+        )
+    artifacts = Store(store)
+    artifact = artifacts.load(local)
+    artifacts.verify(artifact)
+    return open_engine(artifact, template=template)

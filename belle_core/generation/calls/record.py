@@ -1,0 +1,67 @@
+"""The journal of calls: what is begun, what was answered, and what a call that never ended may have cost."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+
+from belle_core.generation.calls.ledger import Amount
+from belle_core.generation.calls.request import Reply
+from belle_core.generation.journal import Journal
+
+
+class Record:
+    """Replies by key, kept on disk. A failure is never kept as a reply; a call is noted before it begins.
+
+    Lines are ``{"begin": key, "most": [calls, prompt, completion]}``, then ``{"key": key, "reply": …}``, or ``{"void": key}``
+    for a call that cost nothing. A ``begin`` that nothing follows may have been paid: it counts at its most.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spent = Amount()
+        """Everything that the file records."""
+        self._journal = Journal(path)
+        self._places: dict[str, int] = {}
+        self._read()
+
+    def _read(self) -> None:
+        begun: dict[str, list[Amount]] = defaultdict(list)
+        for place, line in self._journal.records():
+            if "begin" in line:
+                begun[line["begin"]].append(Amount(*line["most"]))
+            elif "void" in line and begun[line["void"]]:
+                begun[line["void"]].pop()
+            elif "reply" in line:
+                if begun[line["key"]]:
+                    begun[line["key"]].pop()
+                self._places[line["key"]] = place
+                self.spent += amount_of(Reply(**line["reply"]))
+        self.spent = sum((most for left in begun.values() for most in left), self.spent)
+
+    def get(self, key: str) -> Reply | None:
+        """The reply, if it was paid for already."""
+        if key not in self._places:
+            return None
+        with self.path.open("rb") as file:
+            file.seek(self._places[key])
+            return Reply(**json.loads(file.readline())["reply"])
+
+    def begin(self, key: str, most: Amount) -> None:
+        """Note a call that is about to be made."""
+        self._journal.append([{"begin": key, "most": [most.calls, most.prompt_tokens, most.completion_tokens]}])
+
+    def void(self, key: str) -> None:
+        """The call cost nothing."""
+        self._journal.append([{"void": key}])
+
+    def keep(self, key: str, reply: Reply) -> None:
+        """The call was answered."""
+        self._places[key] = self._journal.append([{"key": key, "reply": asdict(reply)}])
+
+
+def amount_of(reply: Reply) -> Amount:
+    """What a reply cost."""
+    return Amount(1, reply.prompt_tokens, reply.completion_tokens)
