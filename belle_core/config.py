@@ -91,9 +91,11 @@ class TrainerConfig:
     """Seconds between saved states to resume from."""
     log_every: int = option(10, identity=False)
     """Optimizer steps between logged metrics."""
+    spike: float = option(3.0, identity=False)
+    """Stop when a step's loss is so many nats above the highest of the 32 steps before; 0: never."""
 
     def __post_init__(self) -> None:
-        at_least(self, batch=1, devices=1, nodes=1, log_every=1, checkpoint_seconds=0)
+        at_least(self, batch=1, devices=1, nodes=1, log_every=1, checkpoint_seconds=0, spike=0)
 
 
 @dataclass
@@ -135,9 +137,28 @@ class TrainConfig:
     """Largest norm of the gradient; 0 leaves it alone."""
     max_length: int = 1024
     """Longest training sequence, in tokens; longer ones are cut at the end."""
+    neftune: float = 0.0
+    """NEFTune's alpha (arXiv 2310.05914, from 5 to 15): noise on the embeddings while learning; 0: none."""
+    ema: float = 0.0
+    """Decay of an average of the weights over the steps, which is evaluated and kept instead of them (0.999); 0: none."""
+    looks: int = 5
+    """How often the dev loss is taken, besides the one before the first step."""
+    keep: str = "last"
+    """Which weights the result has: the ``last``, or the ``best`` by dev loss."""
+    patience: int = 0
+    """End the run after so many looks in a row without a better dev loss, and keep the best; 0: never."""
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the result has the weights of the best look."""
+        return self.keep == "best" or self.patience > 0
 
     def __post_init__(self) -> None:
         at_least(self, batch=1, warmup=0, decay=0, floor=0, weight_decay=0, clip=0, max_length=8)
+        at_least(self, neftune=0, ema=0, looks=1, patience=0)
+        one_of(self, "keep", ("last", "best"))
+        if self.ema >= 1:
+            raise Invalid("ema", f"must be below 1, got {self.ema}", f"必须小于 1，现在是 {self.ema}")
         one_of(self, "schedule", ("cosine", "linear", "constant", "wsd"))
         if self.floor > 1:
             raise Invalid("floor", f"must be from 0 to 1, got {self.floor}", f"应在 0 到 1 之间，现在是 {self.floor}")

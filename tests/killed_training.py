@@ -20,12 +20,27 @@ from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
 from belle_objectives.config import SftConfig
 from belle_objectives.sft import Sft
+from belle_optimizers.config import Adamw8bitConfig
 from tiny_training import tokenizer_files, training_context
 
 from belle_core.training import resuming
 
 METHODS: dict[str, Any] = {
     "full": (train_full, FullConfig(objective=SftConfig(), epochs=2, batch=8, learning_rate=3e-3)),
+    "all": (
+        train_full,
+        FullConfig(
+            objective=SftConfig(),
+            optimizer=Adamw8bitConfig(),
+            epochs=2,
+            batch=8,
+            learning_rate=3e-3,
+            neftune=5,
+            ema=0.8,
+            looks=8,
+            keep="best",
+        ),
+    ),
     "lora": (train_lora, LoraConfig(objective=SftConfig(), epochs=2, batch=8, learning_rate=3e-3, rank=4, dropout=0.2)),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,7 @@ def encode_examples(
     encoded = EncodedExamples()
     for example in examples:
         sequences = objective.encode(example, encoder)
+        _check_weights(example, sequences)
         if getattr(objective, "divides", False):
             for piece in divide(sequences[0], max_length):
                 encoded.add([piece], objective.amount([piece]))
@@ -88,6 +90,14 @@ def _cut(sequence: Encoded, length: int) -> Encoded:
     if len(sequence.ids) <= length:
         return sequence
     return replace(sequence, ids=sequence.ids[:length], weights=sequence.weights[:length])
+
+
+def _check_weights(example: Example, sequences: Sequence[Encoded]) -> None:
+    if not all(math.isfinite(sum(sequence.weights)) for sequence in sequences):
+        raise BelleError(
+            f"example {example.id} has a label weight that is no number, so nothing could be learned; correct the data",
+            f"样本 {example.id} 的标签权重不是有效数字，无法学习；请修正数据",
+        )
 
 
 def _check(encoded: EncodedExamples, max_length: int, split: str) -> None:

@@ -19,6 +19,7 @@ from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.stages import StageContext
 from belle_core.training.batches import Batch, Steps, collate_all
+from belle_core.training.companions import Companions
 from belle_core.training.examples import EncodedExamples, encode_examples
 from belle_core.training.loading import Loaded
 from belle_core.training.module import InstructionModule
@@ -55,9 +56,11 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     steps = Steps(train, batch=config.batch, micro=settings.batch, epochs=config.epochs, seed=context.shared["seed"])
     batches: list[Batch] = collate_all(dev, settings.batch) if dev else []
     module = InstructionModule(model, objective, config, steps, batches, sum(dev.amounts) if dev else 0.0)
-    _run(module, settings, precision_of(settings.precision, loaded.dtype), context)
+    companions = Companions(module, loaded, settings, context)
+    _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
+    companions.finish()
     module.curve.write(context.directory)
-    return _figures(module, train, time.monotonic() - began)
+    return _figures(module, train, time.monotonic() - began) | companions.figures
 
 
 def _encoded(
@@ -70,14 +73,21 @@ def _encoded(
     return encode_examples(read_examples(examples, split), loaded.encoder, objective, max_length=length, split=split)
 
 
-def _run(module: InstructionModule, settings: TrainerConfig, precision: str, context: StageContext) -> None:
+def _run(
+    module: InstructionModule, settings: TrainerConfig, precision: str, context: StageContext, companions: Companions
+) -> None:
     state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
     torch.manual_seed(context.shared["seed"])
     prepare(module.model, settings, precision)
     if begin := getattr(module.objective, "begin", None):
         begin(module.model)
     with quiet(), _memory_errors(settings):
-        trainer = _trainer(settings, precision, [Progress(context.emit, settings.log_every), state], context.scratch)
+        trainer = _trainer(
+            settings,
+            precision,
+            [*companions.callbacks, Progress(context.emit, settings.log_every), state],
+            context.scratch,
+        )
         path = str(state.path) if state.path.is_file() else None
         trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
     if state.stopped_by == signal.SIGINT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -11,13 +12,12 @@ from torch import Tensor
 
 from belle_core.config import TrainConfig
 from belle_core.errors import BelleError
+from belle_core.training.alarm import Alarm
+from belle_core.training.averaging import Averages
 from belle_core.training.batches import Batch, Step, Steps
 from belle_core.training.curve import Curve, Point
 from belle_core.training.objective import Objective
 from belle_core.training.optimizer import build_optimizer, learning_rate
-
-LOOKS = 5
-"""Times that the dev loss is taken on the way, besides the one before the first step."""
 
 
 class InstructionModule(LightningModule):
@@ -40,6 +40,8 @@ class InstructionModule(LightningModule):
         self.tokens = 0
         """Tokens trained on, padding not counted."""
         self.curve = Curve()
+        self.alarm: Alarm | None = None
+        self.averages: Averages | None = None
         self._random: dict[str, Any] | None = None
 
     @property
@@ -65,12 +67,15 @@ class InstructionModule(LightningModule):
             self._check_gradients()
         norm = torch.nn.utils.clip_grad_norm_([p for _, p in self.trainable], self.config.clip or math.inf)
         figures = torch.stack([loss, norm.float()]).tolist()
-        self._check(*figures)
+        if self.alarm:
+            self.alarm.check(self, step, *figures)
         rate = learning_rate(self.config, self.done, self.steps.total)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        if self.averages:
+            self.averages.update(self)
         self.done += 1
         self.tokens += step.tokens
         dev = self.dev_loss() if self._looks_now() else None
@@ -91,22 +96,18 @@ class InstructionModule(LightningModule):
         if not self.dev:
             return None
         self.model.eval()
-        with self.trainer.precision_plugin.forward_context():
+        with self.evaluated(), self.trainer.precision_plugin.forward_context():
             total = sum(self.objective.loss(self.model, batch.to(self.device)) for batch in self.dev)
         self.model.train()
         return float(total) / self.dev_amount
 
-    def _looks_now(self) -> bool:
-        return self.done * LOOKS // self.steps.total > (self.done - 1) * LOOKS // self.steps.total
+    def evaluated(self) -> AbstractContextManager[None]:
+        """The weights that are evaluated and kept: the averages where there are any."""
+        return self.averages.in_place(self) if self.averages else nullcontext()
 
-    def _check(self, loss: float, norm: float) -> None:
-        if loss == 0 or not math.isfinite(loss) or not math.isfinite(norm):
-            raise BelleError(
-                f"at optimizer step {self.done + 1} the loss is {loss:g} and the gradient's norm {norm:g}, so nothing sound can be "
-                f"learned; try a lower train.learning_rate (now {self.config.learning_rate:g}), a longer train.warmup, or trainer.precision=32-true",
-                f"第 {self.done + 1} 个优化步的损失为 {loss:g}，梯度范数为 {norm:g}，无法继续有效训练；"
-                f"请调小 train.learning_rate（现为 {self.config.learning_rate:g}）、加长 train.warmup，或使用 trainer.precision=32-true",
-            )
+    def _looks_now(self) -> bool:
+        looks = self.config.looks
+        return self.done * looks // self.steps.total > (self.done - 1) * looks // self.steps.total
 
     def _check_gradients(self) -> None:
         missing = [name for name, p in self.trainable if p.grad is None]

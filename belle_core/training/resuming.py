@@ -72,4 +72,4 @@ class SavesState(Callback):
             return
         trainer.save_checkpoint(self.path)
         self._last = time.monotonic()
-        trainer.should_stop = self.stopped_by is not None
+        trainer.should_stop = trainer.should_stop or self.stopped_by is not None

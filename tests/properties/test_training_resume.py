@@ -23,14 +23,15 @@ MOMENTS = [
     "terminate:30",
 ]
 """8 steps an epoch, 3 forward passes a step (2 in the last, of 4 examples), 4 for the dev loss: before the first state, within an
-accumulation, while saving, at the end of an epoch, in the second epoch, Ctrl-C and preemption."""
+accumulation, while saving, at the end of an epoch, in the second epoch, Ctrl-C and preemption. The method ``all`` has states in
+8 bits, noise, averages and best weights beside."""
 
 ENDS = {"interrupt": 130, "terminate": 143}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and fork are needed")
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "all"])
 def test_killed_runs_end_as_if_nothing_had_happened(method, tmp_path):
     command = [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), method, *MOMENTS]
     done = subprocess.run(
@@ -39,7 +40,7 @@ def test_killed_runs_end_as_if_nothing_had_happened(method, tmp_path):
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout.splitlines()[-1])
     whole = Path(results.pop("None")["directory"])
-    weights = "model.safetensors" if method == "full" else "adapter_model.safetensors"
+    weights = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
     for moment, result in results.items():
         directory = Path(result["directory"])
         assert result["killed"] == ENDS.get(moment.split(":")[0], -signal.SIGKILL), moment

@@ -1,0 +1,47 @@
+"""What goes along with a run and is there only when it is wanted: averages, noise, a selection, an alarm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning import Callback
+
+from belle_core.config import TrainerConfig
+from belle_core.errors import BelleError
+from belle_core.stages import StageContext
+from belle_core.training.alarm import Alarm
+from belle_core.training.averaging import Averages
+from belle_core.training.loading import Loaded
+from belle_core.training.neftune import Neftune
+from belle_core.training.selection import Selection
+
+
+class Companions:
+    """The callbacks that the options of a run ask for, in the order in which they act after a step."""
+
+    def __init__(self, module: Any, loaded: Loaded, settings: TrainerConfig, context: StageContext) -> None:
+        config = module.config
+        if config.keeps_best and not module.dev:
+            raise BelleError(
+                "train.keep=best and train.patience need dev examples to judge by, and the data has none; say data.dev=0.02",
+                "train.keep=best 与 train.patience 需要 dev 样本作为依据，但数据中没有；请设置 data.dev=0.02",
+            )
+        self.module = module
+        self.averages = Averages(config.ema) if config.ema else None
+        self.selection = Selection(context.scratch, config.patience) if config.keeps_best else None
+        noise = Neftune(config.neftune) if config.neftune else None
+        self.callbacks: list[Callback] = [one for one in (self.averages, noise, self.selection) if one is not None]
+        module.averages = self.averages
+        module.alarm = Alarm(context.scratch, loaded.tokenizer.decode, settings.spike)
+
+    def finish(self) -> None:
+        """Put the weights that are to be kept in the model."""
+        if self.selection:
+            self.selection.apply(self.module)
+        elif self.averages:
+            self.averages.apply(self.module)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What the artifact states beside the loop's figures."""
+        return {"dev_loss": self.selection.loss, "best_step": self.selection.step} if self.selection else {}
