@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from belle_core.errors import BelleError
+from belle_gguf.changes import Change, interleaved, separated, shifted, unchanged
+
+ATTENTION = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output")
+GATED = (*ATTENTION, "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+NORMED_HEADS = ("attn_q_norm", "attn_k_norm")
+SANDWICH = ("post_attention_norm", "post_ffw_norm")
+FUSED = ("attn_norm", "attn_qkv", "attn_output", "ffn_norm", "ffn_up", "ffn_down")
 
 
 @dataclass(frozen=True)
@@ -14,15 +22,57 @@ class Architecture:
 
     name: str
     """llama.cpp's name; decides the metadata prefix and, through the `gguf` library, the tensor names."""
+    change: Callable[[str, dict[str, Any]], Change | None] = unchanged
+    """From a tensor's GGUF name and the config to what is done with it."""
+    block: tuple[str, ...] = GATED
+    """Tensors that every block must have."""
+    activations: tuple[str, ...] = ("silu",)
+    """Names in the config of the one activation that llama.cpp computes."""
+    window: int = 0
+    """Every so many layers one sees all positions and the others a window; 0: llama.cpp computes no windows."""
+    scale: bool = False
+    """Whether the config states what queries are scaled by; llama.cpp knows the released models' value only."""
+    standard: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    """The config under the names that LLaMA's has."""
 
-    interleaved_rotary: bool
-    """Whether llama.cpp rotates neighbouring rows where Hugging Face rotates halves, so that q and k are reordered."""
+
+def _bloom(config: dict[str, Any]) -> dict[str, Any]:
+    """BLOOM has names of its own, a feed-forward of four times the width, and positions without limit (ALiBi)."""
+    width = config.get("hidden_size") or config["n_embed"]
+    return {
+        **config,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": config.get("n_layer") or config["num_hidden_layers"],
+        "num_attention_heads": config.get("n_head") or config["num_attention_heads"],
+        "max_position_embeddings": config.get("seq_length") or config.get("max_position_embeddings") or 2048,
+        "tie_word_embeddings": config.get("tie_word_embeddings", True),
+    }
 
 
+def _gemma(config: dict[str, Any]) -> dict[str, Any]:
+    """The output is always the embedding."""
+    return {
+        **config,
+        "tie_word_embeddings": True,
+        "hidden_act": config.get("hidden_activation") or config["hidden_act"],
+    }
+
+
+GELU = ("gelu_pytorch_tanh", "gelu")
 ARCHITECTURES = {
-    "LlamaForCausalLM": Architecture("llama", interleaved_rotary=True),
-    "MistralForCausalLM": Architecture("llama", interleaved_rotary=True),
-    "Qwen2ForCausalLM": Architecture("qwen2", interleaved_rotary=False),
+    "LlamaForCausalLM": Architecture("llama", interleaved),
+    "MistralForCausalLM": Architecture("llama", interleaved),
+    "Qwen2ForCausalLM": Architecture("qwen2"),
+    "Qwen3ForCausalLM": Architecture("qwen3", block=(*GATED, *NORMED_HEADS)),
+    "BloomForCausalLM": Architecture("bloom", separated, FUSED, standard=_bloom),
+    "GemmaForCausalLM": Architecture("gemma", shifted, activations=GELU, standard=_gemma),
+    "Gemma2ForCausalLM": Architecture(
+        "gemma2", shifted, (*GATED, *SANDWICH), GELU, window=2, scale=True, standard=_gemma
+    ),
+    "Gemma3ForCausalLM": Architecture(
+        "gemma3", shifted, (*GATED, *SANDWICH, *NORMED_HEADS), GELU, window=6, scale=True, standard=_gemma
+    ),
 }
 
 
@@ -30,7 +80,7 @@ def architecture_of(config: dict[str, Any], where: object) -> Architecture:
     """The entry for a ``config.json``.
 
     Raises:
-        BelleError: the family, its activation or its quantization cannot be exported.
+        BelleError: the family, its activation, its attention or its quantization cannot be exported.
     """
     names = config.get("architectures") or ["none"]
     known = ", ".join(sorted(ARCHITECTURES))
@@ -44,9 +94,29 @@ def architecture_of(config: dict[str, Any], where: object) -> Architecture:
             f"{where}: the model is quantized; export the model it was made from",
             f"{where}：该模型已量化；请导出量化之前的模型",
         )
-    if config.get("hidden_act", "silu") != "silu":
+    architecture = ARCHITECTURES[names[0]]
+    if wrong := _wrong(architecture, architecture.standard(config)):
         raise BelleError(
-            f"{where}: hidden_act={config['hidden_act']} is not supported by llama.cpp for {names[0]}, only silu",
-            f"{where}：llama.cpp 的 {names[0]} 不支持 hidden_act={config['hidden_act']}，只支持 silu",
+            f"{where}: llama.cpp computes no {names[0]} with {wrong}",
+            f"{where}：llama.cpp 不支持 {wrong} 的 {names[0]}",
         )
-    return ARCHITECTURES[names[0]]
+    return architecture
+
+
+def _wrong(architecture: Architecture, config: dict[str, Any]) -> str | None:
+    """The first setting that llama.cpp would compute otherwise, as it stands in the config."""
+    active = config.get("hidden_act", architecture.activations[0])
+    if active not in architecture.activations:
+        return f"hidden_act={active}"
+    if config.get("apply_residual_connection_post_layernorm"):
+        return "apply_residual_connection_post_layernorm=true"
+    if architecture.window and (kinds := config.get("layer_types")):
+        full = [number % architecture.window == architecture.window - 1 for number in range(len(kinds))]
+        if [kind == "full_attention" for kind in kinds] != full:
+            return f"layer_types that are not one full_attention in {architecture.window}"
+    if architecture.scale:
+        scale = config.get("query_pre_attn_scalar")
+        largest = config["num_hidden_layers"] in (46, 62)  # Gemma 2 and 3 27B
+        if scale != (config["hidden_size"] // config["num_attention_heads"] if largest else config["head_dim"]):
+            return f"query_pre_attn_scalar={scale}"
+    return None

@@ -53,6 +53,7 @@ def export_gguf(directory: Path, target: Path, *, dtype: str, name: str) -> dict
             f"no model at {directory}: config.json is missing", f"{directory} 中没有模型：缺少 config.json"
         )
     architecture = architecture_of(config, directory)
+    config = architecture.standard(config)
     plans = plan_tensors(directory, config, architecture, dtype)
     tokenizer = load_tokenizer(directory)
     vocabulary = read_vocabulary(directory, tokenizer)
@@ -60,7 +61,7 @@ def export_gguf(directory: Path, target: Path, *, dtype: str, name: str) -> dict
 
     partial = target.with_name(target.name + ".partial")
     writer = _writer(partial, architecture, plans, dtype, name)
-    add_hyperparameters(writer, config)
+    add_hyperparameters(writer, config, architecture)
     add_vocabulary(writer, vocabulary)
     add_special_tokens(writer, tokenizer, _read(directory / "generation_config.json") or {})
     try:

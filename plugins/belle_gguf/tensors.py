@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from belle_core.errors import BelleError
 from belle_gguf.architectures import Architecture
-from belle_gguf.metadata import kv_heads, rope_factors
+from belle_gguf.changes import Change
+from belle_gguf.metadata import rope_factors
 
 if TYPE_CHECKING:
     import numpy as np
     from gguf import GGMLQuantizationType
-    from torch import Tensor
 
 DTYPES = {"f32": "F32", "f16": "F16", "bf16": "BF16", "q8_0": "Q8_0"}
 
@@ -31,8 +31,8 @@ class Plan:
     file: Path
     shape: tuple[int, ...]
     type: GGMLQuantizationType
-    heads: int = 0
-    """Number of heads whose rows are reordered; 0 leaves the rows as they are."""
+    change: Change | None = None
+    """What is done with the numbers before they are stored."""
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
@@ -53,22 +53,18 @@ def plan_tensors(directory: Path, config: dict[str, Any], architecture: Architec
 
     kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture.name)
     names = gguf.get_tensor_name_map(kind, config["num_hidden_layers"])
-    heads = (
-        {"attn_q": config["num_attention_heads"], "attn_k": kv_heads(config)} if architecture.interleaved_rotary else {}
-    )
     plans = _rope_plan(config, directory)
     for source, file, shape in _stored_tensors(directory):
         if source.endswith("rotary_emb.inv_freq") or (source == "lm_head.weight" and config.get("tie_word_embeddings")):
             continue
-        name = names.get_name(source, try_suffixes=(".weight", ".bias"))
+        name = names.get_name(source.removeprefix("transformer."), try_suffixes=(".weight", ".bias"))
         if name is None:
             raise BelleError(
                 f"{file.name}: llama.cpp's {architecture.name} has no tensor for {source}",
                 f"{file.name}：llama.cpp 的 {architecture.name} 中没有与 {source} 对应的张量",
             )
-        part = name.split(".")[-2]
-        plans.append(Plan(name, source, file, shape, _type(shape, dtype), heads.get(part, 0)))
-    _check_complete(plans, config, directory)
+        plans.append(Plan(name, source, file, shape, _type(shape, dtype), architecture.change(name, config)))
+    _check_complete(plans, config, architecture, directory)
     return plans
 
 
@@ -87,7 +83,7 @@ def read_tensor(plan: Plan, config: dict[str, Any]) -> np.ndarray:
         return rope_factors(config)
     with safe_open(plan.file, framework="pt") as checkpoint:
         tensor = checkpoint.get_tensor(plan.source).float()
-    array = (interleave_rotary(tensor, plan.heads) if plan.heads else tensor).contiguous().numpy()
+    array = (plan.change(tensor) if plan.change else tensor).contiguous().numpy()
     if not np.isfinite(array).all():
         raise BelleError(f"{plan.source} holds NaN or infinite weights", f"{plan.source} 含有 NaN 或无穷大的权重")
     if plan.type == Type.F16 and np.abs(array).max() > np.finfo(np.float16).max:
@@ -96,16 +92,6 @@ def read_tensor(plan: Plan, config: dict[str, Any]) -> np.ndarray:
             f"{plan.source} 中有超出 float16 范围的权重；请用 dtype=bf16",
         )
     return array if plan.type == Type.F32 else quantize(array, plan.type)
-
-
-def interleave_rotary(weight: Tensor, heads: int) -> Tensor:
-    """Rows of each head from two halves (Hugging Face) to neighbouring pairs (Meta, llama.cpp); shape (H*D, ...).
-
-    Source: ``LlamaModel.permute`` of llama.cpp's converter.
-    """
-    return (
-        weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
-    )
 
 
 def _stored_tensors(directory: Path) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
@@ -150,20 +136,17 @@ def _rope_plan(config: dict[str, Any], directory: Path) -> list[Plan]:
     )
 
 
-def _check_complete(plans: list[Plan], config: dict[str, Any], directory: Path) -> None:
+def _check_complete(plans: list[Plan], config: dict[str, Any], architecture: Architecture, directory: Path) -> None:
     """Every block has the tensors of the first, and the ends of the model are there."""
     names = {plan.name for plan in plans}
     needed = {"token_embd.weight", "output_norm.weight"} | (
         set() if config.get("tie_word_embeddings") else {"output.weight"}
     )
     block = {name.removeprefix("blk.0.") for name in names if name.startswith("blk.0.")}
-    block |= {f"{part}.weight" for part in BLOCK}
+    block |= {f"{part}.weight" for part in architecture.block}
     needed |= {f"blk.{index}.{part}" for index in range(config["num_hidden_layers"]) for part in block}
     if missing := sorted(needed - names):
         raise BelleError(
             f"the checkpoint in {directory} is incomplete: {len(missing)} tensors are missing, first {missing[0]}",
             f"{directory} 中的模型不完整：缺少 {len(missing)} 个张量，第一个是 {missing[0]}",
         )
-
-
-BLOCK = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")

@@ -185,7 +185,7 @@ def test_rows_and_tokens_that_do_not_fit_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architectures": ["BloomForCausalLM"]}, "BloomForCausalLM is not supported; these work: LlamaForCausalLM"),
+        ({"architectures": ["PhiForCausalLM"]}, "PhiForCausalLM is not supported; these work: BloomForCausalLM"),
         ({"hidden_act": "gelu"}, "hidden_act=gelu"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "is quantized"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "'yarn' cannot be exported"),
