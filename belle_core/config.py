@@ -76,7 +76,10 @@ class TrainerConfig:
     precision: str = "auto"
     """Lightning's precision, e.g. ``bf16-mixed``; ``auto`` follows ``model.dtype``."""
     batch: int = option(8, identity=False)
-    """Sequences per device and forward pass; gradients add up until ``train.batch`` examples are seen."""
+    """Sequences per device and forward pass; gradients add up until ``train.batch`` examples are seen.
+    When packing, the tokens of a pass are at most this many times ``train.max_length``."""
+    packing: bool = option(True, identity=False)
+    """Put the sequences of a pass into one row without padding; none sees another. Models that cannot do this are padded."""
     accelerator: str = option("auto", identity=False)
     """Kind of device by Lightning's name: ``cpu``, ``cuda``, ``mps`` …"""
     devices: int = option(1, identity=False)

@@ -57,13 +57,16 @@ class Alarm:
         return path
 
     def _sequences(self, batch: Batch) -> Iterator[dict[str, Any]]:
-        """Every row with its text and the labels in it: ``[position, token, weight]``, the token being the one after it."""
-        width = batch.ids.shape[1]
-        labels: dict[int, list[list[float]]] = {}
-        for place, token, weight in zip(*(t.tolist() for t in (batch.keep, batch.targets, batch.weights)), strict=True):
-            labels.setdefault(place // width, []).append([place % width, token, weight])
-        for row, ids in enumerate(batch.ids.tolist()):
-            yield {"text": self.decode(ids), "learned": self._learned(labels.get(row, [])), "ids": ids, "labels": labels.get(row, [])}  # fmt: skip
+        """Every sequence with its text and the labels in it: ``[position, token, weight]``, the token being the one after it."""
+        flat = batch.ids.flatten().tolist()
+        labels: list[list[list[float]]] = [[] for _ in batch.lengths]
+        firsts = [last - length + 1 for last, length in zip(batch.lasts.tolist(), batch.lengths, strict=True)]
+        columns = (batch.rows, batch.keep, batch.targets, batch.weights)
+        for row, place, token, weight in zip(*(column.tolist() for column in columns), strict=True):
+            labels[row].append([place - firsts[row], token, weight])
+        for first, length, learned in zip(firsts, batch.lengths, labels, strict=True):
+            ids = flat[first : first + length]
+            yield {"text": self.decode(ids), "learned": self._learned(learned), "ids": ids, "labels": learned}
 
     def _learned(self, labels: Sequence[Sequence[float]]) -> str:
         return self.decode([int(token) for _, token, _ in labels])

@@ -1,4 +1,4 @@
-"""Padded batches and the order in which a run sees its examples; both follow from the seed and the step alone."""
+"""Batches, packed or padded, and the order in which a run sees its examples; both follow from the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -20,28 +20,43 @@ WINDOW = 128
 
 @dataclass(frozen=True)
 class Batch:
-    """Sequences of one forward pass, padded on the right. Labels are kept by position, so any pad id will do."""
+    """Sequences of one forward pass: packed into one row without gaps, or a row for each, padded on the right.
+
+    Labels are kept by position, so any pad id will do, and the last token of a sequence has none.
+    """
 
     ids: Tensor
-    """(sequences, time) int64."""
+    """(1, tokens) int64 when packed, else (sequences, time)."""
+    positions: Tensor | None
+    """(1, tokens) int64: place of each token in its own sequence; ``None`` when padded."""
+    lengths: tuple[int, ...]
+    """Tokens of each sequence."""
+    lasts: Tensor
+    """(sequences,) int64: where in the flattened ``ids`` each sequence has its last token."""
     keep: Tensor
     """(labels,) int64: positions in the flattened ``ids`` from which a learned token is predicted."""
+    rows: Tensor
+    """(labels,) int64: number of the sequence that each label belongs to; those of one example are neighbours."""
     targets: Tensor
     """(labels,) int64: the token to be predicted there."""
     weights: Tensor
     """(labels,) float32: its weight in the loss, above 0."""
-    tokens: int
-    """Tokens that are not padding."""
+
+    @property
+    def sequences(self) -> int:
+        """Their number; ``rows`` counts up to it."""
+        return len(self.lengths)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that are not padding."""
+        return sum(self.lengths)
 
     def to(self, device: Any, **options: Any) -> Batch:
         """The same batch on *device*."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tokens"}
-        return replace(self, **{name: tensor.to(device, **options) for name, tensor in tensors.items()})
-
-    @property
-    def rows(self) -> Tensor:
-        """(labels,) int64: the sequence that each label belongs to."""
-        return self.keep // self.ids.shape[1]
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **values | {name: tensor.to(device, **options) for name, tensor in tensors.items()})
 
 
 @dataclass(frozen=True)
@@ -61,45 +76,85 @@ class Step:
         return replace(self, batches=[batch.to(device, **options) for batch in self.batches])
 
 
-def collate(encoded: EncodedExamples, examples: Sequence[int]) -> Batch:
+def collate(encoded: EncodedExamples, examples: Sequence[int], *, packed: bool = False) -> Batch:
     """The batch of the *examples* with these numbers, in that order."""
-    spans = [
-        (encoded.ends[i], encoded.ends[i + 1])
-        for e in examples
-        for i in range(e * encoded.width, (e + 1) * encoded.width)
-    ]
-    shape = len(spans), max(end - begin for begin, end in spans)
-    ids, targets, weights = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.float32)
-    for row, (begin, end) in enumerate(spans):
-        length = end - begin
-        ids[row, :length] = encoded.ids[begin:end]
-        targets[row, : length - 1] = encoded.ids[begin + 1 : end]
-        weights[row, : length - 1] = encoded.weights[begin + 1 : end]
-    keep = np.flatnonzero(weights)
+    ends, width = np.asarray(encoded.ends), encoded.width
+    sequences = (np.asarray(examples)[:, None] * width + np.arange(width)).ravel()
+    lengths = ends[sequences + 1] - ends[sequences]
+    firsts = np.cumsum(lengths) - lengths if packed else np.arange(len(lengths)) * lengths.max()
+    own = np.arange(lengths.sum()) - np.repeat(
+        np.cumsum(lengths) - lengths, lengths
+    )  # each token's place in its sequence
+    source, places = np.repeat(ends[sequences], lengths) + own, np.repeat(firsts, lengths) + own
+    flat, last = np.asarray(encoded.ids)[source], own == np.repeat(lengths - 1, lengths)
+    weights = np.where(last, 0, np.asarray(encoded.weights)[np.where(last, source, source + 1)])
+    learned = np.flatnonzero(weights)
+    ids = flat if packed else np.zeros(len(lengths) * lengths.max(), np.int64)
+    ids[places] = flat
+    as_tensor = lambda values, kind=np.int64: torch.from_numpy(np.ascontiguousarray(values, kind))  # noqa: E731
     return Batch(
-        ids=torch.from_numpy(ids),
-        keep=torch.from_numpy(keep),
-        targets=torch.from_numpy(targets.ravel()[keep]),
-        weights=torch.from_numpy(weights.ravel()[keep]),
-        tokens=sum(end - begin for begin, end in spans),
+        ids=as_tensor(ids).view(1 if packed else len(lengths), -1),
+        positions=as_tensor(own)[None] if packed else None,
+        lengths=tuple(lengths.tolist()),
+        lasts=as_tensor(firsts + lengths - 1),
+        keep=as_tensor(places[learned]),
+        rows=as_tensor(np.repeat(np.arange(len(lengths)), lengths)[learned]),
+        targets=as_tensor(flat[learned + 1]),
+        weights=as_tensor(weights[learned], np.float32),
     )
 
 
-def collate_all(encoded: EncodedExamples, size: int) -> list[Batch]:
-    """Every example once, sorted by length, in batches of *size*."""
+def collate_all(encoded: EncodedExamples, passes: Passes) -> list[Batch]:
+    """Every example once, sorted by length."""
     order = np.argsort(encoded.lengths, kind="stable")
-    return [collate(encoded, order[i : i + size].tolist()) for i in range(0, len(order), size)]
+    return [collate(encoded, part, packed=passes.packed) for part in passes.split(encoded, order)]
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How examples are shared out among forward passes; it has no part in the result."""
+
+    sequences: int
+    """Sequences of a padded pass."""
+    tokens: int | None = None
+    """Tokens of a pass when sequences are packed, ``None`` when they are padded. A longer example has a pass of its own."""
+
+    @property
+    def packed(self) -> bool:
+        return self.tokens is not None
+
+    def split(self, encoded: EncodedExamples, examples: np.ndarray) -> list[list[int]]:
+        """The *examples* (sorted by length) of each pass; packed, the longest come first, each where it fits best."""
+        if self.tokens is None:
+            size = max(1, self.sequences // encoded.width)
+            return [examples[i : i + size].tolist() for i in range(0, len(examples), size)]
+        ends = np.asarray(encoded.ends)
+        sizes = ends[(examples + 1) * encoded.width] - ends[examples * encoded.width]
+        passes: list[list[int]] = []
+        free: list[int] = []
+        for place in np.argsort(-sizes, kind="stable"):
+            example, size = int(examples[place]), int(sizes[place])
+            fitting = [number for number, room in enumerate(free) if room >= size]
+            if fitting:
+                best = min(fitting, key=free.__getitem__)
+            else:
+                best = len(passes)
+                passes.append([])
+                free.append(self.tokens)
+            passes[best].append(example)
+            free[best] -= size
+        return passes
 
 
 class Steps:
     """The optimizer steps of a run from number ``start`` on.
 
-    ``batch`` examples make a step (the last of an epoch may be smaller), split into passes of ``micro`` sequences of
-    like length. What a step holds depends on the seed, the epoch and its number, and not on ``micro``.
+    ``batch`` examples make a step (the last of an epoch may be smaller), shared out among ``passes``. What a step holds
+    depends on the seed, the epoch and its number, and not on ``passes``.
     """
 
-    def __init__(self, encoded: EncodedExamples, *, batch: int, micro: int, epochs: float, seed: int) -> None:
-        self.encoded, self.batch, self.micro, self.seed = encoded, batch, micro, seed
+    def __init__(self, encoded: EncodedExamples, *, batch: int, passes: Passes, epochs: float, seed: int) -> None:
+        self.encoded, self.batch, self.passes, self.seed = encoded, batch, passes, seed
         self.lengths = encoded.lengths
         self.per_epoch = -(-len(encoded) // batch)
         self.total = max(1, int(np.ceil(round(self.per_epoch * epochs, 6))))
@@ -118,9 +173,9 @@ class Steps:
 
     def _step(self, examples: np.ndarray) -> Step:
         examples = examples[np.argsort(self.lengths[examples], kind="stable")]
-        size = max(1, self.micro // self.encoded.width)
-        parts = [examples[i : i + size].tolist() for i in range(0, len(examples), size)]
-        return Step([collate(self.encoded, part) for part in parts], sum(self.encoded.amounts[e] for e in examples))
+        parts = self.passes.split(self.encoded, examples)
+        batches = [collate(self.encoded, part, packed=self.passes.packed) for part in parts]
+        return Step(batches, sum(self.encoded.amounts[e] for e in examples))
 
 
 def epoch_order(lengths: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:

@@ -18,12 +18,13 @@ from belle_core.config import TrainConfig, TrainerConfig
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.stages import StageContext
-from belle_core.training.batches import Batch, Steps, collate_all
+from belle_core.training.batches import Batch, Passes, Steps, collate_all
 from belle_core.training.companions import Companions
 from belle_core.training.examples import EncodedExamples, encode_examples
 from belle_core.training.loading import Loaded
 from belle_core.training.module import InstructionModule
 from belle_core.training.objective import Objective, build_objective
+from belle_core.training.packing import packing
 from belle_core.training.precision import precision_of
 from belle_core.training.progress import Progress
 from belle_core.training.quiet import quiet
@@ -53,12 +54,14 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     began = time.monotonic()
     train, dev = (_encoded(split, loaded, objective, config, context) for split in ("train", "dev"))
     assert train is not None
-    steps = Steps(train, batch=config.batch, micro=settings.batch, epochs=config.epochs, seed=context.shared["seed"])
-    batches: list[Batch] = collate_all(dev, settings.batch) if dev else []
-    module = InstructionModule(model, objective, config, steps, batches, sum(dev.amounts) if dev else 0.0)
-    companions = Companions(module, loaded, settings, context)
-    _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
-    companions.finish()
+    with packing(model, config.max_length, wanted=settings.packing) as packed:
+        passes = Passes(settings.batch, settings.batch * config.max_length if packed else None)
+        steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])
+        batches: list[Batch] = collate_all(dev, passes) if dev else []
+        module = InstructionModule(model, objective, config, steps, batches, sum(dev.amounts) if dev else 0.0)
+        companions = Companions(module, loaded, settings, context)
+        _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
+        companions.finish()
     module.curve.write(context.directory)
     return _figures(module, train, time.monotonic() - began) | companions.figures
 

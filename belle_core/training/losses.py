@@ -9,25 +9,32 @@ from torch import Tensor
 from torch.nn import functional
 
 from belle_core.training.batches import Batch
+from belle_core.training.segments import Segments
+
+UNMASKED = torch.zeros(1, 1, 1, 1)
+"""Tells transformers that the mask is taken care of, whatever its content."""
 
 
 def label_logits(model: Any, batch: Batch) -> Tensor:
-    """Logits where a label is to be predicted, (labels, vocabulary).
+    """Logits where a label is to be predicted, (labels, vocabulary)."""
+    return _logits(model, batch, batch.keep)
 
-    Hidden states are selected before they enter the output layer, so logits of other positions never exist. No mask is
-    passed: padding stands on the right, and causal attention never looks there.
-    """
 
-    def select(_: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        hidden = inputs[0]  # (sequences, time, width)
-        return hidden.flatten(0, 1).index_select(0, batch.keep)[None], *inputs[1:]
+def last_logits(model: Any, batch: Batch) -> Tensor:
+    """Logits after the last token of every sequence, (sequences, vocabulary)."""
+    return _logits(model, batch, batch.lasts)
 
-    hook = model.get_output_embeddings().register_forward_pre_hook(select)
-    try:
-        logits: Tensor = model(input_ids=batch.ids, use_cache=False).logits
-    finally:
-        hook.remove()
-    return logits[0]
+
+def last_hidden(model: Any, batch: Batch) -> Tensor:
+    """What the output layer is given at the last token of every sequence, (sequences, width)."""
+    seen: list[Tensor] = []
+
+    def take(hidden: Tensor) -> Tensor:
+        seen.append(hidden.index_select(0, batch.lasts))
+        return hidden[:0]  # the logits are not needed
+
+    _forward(model, batch, take)
+    return seen[0]
 
 
 def token_losses(model: Any, batch: Batch) -> Tensor:
@@ -39,3 +46,27 @@ def answer_loss(model: Any, batch: Batch) -> Tensor:
     """Weighted sum over the labels, in nats; the caller divides by the weights of the whole optimizer step."""
     weighted = token_losses(model, batch) * batch.weights  # autocast would round a matrix product to bfloat16
     return weighted.sum()
+
+
+def _logits(model: Any, batch: Batch, positions: Tensor) -> Tensor:
+    return _forward(model, batch, lambda hidden: hidden.index_select(0, positions))
+
+
+def _forward(model: Any, batch: Batch, select: Any) -> Tensor:
+    """Logits of the hidden states that *select* takes from all, (tokens, width); those of others never exist.
+
+    No mask is passed: padding stands on the right, where causal attention never looks, and a pack has its segments.
+    """
+
+    def enter(_: torch.nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return select(inputs[0].flatten(0, 1))[None], *inputs[1:]
+
+    packed: dict[str, Any] = {}
+    if batch.positions is not None:
+        packed = {"position_ids": batch.positions, "segments": Segments(batch.lengths), "attention_mask": UNMASKED}
+    hook = model.get_output_embeddings().register_forward_pre_hook(enter)
+    try:
+        logits: Tensor = model(input_ids=batch.ids, use_cache=False, **packed).logits
+    finally:
+        hook.remove()
+    return logits[0]

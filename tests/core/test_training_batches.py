@@ -12,7 +12,7 @@ from belle_core.conversation import Conversation, Example
 from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.tokenization import load_tokenizer
-from belle_core.training.batches import BUCKET, Steps, collate, collate_all, epoch_order
+from belle_core.training.batches import BUCKET, Passes, Steps, collate, collate_all, epoch_order
 from belle_core.training.examples import encode_examples
 from belle_core.training.loading import template_named
 
@@ -69,7 +69,7 @@ def test_a_batch_holds_every_sequence_and_every_label(encoder):
 @pytest.mark.parametrize("epochs", [0.3, 1, 1.5, 3])
 def test_an_epoch_shows_every_example_once(encoder, epochs):
     data = encode(encoder, [conversation(i) for i in range(43)])
-    steps = Steps(data, batch=8, micro=3, epochs=epochs, seed=1)
+    steps = Steps(data, batch=8, passes=Passes(3), epochs=epochs, seed=1)
     assert steps.per_epoch == 6 and len(steps) == int(np.ceil(6 * epochs))
     seen = [step.amount for step in steps]
     if epochs >= 1:
@@ -84,13 +84,13 @@ def test_steps_do_not_depend_on_the_micro_batch_and_begin_anywhere(encoder):
     def content(step):
         return sorted(row.tolist()[: int((row > 0).sum())] for batch in step.batches for row in batch.ids)
 
-    whole = [content(step) for step in Steps(data, batch=8, micro=8, epochs=2, seed=1)]
-    assert [content(step) for step in Steps(data, batch=8, micro=3, epochs=2, seed=1)] == whole
-    later = Steps(data, batch=8, micro=3, epochs=2, seed=1)
+    whole = [content(step) for step in Steps(data, batch=8, passes=Passes(8), epochs=2, seed=1)]
+    assert [content(step) for step in Steps(data, batch=8, passes=Passes(3), epochs=2, seed=1)] == whole
+    later = Steps(data, batch=8, passes=Passes(3), epochs=2, seed=1)
     for start in (5, 6, 7, 11):
         later.start = start
         assert [content(step) for step in later] == whole[start:]
-    assert [content(step) for step in Steps(data, batch=8, micro=3, epochs=2, seed=2)] != whole
+    assert [content(step) for step in Steps(data, batch=8, passes=Passes(3), epochs=2, seed=2)] != whole
     assert whole[:6] != whole[6:]
 
 
@@ -107,6 +107,6 @@ def test_order_is_random_and_wastes_little_padding():
 
 def test_dev_batches_hold_every_example_once(encoder):
     data = encode(encoder, [conversation(i) for i in range(10)])
-    batches = collate_all(data, 4)
+    batches = collate_all(data, Passes(4))
     assert [len(b.ids) for b in batches] == [4, 4, 2]
     assert sum(float(b.weights.sum()) for b in batches) == pytest.approx(sum(data.amounts))

@@ -118,7 +118,7 @@ class Preference:
         return 1.0
 
     def loss(self, model, batch):
-        scores = torch.zeros(len(batch.ids)).index_add(0, batch.rows, -token_losses(model, batch))
+        scores = torch.zeros(batch.sequences).index_add(0, batch.rows, -token_losses(model, batch))
         chosen, rejected = scores[0::2], scores[1::2]
         return -functional.logsigmoid(chosen - rejected).sum()
 

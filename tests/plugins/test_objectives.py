@@ -15,7 +15,7 @@ from torch.nn import functional
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded
 from belle_core.errors import BelleError
-from belle_core.training.batches import collate_all
+from belle_core.training.batches import Passes, collate_all
 from belle_core.training.examples import divide, encode_examples
 from belle_core.training.loading import load_start
 
@@ -78,7 +78,7 @@ def test_nothing_is_lost_and_the_loss_is_that_of_transformers(loaded):
     assert len(data) > len(documents)
     model = loaded.model.eval()
     with torch.no_grad():
-        ours = sum(objective.loss(model, batch) for batch in collate_all(data, 5)) / total
+        ours = sum(objective.loss(model, batch) for batch in collate_all(data, Passes(5))) / total
         theirs = 0.0
         for document in documents:
             ids = objective.encode(document, loaded.encoder)[0].ids
