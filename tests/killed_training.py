@@ -26,7 +26,7 @@ from tiny_training import tokenizer_files, training_context
 from belle_core.training import resuming
 
 METHODS: dict[str, Any] = {
-    "full": (train_full, FullConfig(objective=SftConfig(), epochs=2, batch=8, learning_rate=3e-3)),
+    "full": (train_full, FullConfig(objective=SftConfig(), epochs=2, batch=8, max_length=64, learning_rate=3e-3)),
     "all": (
         train_full,
         FullConfig(
@@ -34,6 +34,7 @@ METHODS: dict[str, Any] = {
             optimizer=Adamw8bitConfig(),
             epochs=2,
             batch=8,
+            max_length=64,
             learning_rate=3e-3,
             neftune=5,
             ema=0.8,
@@ -41,7 +42,10 @@ METHODS: dict[str, Any] = {
             keep="best",
         ),
     ),
-    "lora": (train_lora, LoraConfig(objective=SftConfig(), epochs=2, batch=8, learning_rate=3e-3, rank=4, dropout=0.2)),
+    "lora": (
+        train_lora,
+        LoraConfig(objective=SftConfig(), epochs=2, batch=8, max_length=64, learning_rate=3e-3, rank=4, dropout=0.2),
+    ),
 }
 
 
@@ -85,6 +89,7 @@ def train(directory: Path, method: str, moment: str | None) -> None:
     steps: list[int] = []
     context = training_context(
         directory,
+        batch=1,  # packs of 64 tokens: an optimizer step has several
         checkpoint_seconds=seconds,
         log_every=1,
         emit=lambda stream, _, step: steps.append(step) if stream == "train" else None,

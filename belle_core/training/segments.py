@@ -82,11 +82,10 @@ def attention(
     if segments is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-        window = {} if sliding_window is None else {"sliding_window": sliding_window}
-        given: tuple[Tensor, None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **window, **more
+        more["sliding_window"] = sliding_window
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
-        return given
     segments.used += 1
     asked = sorted(name for name in more if name not in MEANS_NOTHING and more[name] is not None)
     if asked or dropout or not getattr(module, "is_causal", True):

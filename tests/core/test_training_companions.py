@@ -166,7 +166,7 @@ def found(error: BelleError) -> dict:
 
 
 def test_a_step_without_a_sound_loss_leaves_its_sequences(tmp_path, monkeypatch):
-    spoiled(monkeypatch, 4, lambda loss: loss * float("nan"))
+    spoiled(monkeypatch, 2, lambda loss: loss * float("nan"))
     with pytest.raises(BelleError, match=r"at optimizer step 2 the loss is nan .*scratch/step-2\.json") as caught:
         train(config(), training_context(tmp_path / "s" / "Model" / "a"))
     saved = found(caught.value)
@@ -179,13 +179,13 @@ def test_a_step_without_a_sound_loss_leaves_its_sequences(tmp_path, monkeypatch)
 
 def test_a_leap_of_the_loss_stops_the_run_unless_it_is_allowed(tmp_path, monkeypatch):
     settings = config(epochs=5, learning_rate=1e-4)
-    spoiled(monkeypatch, 36 * 3, lambda loss: 3 * loss)
+    spoiled(monkeypatch, 36, lambda loss: 3 * loss)
     with pytest.raises(BelleError, match=r"the loss leaps to .* say trainer\.spike=0") as caught:
         train(settings, training_context(tmp_path / "s" / "Model" / "a"))
     assert found(caught.value)["step"] > 32
     monkeypatch.undo()
     monkeypatch.setenv("BELLE_LANG", "en")
-    spoiled(monkeypatch, 36 * 3, lambda loss: 3 * loss)
+    spoiled(monkeypatch, 36, lambda loss: 3 * loss)
     train(settings, training_context(tmp_path / "t" / "Model" / "a", spike=0))
 
 
