@@ -48,6 +48,8 @@ class Examples(Artifact):
     """Characters of text in ``train``."""
     rejected: dict[str, int] = field(default_factory=dict)
     """Number of dropped records per reason."""
+    cleaned: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What each filter did to ``train``, in order: ``in``, ``changed``, ``added`` by dividing, ``dropped``."""
     licences: list[str] = field(default_factory=list)
     """Licences of the sources, as stated by them."""
 

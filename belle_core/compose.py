@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from belle_core.artifacts import Tokenizer
 from belle_core.choices import config_directory, options_of, plugin_folders
 from belle_core.config import ModelConfig, NoTracker, RunConfig, TrainerConfig
-from belle_core.mistakes import find_mistakes, to_objects, wrong_option
+from belle_core.mistakes import find_mistakes, key_of, section_of, to_objects, wrong_option
 from belle_core.plugins import load_catalog
 from belle_core.stages import KINDS, PART_GROUPS, Part, Stage
 
@@ -63,9 +63,9 @@ def _node(item: Stage | Part) -> Any:
     """The schema of a stage or part; sub-groups are chosen after the schema, or it would overwrite the choice."""
     assert item.config is not None
     node = OmegaConf.structured(item.config)
-    if isinstance(item, Stage) and item.groups:
+    if isinstance(item, Stage) and item.subgroups:
         with open_dict(node):
-            node["defaults"] = ["_self_", *({group: choice} for group, choice in item.groups.items())]
+            node["defaults"] = ["_self_", *({group: choice} for group, choice in item.subgroups.items())]
     return node
 
 
@@ -125,7 +125,8 @@ def _compose_plain(overrides: list[str], config_dir: str | None) -> tuple[DictCo
 
 
 def _touches(override: str, kind: str) -> bool:
-    return override.lstrip("+~").startswith(f"{kind}.")
+    """Whether it sets something below a kind: ``data.dev=1``, ``data/clean=x``, ``+filter@data.clean.a=x``."""
+    return section_of(override) == kind and key_of(override) != kind
 
 
 def _needed(tree: DictConfig, kind: str) -> bool:

@@ -10,13 +10,14 @@ from omegaconf import MISSING
 from belle_core.errors import Invalid
 
 
-def option(default: Any, *, identity: bool = True, file: bool = False) -> Any:
+def option(default: Any, *, identity: bool = True, file: bool = False, ordered: bool = False) -> Any:
     """A field of a config dataclass.
 
     ``identity=False`` marks what cannot change the result, so it stays out of the fingerprint.
     ``file=True`` marks input paths (file, directory, glob or a list): their bytes count, not their names.
+    ``ordered=True`` marks mappings whose order counts too.
     """
-    metadata = {"identity": identity, "file": file}
+    metadata = {"identity": identity, "file": file, "ordered": ordered}
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -102,8 +103,18 @@ class TrainerConfig:
 
 
 @dataclass
-class DataConfig:
-    """Options that every data stage has."""
+class CleaningConfig:
+    """Options of every data stage that cleans what it reads or makes; ``data/clean=<preset>`` fills ``clean``."""
+
+    clean: dict[str, Any] = option({}, ordered=True)
+    """Filters by names of your choice, applied in this order: ``+filter@data.clean.<name>=<filter>``; ``null`` switches one off."""
+    workers: int = option(0, identity=False)
+    """Processes that filter; 0: one for every core."""
+
+
+@dataclass
+class DataConfig(CleaningConfig):
+    """Options that data stages with held-out parts have."""
 
     dev: str = "0"
     """Held-out part for the loss curve: a count (``1000``), a fraction (``0.02``) or a file."""

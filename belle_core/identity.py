@@ -56,6 +56,8 @@ class Identities:
             if f.metadata.get("identity", True):
                 item = getattr(value, f.name)
                 digests = self._digest(item, f"{where}.{f.name}", files) if f.metadata.get("file") else None
+                if f.metadata.get("ordered") and isinstance(item, dict):
+                    item = [list(pair) for pair in item.items()]  # keys are sorted when hashed
                 result[f.name] = digests or self.plain(item, f"{where}.{f.name}", files)
         if part := self.catalog.part_for(value):
             result["part"] = f"{part.kind}/{part.name}/{part.version}"

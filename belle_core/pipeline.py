@@ -11,7 +11,7 @@ from typing import Any
 
 from belle_core.artifacts import Artifact
 from belle_core.checkpoint import check_checkpoint
-from belle_core.config import RunConfig
+from belle_core.config import CleaningConfig, RunConfig
 from belle_core.errors import BelleError, Several
 from belle_core.events import Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of
@@ -41,6 +41,8 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
         try:
             if step.initial:
                 check_checkpoint(config.model)
+            if isinstance(step.section, CleaningConfig) and step.section.clean:
+                _check_filters(step.section)
             if step.stage.check:
                 _load_check(step)(step.section, shared_of(step, config))
         except BelleError as error:
@@ -48,6 +50,12 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
                 errors.append(error)
     if errors:
         raise errors[0] if len(errors) == 1 else Several(errors)
+
+
+def _check_filters(section: CleaningConfig) -> None:
+    from belle_core.data.filters import build_filters
+
+    build_filters(section.clean)
 
 
 def _load_check(step: Step) -> Callable[[Any, dict[str, Any]], None]:

@@ -17,11 +17,17 @@ STRIDE = 256  # items between looks at the clock
 
 
 def track(
-    iterable: Iterable[T], *, total: float | None, label: str, position: Callable[[], float] | None = None
+    iterable: Iterable[T],
+    *,
+    total: float | None,
+    label: str,
+    position: Callable[[], float] | None = None,
+    note: Callable[[], str] = lambda: "",
 ) -> Iterator[T]:
     """*iterable*, while the items per second and the time left are shown on standard error.
 
     ``total`` is what ``position()`` reaches at the end, for example bytes of a file; without ``position`` items are counted.
+    ``note()`` says what else is to be shown.
     """
     started = time.monotonic()
     count = 0
@@ -33,35 +39,42 @@ def track(
             count += 1
             if count % STRIDE or (now := time.monotonic()) < due:
                 continue
-            show = show or (_bar(stack, label, total) if sys.stderr.isatty() else _lines(label, total, started))
+            show = show or (
+                _bar(stack, label, total, note) if sys.stderr.isatty() else _lines(label, total, started, note)
+            )
             show(count, position() if position else count)
             due = now + (0.2 if sys.stderr.isatty() else EVERY)
 
 
-def _bar(stack: ExitStack, label: str, total: float | None) -> Callable[[int, float], None]:
+def _bar(stack: ExitStack, label: str, total: float | None, note: Callable[[], str]) -> Callable[[int, float], None]:
     from rich import progress as rich  # only what takes long pays for this
     from rich.console import Console
 
     columns = (
         rich.TextColumn("{task.description}"),
         rich.BarColumn(),
-        rich.TextColumn("{task.fields[rate]}"),
+        rich.TextColumn("{task.fields[rate]}", markup=False),
         rich.TimeRemainingColumn(),
     )
     bar = stack.enter_context(rich.Progress(*columns, console=Console(stderr=True), transient=True))
     task: Any = bar.add_task(label, total=total, rate="")
     begun = time.monotonic() - SILENT
-    return lambda count, done: bar.update(task, completed=done, rate=rate_text(count, time.monotonic() - begun))
+
+    def show(count: int, done: float) -> None:
+        words = [rate_text(count, time.monotonic() - begun), note()]
+        bar.update(task, completed=done, rate=" · ".join(filter(None, words)))
+
+    return show
 
 
-def _lines(label: str, total: float | None, started: float) -> Callable[[int, float], None]:
+def _lines(label: str, total: float | None, started: float, note: Callable[[], str]) -> Callable[[int, float], None]:
     def show(count: int, done: float) -> None:
         elapsed = time.monotonic() - started
         parts = [f"{label} {count:,}", rate_text(count, elapsed)]
         if total and done:
             left = elapsed * max(0.0, total - done) / done
             parts += [f"{done / total:.0%}", say(f"{left:.0f} s left", f"还需 {left:.0f} 秒")]
-        print("belle: " + " · ".join(parts), file=sys.stderr, flush=True)
+        print("belle: " + " · ".join(filter(None, [*parts, note()])), file=sys.stderr, flush=True)
 
     return show
 

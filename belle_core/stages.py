@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from belle_core.artifacts import Artifact, Runnable
+from belle_core.config import CleaningConfig
 from belle_core.errors import BelleError
 
 KINDS = ("data", "tokenizer", "train", "quantize", "eval", "deploy")  # also the order of execution
@@ -16,6 +17,7 @@ PART_GROUPS = {
     "objective": "train/objective",
     "optimizer": "train/optimizer",
     "tracker": "tracker",
+    "filter": "filter",
     "format": None,
     "template": None,
 }
@@ -78,6 +80,11 @@ class Stage:
     @property
     def title(self) -> str:
         return f"{self.kind}={self.name}"
+
+    @property
+    def subgroups(self) -> dict[str, str]:
+        """Its ``groups``, and the choice of a cleaning where it cleans."""
+        return ({"clean": "none"} if issubclass(self.config, CleaningConfig) else {}) | self.groups
 
     def load(self) -> Callable[[Any, StageContext], Artifact]:
         """The function that does the work; imports what it needs."""

@@ -30,7 +30,7 @@ def overrides_for(group: str, name: str) -> list[str]:
     if group == "filter":
         return ["+data=demo", f"+filter@data.clean.extra={name}"]
     kind, _, part = group.partition("/")
-    hosts = [stage.name for (k, _), stage in load_catalog().stages.items() if k == kind and part in stage.groups]
+    hosts = [stage.name for (k, _), stage in load_catalog().stages.items() if k == kind and part in stage.subgroups]
     assert hosts, f"no stage has the group {group}"
     return [f"+{kind}={hosts[0]}", f"{group}={name}"]
 

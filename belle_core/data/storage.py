@@ -11,6 +11,8 @@ from typing import IO, Any
 
 from belle_core.artifacts import Examples
 from belle_core.conversation import Example
+from belle_core.data.personal import redacted
+from belle_core.language import say
 
 SPLITS = ("train", "dev", "test")
 
@@ -26,6 +28,8 @@ class ExamplesWriter:
         self.directory, self.limit, self.gather = directory, limit, gather
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.cleaned: dict[str, dict[str, int]] = {}
+        """What each filter did to the training data, by its name."""
         self.characters = 0
         self._records: set[str] = set()
         self._end = 0  # bytes of train that stay when others are held out
@@ -46,20 +50,26 @@ class ExamplesWriter:
             return False
         return self.counts[split] >= self.limit
 
-    def write(self, split: str, example: Example) -> None:
-        """Add *example* to ``train``, ``dev`` or ``test``."""
+    def write(self, split: str, example: Example, line: str = "") -> None:
+        """Add *example* to ``train``, ``dev`` or ``test``; *line* is the same as text, if it is known."""
         if self.full(split):
             return
-        self._write(split, _dump(example.to_json()))
+        self._write(split, line or line_of(example))
         self.counts[split] += 1
         self._records.add(record_of(example))
         if split == "train":
             self.characters += len(text_of(example))
 
-    def reject(self, where: str, reason: str, evidence: str = "") -> None:
-        """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it."""
-        self._write("rejected", _dump({"where": where, "reason": reason, "evidence": evidence[:500]}))
+    def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
+        """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, without personal data."""
+        record = {"where": where, "reason": reason, "evidence": redacted(evidence[:500])}
+        self._write("rejected", _dump(record | ({"id": id} if id else {})))
         self.reasons[reason] += 1
+
+    def note(self) -> str:
+        """What was kept and dropped so far, in a few words."""
+        words = [f"{say('kept', '保留')} {sum(self.counts.values()):,}"]
+        return " · ".join([*words, *(f"{reason} {count:,}" for reason, count in self.reasons.most_common(3))])
 
     def hold_out(self, chosen: dict[int, str]) -> None:
         """Move the examples of train with these numbers to other splits; order is kept, and the limit applies from here on."""
@@ -98,6 +108,7 @@ class ExamplesWriter:
             splits={split: self.counts[split] for split in SPLITS if self.counts[split]},
             characters=self.characters,
             rejected=dict(sorted(self.reasons.items())),
+            cleaned=self.cleaned,
             licences=sorted(set(licences)),
         )
 
@@ -115,14 +126,23 @@ def _dump(record: dict[str, Any]) -> str:
     return _ENCODE(record) + "\n"
 
 
+def line_of(example: Example) -> str:
+    """*example* as a line of JSON, with its end."""
+    return _dump(example.to_json())
+
+
+def parse_line(line: str) -> Example:
+    """The inverse of :func:`line_of`."""
+    return Example.from_json(json.loads(line))
+
+
 def read_examples(artifact: Examples, split: str) -> Iterator[Example]:
     """The examples of a split, in order; none when the artifact has no such split."""
     path = artifact.directory / f"{split}.jsonl"
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield Example.from_json(json.loads(line))
+        yield from map(parse_line, file)
 
 
 def record_of(example: Example) -> str:

@@ -44,7 +44,7 @@ def check_presets(module: ModuleType) -> Iterator[str]:
                 f"conf/{path} 无法组合：{brief(error)}",
             )
             continue
-        if node is not None and OmegaConf.get_type(node) in (dict, None):
+        if node is not None and not _extends(node):
             yield say(
                 f"conf/{path} extends no option; begin it with `defaults: [<option>, _self_]`",
                 f"conf/{path} 没有扩展任何选项；请以 `defaults: [<选项>, _self_]` 开头",
@@ -60,6 +60,13 @@ def compose_preset(group: str, name: str) -> DictConfig | None:
     if not OmegaConf.missing_keys(node):  # what the user must give cannot be judged yet
         compose_run([choice]) if whole else to_objects(node)
     return None if whole else node
+
+
+def _extends(node: DictConfig) -> bool:
+    """Whether the preset has the type of an option, or is a mapping of such, as a cleaning is."""
+    if OmegaConf.get_type(node) not in (dict, None):
+        return True
+    return bool(node) and all(isinstance(child, DictConfig) and _extends(child) for child in node.values())
 
 
 def _options(group: str) -> set[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from belle_core.config import CleaningConfig
 from belle_core.errors import Invalid
 from belle_demo.catalog import BASE, SKILLS
 
 
 @dataclass
-class DemoConfig:
+class DemoConfig(CleaningConfig):
     """A few thousand made instructions; the run's seed decides which."""
 
     size: int = 6800

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from belle_core import StageContext
 from belle_core.artifacts import Examples
-from belle_core.data import ExamplesWriter
+from belle_core.data import ExamplesWriter, clean
 from belle_demo.config import DemoConfig
 from belle_demo.generate import generate
 
@@ -14,6 +14,7 @@ def make(config: DemoConfig, context: StageContext) -> Examples:
     splits = generate(seed=context.shared["seed"], size=config.size, skills=tuple(config.skills), replay=config.replay)
     with ExamplesWriter(context.directory, limit=context.limit) as writer:
         for split, examples in splits.items():
-            for example in examples:
-                writer.write(split, example)
+            placed = ((example.id, example) for example in examples)
+            for _, kept in clean(placed, config, context, writer, held_out=split != "train"):
+                writer.write(split, kept.example, kept.line)
         return writer.finish(licences=["Apache-2.0"])

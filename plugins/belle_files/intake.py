@@ -40,7 +40,8 @@ class Intake:
         total = sum(source.path.stat().st_size for source in sources)
         label = say(f"reading {option}", f"读取 {option}")
         complete = True
-        for place, example in track(self._all(sources, tally), total=total, label=label, position=self._position):
+        records = self._all(sources, tally)
+        for place, example in track(records, total=total, label=label, position=self._position, note=self.writer.note):
             yield place, example
             if enough():
                 complete = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from belle_core import StageContext
 from belle_core.artifacts import Examples
-from belle_core.data import ExamplesWriter
+from belle_core.data import ExamplesWriter, clean
 from belle_core.data.questions import DIGEST, question_key, question_of
 from belle_core.data.splits import HeldOut, choose, held_out
 from belle_core.errors import BelleError
@@ -21,8 +21,8 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
         known: dict[bytes, str] = {}
         for name, part in parts.items():
             if part.path:
-                _read_part(intake, name, part.path, known)
-        keys = _read_train(intake, config, known, numbers)
+                _read_part(intake, name, part.path, known, context)
+        keys = _read_train(intake, known, numbers, context)
         if numbers:
             total = len(keys) // DIGEST
             sizes = {name: min(part.size(total), context.limit or total) for name, part in numbers.items()}
@@ -30,10 +30,12 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
         return writer.finish(licences=[config.licence] if config.licence else [])
 
 
-def _read_part(intake: Intake, name: str, path: str, known: dict[bytes, str]) -> None:
+def _read_part(intake: Intake, name: str, path: str, known: dict[bytes, str], context: StageContext) -> None:
     """A held-out file; *known* learns its questions."""
-    writer = intake.writer
-    for place, example in intake.examples(name, path, lambda: writer.full(name)):
+    writer, config = intake.writer, intake.config
+    examples = intake.examples(name, path, lambda: writer.full(name))
+    for place, kept in clean(examples, config, context, writer, held_out=True):
+        example = kept.example
         key = question_key(example)
         if known.setdefault(key, name) == name:
             writer.write(name, example)
@@ -42,18 +44,22 @@ def _read_part(intake: Intake, name: str, path: str, known: dict[bytes, str]) ->
     _not_empty(intake, name)
 
 
-def _read_train(intake: Intake, config: FilesConfig, known: dict[bytes, str], numbers: dict[str, HeldOut]) -> bytearray:
+def _read_train(
+    intake: Intake, known: dict[bytes, str], numbers: dict[str, HeldOut], context: StageContext
+) -> bytearray:
     """Everything else, as train for the time being; returns the keys of its questions."""
-    writer = intake.writer
+    writer, config = intake.writer, intake.config
     keys = bytearray()
     distinct: set[bytes] = set()  # filled in smoke runs only
     most = None if writer.limit is None else writer.limit * (1 + len(numbers))
-    for place, example in intake.examples("path", config.path, lambda: writer.full("train") or len(distinct) == most):
+    examples = intake.examples("path", config.path, lambda: writer.full("train") or len(distinct) == most)
+    for place, kept in clean(examples, config, context, writer):
+        example = kept.example
         key = question_key(example) if known or numbers else b""
         if key in known:
             writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(example)[:100]}")
             continue
-        writer.write("train", example)
+        writer.write("train", example, kept.line)
         keys += key
         if most is not None and numbers:
             distinct.add(key)

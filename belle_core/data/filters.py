@@ -1,0 +1,104 @@
+"""What a filter is: something that changes, divides or drops examples, one by one or by looking at all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from belle_core.conversation import Example
+from belle_core.errors import BelleError, Several
+from belle_core.plugins import load_catalog
+
+if TYPE_CHECKING:
+    from belle_core.data.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The answer of a filter that does not keep an example."""
+
+    reason: str = ""
+    """Short, to count by; shown behind the filter's name (``length:short``). Empty where a filter has one reason."""
+    evidence: str = ""
+    """What shows it; personal data in it is redacted before it is written."""
+
+
+class RecordFilter(Protocol):
+    """A part of kind ``filter`` that looks at one example at a time; runs in several processes, so it keeps no state.
+
+    Its ``run`` is called with the options and returns it. What an example becomes must depend on the example and the options
+    alone. ``repairs`` says that it never drops, so that held-out files go through it too.
+    """
+
+    repairs: bool
+
+    def __call__(self, example: Example) -> Example | Drop | Sequence[Example]:
+        """The same example, a changed one, why it is dropped, or the several (at least one) that it is divided into."""
+
+
+class CorpusFilter(Protocol):
+    """A part of kind ``filter`` that decides over many examples: duplicates, selections, scores of a model in batches.
+
+    ``summary`` runs in several processes, ``decide`` once and in order. With ``whole = False`` examples are decided while they
+    pass and at most a bounded number may be looked at before the first decision; with ``whole = True`` all are
+    stored in a scratch folder first and can be looked at again and in any order.
+    """
+
+    whole: bool
+
+    def summary(self, example: Example) -> bytes:
+        """What ``decide`` needs to know of an example (a hash, a signature); may be empty."""
+
+    def decide(self, corpus: Corpus) -> Iterator[Drop | None]:
+        """For every example in order: why it is dropped, or ``None`` to keep it. Memory must stay bounded by bytes a record."""
+
+
+Filter = RecordFilter | CorpusFilter
+
+
+@dataclass(frozen=True)
+class Named:
+    """A filter under the name that it has in the configuration."""
+
+    name: str
+    filter: Any
+    recipe: tuple[str, str, dict[str, Any]]
+    """How another process builds it: ``module:object``, ``module:class`` of the options, and their values."""
+
+    @property
+    def corpus(self) -> bool:
+        """Whether it decides over many examples."""
+        return hasattr(self.filter, "decide")
+
+    def reason(self, drop: Drop) -> str:
+        """What the drop is counted by."""
+        return f"{self.name}:{drop.reason}" if drop.reason else self.name
+
+
+def build_filters(clean: dict[str, Any]) -> list[Named]:
+    """The filters of a configuration, in order; raises ``BelleError`` for all that cannot be built."""
+    catalog, built, errors = load_catalog(), [], []
+    for name, options in clean.items():
+        if options is None:
+            continue
+        part = catalog.part_for(options)
+        try:
+            if part is None or part.kind != "filter":
+                raise _no_filter(name, options, catalog.names("filter"))
+            kind = type(options)
+            recipe = (part.run, f"{kind.__module__}:{kind.__qualname__}", dict(vars(options)))
+            built.append(Named(name, part.load()(options), recipe))
+        except BelleError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else Several(errors)
+    return built
+
+
+def _no_filter(name: str, options: Any, known: list[str]) -> BelleError:
+    where, words = f"data.clean.{name}", ", ".join(known)
+    return BelleError(
+        f"{where} is {options!r}, which is no filter; choose one with +filter@{where}=<name> ({words})",
+        f"{where} 是 {options!r}，不是过滤器；请用 +filter@{where}=<名称> 选择（{words}）",
+    )

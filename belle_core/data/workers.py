@@ -1,0 +1,156 @@
+"""Worker processes: each builds one function from a recipe and answers messages in order of arrival.
+
+They are plain child processes that speak over pipes, so nothing of the caller's program is imported or forked. A worker ends
+when its input ends, so none is left behind, however the parent ends.
+"""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
+from typing import IO, Any, Protocol, TypeVar
+
+from belle_core.errors import BelleError
+
+Item = TypeVar("Item")
+HEADER = struct.Struct("<Q")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Pool:
+    """Processes that all run the function that ``recipe`` (``module:function`` and plain arguments) makes."""
+
+    def __init__(self, recipe: tuple[str, list[Any]], workers: int) -> None:
+        self.recipe = recipe
+        self._own = threading.local()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="belle-worker")
+
+    def submit(self, message: Any) -> Future[Any]:
+        """The answer to *message*, in the future; both are values that :mod:`marshal` knows."""
+        return self._threads.submit(self._ask, message)
+
+    def close(self) -> None:
+        """End all processes, whatever they are doing."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for process in self._processes:
+            process.kill()
+        self._threads.shutdown(wait=True)
+        for process in self._processes:  # one that was being started meanwhile ends with its input
+            process.kill()
+            with suppress(OSError):
+                process.communicate()
+
+    def _ask(self, message: Any) -> Any:
+        process = getattr(self._own, "process", None) or self._start()
+        try:
+            _send(process.stdin, message)
+            answer = _receive(process.stdout)
+        except (OSError, EOFError) as error:
+            code = process.wait()
+            raise RuntimeError(f"a worker process ended with status {code}; it may have run out of memory") from error
+        return _unwrapped(answer)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """The process of the present thread."""
+        command = [sys.executable, "-P", "-c", "from belle_core.data.workers import serve; serve()"]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self._processes.append(process)
+        self._own.process = process
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(self.recipe).encode() + b"\n")
+        return process
+
+
+class Answer(Protocol):
+    """Of a ``Future`` what is needed here."""
+
+    def result(self) -> Any:
+        """The answer, when it is there; raises what went wrong."""
+
+
+def ordered(items: Iterable[Item], submit: Callable[[Item], Answer], *, ahead: int) -> Iterator[tuple[Item, Any]]:
+    """Every item with its answer, in order; at most *ahead* items are read before the answer to the first."""
+    waiting: deque[tuple[Item, Answer]] = deque()
+    for item in items:
+        waiting.append((item, submit(item)))
+        if len(waiting) >= ahead:
+            first, answer = waiting.popleft()
+            yield first, answer.result()
+    while waiting:
+        first, answer = waiting.popleft()
+        yield first, answer.result()
+
+
+def serve() -> None:
+    """What a worker process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    sys.stdout = sys.stderr  # a filter that prints must not disturb the conversation
+    head = source.readline()
+    if not head:
+        return
+    function: Callable[[Any], Any] | None = None
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            message = _receive(source)
+            try:
+                function = function or _made(*json.loads(head))
+                answer = ("done", function(message))
+            except BelleError as error:
+                answer = ("error", (error.english, error.chinese))
+            except Exception:
+                answer = ("bug", traceback.format_exc())
+            _send(target, answer)
+
+
+def _made(path: str, arguments: list[Any]) -> Callable[[Any], Any]:
+    module, _, name = path.partition(":")
+    made: Callable[[Any], Any] = getattr(import_module(module), name)(*arguments)
+    return made
+
+
+def _unwrapped(answer: tuple[str, Any]) -> Any:
+    kind, value = answer
+    if kind == "error":
+        raise BelleError(*value)
+    if kind == "bug":
+        raise RuntimeError(f"in a worker process:\n{value}")
+    return value
+
+
+def _send(pipe: IO[bytes] | None, message: Any) -> None:
+    assert pipe is not None
+    data = marshal.dumps(message)  # both ends are the same Python, and nobody else writes to the pipe
+    pipe.write(HEADER.pack(len(data)))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes] | None) -> Any:
+    assert pipe is not None
+    header = pipe.read(HEADER.size)
+    if len(header) < HEADER.size:
+        raise EOFError
+    (size,) = HEADER.unpack(header)
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError
+    return marshal.loads(data)
