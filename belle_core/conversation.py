@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -44,6 +44,11 @@ class Conversation:
         turns = self.turns[:-1] if self.turns and self.turns[-1].role == "assistant" else self.turns
         return Conversation(turns, self.system)
 
+    def answered(self, text: str) -> Conversation:
+        """The same with *text* as its last answer, which alone is learned."""
+        before = (replace(turn, weight=0.0) for turn in self.prompt().turns)
+        return Conversation((*before, Turn("assistant", text)), self.system)
+
     @property
     def answer(self) -> str:
         """The last turn's text if the assistant speaks last, else an empty string."""
@@ -59,8 +64,8 @@ class Conversation:
 class Example:
     """One record of a data set.
 
-    ``conversation`` for instruction data; ``text`` for pretraining; ``rejected`` answers beside the conversation's own for
-    preferences; ``category`` groups results; ``meta`` is whatever else the source says (kept, never trained on).
+    ``conversation`` for instruction data; ``text`` for pretraining; ``rejected`` answers, best first, beside the
+    conversation's own for preferences (without one of its own: answers that are known to be bad); ``category`` groups results; ``meta`` is whatever else the source says (kept, never trained on).
     """
 
     id: str

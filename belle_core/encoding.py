@@ -48,6 +48,8 @@ class Encoded:
 
     ids: list[int]
     weights: list[float]
+    mark: float = 0.0
+    """What an objective notes of the sequence for its loss (KTO: whether the answer is wanted)."""
 
     @property
     def labels(self) -> list[int]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from belle_core.artifacts import Artifact
+from belle_core.artifacts import Artifact, Examples
 from belle_core.checkpoint import check_checkpoint
 from belle_core.config import CleaningConfig, RunConfig
 from belle_core.errors import BelleError, Several
@@ -19,7 +19,7 @@ from belle_core.plugins import Catalog
 from belle_core.provenance import provenance
 from belle_core.stages import StageContext
 from belle_core.store import Store
-from belle_core.wiring import Step
+from belle_core.wiring import Step, check_record
 
 Observer = Callable[[Event], None]
 
@@ -39,6 +39,8 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
         if store.find(step.stage.produces, recipes[step.name].key) is not None:
             continue
         try:
+            if (key := step.sources.get(Examples)) and (data := store.find(Examples, recipes[key].key)):
+                check_record(step, data.record)
             if step.initial:
                 check_checkpoint(config.model)
             if isinstance(step.section, CleaningConfig) and step.section.clean:
@@ -110,6 +112,8 @@ def _make(
     store: Store,
     observe: Observer,
 ) -> Artifact:
+    if isinstance(data := inputs.get(Examples), Examples):
+        check_record(step, data.record)
     run = step.stage.load()
     for artifact in inputs.values():
         store.verify(artifact)

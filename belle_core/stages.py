@@ -101,6 +101,8 @@ class Part:
     """``module:object``, imported only when used."""
     config: type | None = None
     """Dataclass with the options, for kinds that have a config group."""
+    record: tuple[str, ...] = ()
+    """Kinds of examples that a stage with this part takes (``Examples.record``); empty: any."""
     extra: str | None = None
     version: int = 1
 

@@ -11,7 +11,7 @@ from belle_core.config import RunConfig
 from belle_core.errors import BelleError, Several
 from belle_core.names import unknown
 from belle_core.plugins import Catalog
-from belle_core.stages import KINDS, Stage
+from belle_core.stages import KINDS, Part, Stage
 
 INITIAL = "initial"
 MODEL = "model"
@@ -29,6 +29,8 @@ class Step:
     """Its options: an instance of ``stage.config``."""
     sources: dict[type[Artifact], str] = field(default_factory=dict)
     """The step each input comes from, by type."""
+    parts: tuple[Part, ...] = ()
+    """What is chosen in the sub-groups of its options, such as the objective."""
 
     @property
     def initial(self) -> bool:
@@ -95,7 +97,27 @@ def _connect(name: str, where: str, section: Any, before: list[Step], config: Ru
     for left in chosen:
         known = [kind.__name__.lower() for kind in stage.consumes] + ([MODEL] if stage.starts_from else [])
         raise unknown("input", left, known, typed=f"inputs.{name}.{left}")
-    return Step(name, where, stage, section, sources)
+    return Step(name, where, stage, section, sources, parts_of(stage, section, catalog))
+
+
+def parts_of(stage: Stage, section: Any, catalog: Catalog) -> tuple[Part, ...]:
+    """The parts that the sub-groups of *section* choose."""
+    found = (catalog.part_for(getattr(section, group, None)) for group in stage.groups)
+    return tuple(part for part in found if part is not None)
+
+
+def check_record(step: Step, record: str) -> None:
+    """Raise ``BelleError`` when *step* or its objective takes other examples than those that hold a *record* each."""
+    takers: tuple[Stage | Part, ...] = (step.stage, *step.parts)
+    for taker in takers:
+        if taker.record and record not in taker.record:
+            group = next((group for group in step.stage.groups if group == taker.kind), None)
+            typed = f"{step.where}{f'/{group}' if group else ''}={taker.name}"
+            takes = ", ".join(taker.record)
+            raise BelleError(
+                f"{typed} takes examples of the kind {takes}, and the data holds {record}",
+                f"{typed} 需要的样本类型是 {takes}，而数据是 {record}",
+            )
 
 
 def _source(name: str, stage: Stage, kind: type[Artifact], choice: str | None, before: list[Step]) -> str:

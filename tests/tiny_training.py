@@ -49,13 +49,14 @@ def tokenizer_files() -> Path:
     return directory
 
 
-def write_examples(directory: Path, *, train: int = 60, dev: int = 10, turns: int = 1) -> Examples:
-    """Made conversations as an artifact."""
+def write_examples(directory: Path, *, train: int = 60, dev: int = 10, turns: int = 1, rejected: int = 0) -> Examples:
+    """Made conversations as an artifact, each with so many *rejected* answers."""
     directory.mkdir(parents=True, exist_ok=True)
     with ExamplesWriter(directory) as writer:
         for number in range(train + dev):
             split = "train" if number < train else "dev"
-            writer.write(split, Example(str(number), conversation(number, turns)))
+            worse = tuple("藏" * (1 + number % 5 + n) for n in range(rejected))
+            writer.write(split, Example(str(number), conversation(number, turns), rejected=worse))
         return writer.finish(licences=[])
 
 
@@ -65,12 +66,13 @@ def training_context(
     start: Runnable | None = None,
     architecture: dict[str, Any] | None = None,
     emit: Any = None,
+    rejected: int = 0,
     **trainer: Any,
 ) -> StageContext:
     """What a training stage gets; the artifact goes into *directory*, which should be ``<store>/<Type>/<name>``."""
     directory.mkdir(parents=True, exist_ok=True)
     examples = directory.parent.parent / "Examples" / "made"
-    inputs: dict[Any, Any] = {Examples: write_examples(examples)}
+    inputs: dict[Any, Any] = {Examples: write_examples(examples, rejected=rejected)}
     files = tokenizer_files()
     if start is None:
         inputs[Tokenizer] = Tokenizer(directory=files, vocabulary=len(load_tokenizer(files)))

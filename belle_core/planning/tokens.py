@@ -1,4 +1,4 @@
-"""How many tokens the examples have, counted on a sample with the real tokenizer and template, without torch."""
+"""How many tokens the examples have, counted on a sample as training encodes them, without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from belle_core.artifacts import Examples, Tokenizer
 from belle_core.conversation import Example
-from belle_core.encoding import Template
+from belle_core.encoding import Encoder, Template
 
 SAMPLE = 5000
 
@@ -24,18 +24,27 @@ class TokenCount:
     learned: int
     """Tokens that carry loss."""
     longest: int
-    """Tokens of the longest example seen, as cut."""
+    """Tokens of the longest sequence seen, as cut."""
+    examples: int
+    """Examples that training sees: a ranking is several pairs, a long document several pieces."""
+    sequences: int
+    """Sequences of each."""
     dropped: int
     """Examples without anything to learn within the limit; training leaves them out."""
     counted: int
     """Examples that were really encoded; fewer than there are means that the rest is projected from them."""
 
 
-class _Backend:
-    """What ``SegmentEncoder`` needs of a Hugging Face tokenizer; reading ``tokenizer.json`` needs no transformers."""
+class _Tokenizer:
+    """What an ``Encoder`` needs of a Hugging Face tokenizer; reading ``tokenizer.json`` needs no transformers."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    unk_token_id = None
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "tokenizer.json"
+        named = directory / "tokenizer_config.json"
+        about = json.loads(named.read_text(encoding="utf-8")) if named.is_file() else {}
+        self.bos_token_id, self.eos_token_id = (0 if about.get(f"{name}_token") else None for name in ("bos", "eos"))
 
     @cached_property
     def backend_tokenizer(self) -> Any:
@@ -43,27 +52,36 @@ class _Backend:
 
         return FastTokenizer.from_file(str(self.path))
 
+    def convert_tokens_to_ids(self, token: str) -> int:
+        """Any number will do where tokens are only counted; that there is one is checked when the model is loaded."""
+        return 0
 
-def count_tokens(examples: Examples, tokenizer: Tokenizer, template: Template, max_length: int) -> TokenCount | None:
-    """Tokens per epoch of examples that are conversations or texts, cut at *max_length*.
 
-    ``None`` for other examples, without training examples, or when the tokenizer has no ``tokenizer.json``.
+def count_tokens(
+    examples: Examples, tokenizer: Tokenizer, template: Template, max_length: int, objective: Any
+) -> TokenCount | None:
+    """Tokens per epoch, cut at *max_length*, as the *objective* with these options learns them.
+
+    ``None`` without training examples or an objective, or when the tokenizer has no ``tokenizer.json``.
     """
-    path, total = tokenizer.directory / "tokenizer.json", examples.splits.get("train", 0)
-    if not path.is_file() or not total or examples.record not in ("conversation", "text"):
+    total = examples.splits.get("train", 0)
+    if not (tokenizer.directory / "tokenizer.json").is_file() or not total or objective is None:
         return None
-    from belle_core.tokenization.segments import SegmentEncoder
+    from belle_core.training.examples import encode_all
+    from belle_core.training.objective import build_objective
 
-    encoder = SegmentEncoder(_Backend(path))  # type: ignore[arg-type]
-    lengths = [_length(example, encoder, template, max_length) for example in _sample(examples, total)]
-    kept = [(length, learned) for length, learned in lengths if learned]
-    scale = total / len(lengths)
+    encoder = Encoder(_Tokenizer(tokenizer.directory), template)
+    sample = list(_sample(examples, total))
+    encoded = encode_all(sample, encoder, build_objective(objective), max_length=max_length)
+    scale = total / len(sample)
     return TokenCount(
-        tokens=round(scale * sum(length for length, _ in kept)),
-        learned=round(scale * sum(learned for _, learned in kept)),
-        longest=max((length for length, _ in kept), default=0),
-        dropped=round(scale * (len(lengths) - len(kept))),
-        counted=len(lengths),
+        tokens=round(scale * len(encoded.ids)),
+        learned=round(scale * sum(weight > 0 for weight in encoded.weights)),
+        longest=int(encoded.lengths.max(initial=0)),
+        examples=round(scale * len(encoded)),
+        sequences=encoded.width,
+        dropped=round(scale * encoded.dropped),
+        counted=len(sample),
     )
 
 
@@ -73,19 +91,3 @@ def _sample(examples: Examples, total: int) -> Iterator[Example]:
         for number, line in enumerate(file):
             if number % stride == 0:
                 yield Example.from_json(json.loads(line))
-
-
-def _length(example: Example, encoder: Any, template: Template, max_length: int) -> tuple[int, int]:
-    """(tokens, learned tokens) of *example*, cut at *max_length*."""
-    if example.conversation is None:
-        count = min(len(encoder.encode(example.text or "", after_text=False)) + 2, max_length)
-        return count, count
-    count = learned = 0
-    after_text = False
-    for segment in template.segments(example.conversation):
-        new = 1 if segment.special else len(encoder.encode(segment.text, after_text=after_text))
-        new = min(new, max_length - count)
-        count += new
-        learned += new if segment.weight > 0 else 0
-        after_text = not segment.special and (after_text or bool(segment.text))
-    return count, learned

@@ -80,7 +80,7 @@ def plan_training(step: Step, known: Situation) -> Training:
         learned=count.learned if count else None,
         counted=count.counted if count else None,
         dropped=count.dropped if count else None,
-        optimizer_steps=optimizer_steps(examples - (count.dropped if count else 0), section) if examples else None,
+        optimizer_steps=optimizer_steps(count.examples if count else examples, section) if examples else None,
         parameters=known.model.parameters,
         trainable=trainable,
         memory=_memory(step, known, batch, trainable),
@@ -103,7 +103,7 @@ def _tokens(section: TrainConfig, known: Situation) -> TokenCount | None:
         return None
     template = load_catalog().part("template", known.config.model.template).load()
     length = min(section.max_length, known.config.model.context_length)
-    return count_tokens(known.examples, known.tokenizer, template, length)
+    return count_tokens(known.examples, known.tokenizer, template, length, section.objective)
 
 
 def _trainable(step: Step, model: KnownModel) -> int | None:
@@ -141,7 +141,7 @@ def _batch(section: TrainConfig, known: Situation, count: TokenCount | None, exa
     longest = min(section.max_length, known.config.model.context_length)
     if count and count.counted == examples:
         longest = min(longest, count.longest)
-    sequences = min(known.config.trainer.batch, section.batch)
+    sequences = min(known.config.trainer.batch, section.batch * (count.sequences if count else 1))
     learned = count.learned / count.tokens if count and count.tokens else 1.0
     return Batch(sequences, longest, known.config.trainer.gradient_checkpointing, learned)
 

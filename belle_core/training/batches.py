@@ -41,6 +41,12 @@ class Batch:
     """(labels,) int64: the token to be predicted there."""
     weights: Tensor
     """(labels,) float32: its weight in the loss, above 0."""
+    marks: Tensor
+    """(sequences,) float32: what the objective noted of each."""
+    reference: Tensor
+    """(sequences,) float32: log-probability under the model as it started; 0 where the objective does not want it."""
+    beside: Batch | None = None
+    """Further sequences of the same examples, which are not learned."""
 
     @property
     def sequences(self) -> int:
@@ -55,7 +61,7 @@ class Batch:
     def to(self, device: Any, **options: Any) -> Batch:
         """The same batch on *device*."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        tensors = {name: value for name, value in values.items() if isinstance(value, (Tensor, Batch))}
         return replace(self, **values | {name: tensor.to(device, **options) for name, tensor in tensors.items()})
 
 
@@ -101,13 +107,17 @@ def collate(encoded: EncodedExamples, examples: Sequence[int], *, packed: bool =
         rows=as_tensor(np.repeat(np.arange(len(lengths)), lengths)[learned]),
         targets=as_tensor(flat[learned + 1]),
         weights=as_tensor(weights[learned], np.float32),
+        marks=as_tensor(np.asarray(encoded.marks)[sequences], np.float32),
+        reference=as_tensor(
+            np.zeros(len(sequences)) if encoded.reference is None else encoded.reference[sequences], np.float32
+        ),
+        beside=None if encoded.beside is None else collate(encoded.beside, examples, packed=packed),
     )
 
 
 def collate_all(encoded: EncodedExamples, passes: Passes) -> list[Batch]:
     """Every example once, sorted by length."""
-    order = np.argsort(encoded.lengths, kind="stable")
-    return [collate(encoded, part, packed=passes.packed) for part in passes.split(encoded, order)]
+    return [collate(encoded, part, packed=passes.packed) for part in passes.whole(encoded)]
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,10 @@ class Passes:
     @property
     def packed(self) -> bool:
         return self.tokens is not None
+
+    def whole(self, encoded: EncodedExamples) -> list[list[int]]:
+        """All examples, sorted by length, shared out."""
+        return self.split(encoded, np.argsort(encoded.lengths, kind="stable"))
 
     def split(self, encoded: EncodedExamples, examples: np.ndarray) -> list[list[int]]:
         """The *examples* (sorted by length) of each pass; packed, the longest come first, each where it fits best."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,14 @@ class Point:
     lr: float | None = None
     grad_norm: float | None = None
     dev: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the objective reported beside the loss."""
+    dev_figures: dict[str, float] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, float]:
+        """What there is, by name."""
+        own = {name: value for name, value in vars(self).items() if isinstance(value, (int, float))}
+        return own | self.figures | {f"dev_{name}": value for name, value in self.dev_figures.items()}
 
 
 class Curve:
@@ -28,21 +37,26 @@ class Curve:
         """Append the next point."""
         self.points.append(point)
 
-    def rows(self) -> list[tuple[float | None, ...]]:
+    def rows(self) -> list[tuple[Any, ...]]:
         """Plain values, as they are saved."""
         return [astuple(point) for point in self.points]
 
     @classmethod
-    def of(cls, rows: list[tuple[float | None, ...]]) -> Curve:
+    def of(cls, rows: list[tuple[Any, ...]]) -> Curve:
         """The inverse of :meth:`rows`."""
         curve = cls()
-        curve.points = [Point(*row) for row in rows]  # type: ignore[arg-type]
+        curve.points = [Point(*row) for row in rows]
         return curve
 
     def train_loss(self, last: int) -> float:
         """Mean loss over the *last* steps."""
         losses = [point.loss for point in self.points[-last:] if point.loss is not None]
         return sum(losses) / len(losses)
+
+    def figures(self, last: int) -> dict[str, float]:
+        """Means of the reported figures over the *last* steps."""
+        found = [point.figures for point in self.points[-last:] if point.loss is not None]
+        return {name: sum(one[name] for one in found) / len(found) for name in found[-1]}
 
     @property
     def dev(self) -> list[Point]:
@@ -51,8 +65,8 @@ class Curve:
 
     def write(self, directory: Path) -> None:
         """``curve.jsonl`` and ``loss.svg``."""
-        lines = ({k: v for k, v in asdict(point).items() if v is not None} for point in self.points)
-        (directory / "curve.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        lines = "".join(json.dumps(point.plain()) + "\n" for point in self.points)
+        (directory / "curve.jsonl").write_text(lines, encoding="utf-8")
         draw(self, directory / "loss.svg")
 
 

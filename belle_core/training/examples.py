@@ -6,6 +6,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 
@@ -26,12 +27,18 @@ class EncodedExamples:
     """Sequences per example."""
     ids: array[int] = field(default_factory=lambda: array("i"))
     weights: array[float] = field(default_factory=lambda: array("f"))
+    marks: array[float] = field(default_factory=lambda: array("f"))
+    """What the objective noted of each sequence."""
     ends: array[int] = field(default_factory=lambda: array("q", [0]))
     """Where each sequence ends in ``ids``; sequence *i* begins at ``ends[i]``."""
     amounts: array[float] = field(default_factory=lambda: array("d"))
     """What each example counts in the mean of the loss."""
     truncated: int = 0
     dropped: int = 0
+    reference: np.ndarray | None = None
+    """Log-probability of each sequence's labels under the model as it started, (sequences,) float32."""
+    beside: EncodedExamples | None = None
+    """Further sequences of the same examples, which are not learned; they reach the loss as ``batch.beside``."""
 
     def __len__(self) -> int:
         return len(self.amounts)
@@ -47,6 +54,7 @@ class EncodedExamples:
         for sequence in sequences:
             self.ids.extend(sequence.ids)
             self.weights.extend(sequence.weights)
+            self.marks.append(sequence.mark)
             self.ends.append(len(self.ids))
         self.amounts.append(amount)
 
@@ -56,14 +64,22 @@ def encode_examples(
 ) -> EncodedExamples:
     """Every example of a split as ids and label weights, at most *max_length* tokens long.
 
-    An example is dropped when a sequence of it has no label left. Raises ``BelleError`` when no example is left or more
-    than half are lost.
+    Raises ``BelleError`` when no example is left or more than half are lost.
     """
+    encoded = encode_all(examples, encoder, objective, max_length=max_length)
+    _check(encoded, max_length, split)
+    return encoded
+
+
+def encode_all(
+    examples: Iterable[Example], encoder: Encoder, objective: Objective, *, max_length: int
+) -> EncodedExamples:
+    """The same, whatever is lost. An example is dropped when a sequence of it has no label left."""
     encoded = EncodedExamples()
-    for example in examples:
-        sequences = objective.encode(example, encoder)
-        _check_weights(example, sequences)
-        if getattr(objective, "divides", False):
+    for one in chain.from_iterable(map(objective.expand, examples)):
+        sequences = objective.encode(one, encoder)
+        _check_weights(one, sequences)
+        if objective.divides:
             for piece in divide(sequences[0], max_length):
                 encoded.add([piece], objective.amount([piece]))
             continue
@@ -73,7 +89,6 @@ def encode_examples(
             encoded.add(cut, objective.amount(cut))
         else:
             encoded.dropped += 1
-    _check(encoded, max_length, split)
     return encoded
 
 

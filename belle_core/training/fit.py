@@ -18,7 +18,7 @@ from belle_core.config import TrainConfig, TrainerConfig
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.stages import StageContext
-from belle_core.training.batches import Batch, Passes, Steps, collate_all
+from belle_core.training.batches import Passes, Steps
 from belle_core.training.companions import Companions
 from belle_core.training.examples import EncodedExamples, encode_examples
 from belle_core.training.loading import Loaded
@@ -29,6 +29,7 @@ from belle_core.training.precision import precision_of
 from belle_core.training.progress import Progress
 from belle_core.training.quiet import quiet
 from belle_core.training.resuming import AtomicCheckpoints, SavesState
+from belle_core.training.start import Start
 
 STATE = "state.ckpt"
 LEAN: dict[str, Any] = {
@@ -57,8 +58,8 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     with packing(model, config.max_length, wanted=settings.packing) as packed:
         passes = Passes(settings.batch, settings.batch * config.max_length if packed else None)
         steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])
-        batches: list[Batch] = collate_all(dev, passes) if dev else []
-        module = InstructionModule(model, objective, config, steps, batches, sum(dev.amounts) if dev else 0.0)
+        module = InstructionModule(model, objective, config, steps, dev, context.scratch)
+        objective.begin(model, Start(loaded, context, train, dev))
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
         companions.finish()
@@ -82,8 +83,6 @@ def _run(
     state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
     torch.manual_seed(context.shared["seed"])
     prepare(module.model, settings, precision)
-    if begin := getattr(module.objective, "begin", None):
-        begin(module.model)
     with quiet(), _memory_errors(settings):
         trainer = _trainer(
             settings,
@@ -154,5 +153,6 @@ def _figures(module: InstructionModule, train: EncodedExamples, seconds: float) 
     figures = {"train_loss": module.curve.train_loss(max(1, module.steps.total // 10))}
     if module.curve.dev:
         figures["dev_loss"] = module.curve.dev[-1].dev or 0.0
+        figures |= {f"dev_{name}": value for name, value in module.curve.dev[-1].dev_figures.items()}
     counts = {"truncated": train.truncated, "dropped": train.dropped}
     return figures | {"tokens": module.tokens, "seconds": round(seconds, 1)} | {k: v for k, v in counts.items() if v}

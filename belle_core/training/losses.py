@@ -42,6 +42,13 @@ def token_losses(model: Any, batch: Batch) -> Tensor:
     return functional.cross_entropy(label_logits(model, batch).float(), batch.targets, reduction="none")
 
 
+def sequence_scores(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Log-probability of each sequence's labels in nats, and their number, both (sequences,) float32."""
+    losses = token_losses(model, batch)
+    zeros = losses.new_zeros(batch.sequences)
+    return zeros.index_add(0, batch.rows, -losses), zeros.index_add(0, batch.rows, torch.ones_like(losses))
+
+
 def answer_loss(model: Any, batch: Batch) -> Tensor:
     """Weighted sum over the labels, in nats; the caller divides by the weights of the whole optimizer step."""
     weighted = token_losses(model, batch) * batch.weights  # autocast would round a matrix product to bfloat16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from belle_core.config import TrainConfig
 from belle_core.errors import BelleError
 from belle_core.training.alarm import Alarm
 from belle_core.training.averaging import Averages
-from belle_core.training.batches import Batch, Step, Steps
+from belle_core.training.batches import Step, Steps, collate_all
 from belle_core.training.curve import Curve, Point
+from belle_core.training.examples import EncodedExamples
 from belle_core.training.objective import Objective
 from belle_core.training.optimizer import build_optimizer, learning_rate
+from belle_core.training.reference import add_reference
 
 
 class InstructionModule(LightningModule):
@@ -28,13 +31,19 @@ class InstructionModule(LightningModule):
     """
 
     def __init__(
-        self, model: Any, objective: Objective, config: TrainConfig, steps: Steps, dev: list[Batch], dev_amount: float
+        self,
+        model: Any,
+        objective: Objective,
+        config: TrainConfig,
+        steps: Steps,
+        dev: EncodedExamples | None,
+        scratch: Path,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.strict_loading = False  # frozen weights are not in saved states
         self.model, self.objective, self.config = model, objective, config
-        self.steps, self.dev, self.dev_amount = steps, dev, dev_amount
+        self.steps, self.dev, self.scratch = steps, dev, scratch
         self.done = 0
         """Optimizer steps done."""
         self.tokens = 0
@@ -54,15 +63,38 @@ class InstructionModule(LightningModule):
         return build_optimizer(self.model, self.config)
 
     def on_train_start(self) -> None:
-        """The dev loss before anything is learned."""
+        """What the model says as it starts, if the objective wants it, and the dev loss before anything is learned."""
+        if self.objective.reference:
+            self._add_reference()
         if self.done == 0:
-            self.curve.add(Point(0, dev=self.dev_loss()))
+            self.curve.add(Point(0, **self._look()))
+
+    def _add_reference(self) -> None:
+        """After a resumption the numbers must be there: the model is no longer what it was."""
+        for name, data in (("train", self.steps.encoded), ("dev", self.dev)):
+            if data is not None:
+                path = self.scratch / f"reference-{name}-{self.global_rank}.npy"
+                if self.done and not path.is_file():
+                    raise BelleError(
+                        f"{path} is gone, and what the model said as it started cannot be had again; delete the saved state, and the run begins anew",
+                        f"{path} 已丢失，无法恢复初始模型的输出；删除保存的状态后，运行将从头开始",
+                    )
+                add_reference(
+                    self.model,
+                    data,
+                    path,
+                    passes=self.steps.passes,
+                    device=self.device,
+                    precision=self.trainer.precision_plugin.forward_context,
+                )
 
     def training_step(self, step: Step, _: int) -> None:
         """One optimizer step; raises ``BelleError`` when the loss or the gradient is no number, or nothing is learned."""
         self._restore_random()
         optimizer: Any = self.optimizers()
+        step = self.objective.ready(self.model, step)
         loss = self._backward(step)
+        reported = self._reported(step.amount)
         if self.done == 0:
             self._check_gradients()
         norm = torch.nn.utils.clip_grad_norm_([p for _, p in self.trainable], self.config.clip or math.inf)
@@ -78,8 +110,8 @@ class InstructionModule(LightningModule):
             self.averages.update(self)
         self.done += 1
         self.tokens += step.tokens
-        dev = self.dev_loss() if self._looks_now() else None
-        self.curve.add(Point(self.done, figures[0], rate, figures[1], dev))
+        look = self._look() if self._looks_now() else {}
+        self.curve.add(Point(self.done, figures[0], rate, figures[1], figures=reported, **look))
 
     def _backward(self, step: Step) -> Tensor:
         """Mean loss of the step in nats; gradients are those of this mean."""
@@ -91,15 +123,22 @@ class InstructionModule(LightningModule):
         return total
 
     @torch.no_grad()
-    def dev_loss(self) -> float | None:
-        """Mean loss over the dev examples in nats, without dropout; ``None`` when there are none."""
-        if not self.dev:
-            return None
+    def _look(self) -> dict[str, Any]:
+        """Mean loss over the dev examples in nats and what is reported beside it, without dropout, for a ``Point``."""
+        if self.dev is None:
+            return {}
         self.model.eval()
         with self.evaluated(), self.trainer.precision_plugin.forward_context():
-            total = sum(self.objective.loss(self.model, batch.to(self.device)) for batch in self.dev)
+            step = Step(collate_all(self.dev, self.steps.passes), sum(self.dev.amounts))
+            step = self.objective.ready(self.model, step.to(self.device))
+            total = sum(self.objective.loss(self.model, batch) for batch in step.batches)
         self.model.train()
-        return float(total) / self.dev_amount
+        return {"dev": float(total) / step.amount, "dev_figures": self._reported(step.amount)}
+
+    def _reported(self, amount: float) -> dict[str, float]:
+        """Means of what the objective reported since it was last asked."""
+        sums, self.objective.figures = self.objective.figures, {}
+        return {name: float(value) / amount for name, value in sums.items()}
 
     def evaluated(self) -> AbstractContextManager[None]:
         """The weights that are evaluated and kept: the averages where there are any."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded, Encoder
@@ -13,30 +14,57 @@ from belle_core.plugins import load_catalog
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from belle_core.training.batches import Batch
+    from belle_core.training.batches import Batch, Step
+    from belle_core.training.start import Start
 
 
-class Objective(Protocol):
+class Objective(ABC):
     """Turns examples into sequences and sequences into a loss. Built as ``Objective(config)`` with its own options.
 
     The loop divides the summed loss of an optimizer step by the summed ``amount`` of its examples, so that the result
-    depends neither on micro-batches nor on the number of devices.
-
-    It may have two more: ``divides = True`` makes several examples of a sequence that is too long, which is cut at the
-    end otherwise; ``begin(model)`` sees the model, ready to train, before anything is learned.
+    depends neither on micro-batches nor on the number of devices. ``encode``, ``amount`` and ``loss`` are the objective;
+    everything else has a default.
     """
 
+    divides = False
+    """A sequence that is too long becomes several examples; otherwise it is cut at the end."""
+    names: tuple[str, ...] = ()
+    """What the sequences of an example are, where there are several (``chosen``, ``rejected``)."""
+    reference = False
+    """It wants ``batch.reference``: log-probabilities of the sequences under the model as it starts."""
+
+    def __init__(self, config: Any = None) -> None:
+        self.config = config
+        self.figures: dict[str, Any] = {}
+        """What was reported since the loop last looked."""
+
+    def expand(self, example: Example) -> Iterable[Example]:
+        """What *example* is learned as: itself, or several (an answer that is ranked above three others: three pairs)."""
+        return (example,)
+
+    @abstractmethod
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The sequences of an example, the same number for every one: 1 for SFT, 2 for chosen and rejected."""
-        ...
 
+    @abstractmethod
     def amount(self, sequences: Sequence[Encoded]) -> float:
         """What the example counts in the mean: its label weights for a token loss, 1 for a loss per pair."""
-        ...
 
+    @abstractmethod
     def loss(self, model: Any, batch: Batch) -> Tensor:
         """Sum (not mean) of the loss over *batch*, a float32 scalar; sequences of one example are adjacent rows."""
-        ...
+
+    def begin(self, model: Any, start: Start) -> None:  # noqa: B027
+        """See the model as it starts, on the CPU, and the encoded data, before anything is learned."""
+
+    def ready(self, model: Any, step: Step) -> Step:
+        """See an optimizer step (or all dev examples) before its losses are taken; what is returned is used instead."""
+        return step
+
+    def report(self, **sums: Tensor) -> None:
+        """Figures beside the loss, summed over a batch like it; the loop shows them divided by the step's amount."""
+        for name, value in sums.items():
+            self.figures[name] = self.figures.get(name, 0.0) + value.detach()
 
 
 def build_objective(config: Any) -> Objective:

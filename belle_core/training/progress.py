@@ -64,6 +64,7 @@ class Progress(Callback):
                 "grad_norm": point.grad_norm,
                 "tokens": module.tokens,
                 "tokens_per_second": rate,
+                **module.curve.figures(steps),
             },
             module.done,
         )
@@ -75,7 +76,8 @@ class Progress(Callback):
 
     def _send_dev(self, module: Any) -> None:
         if module.curve.dev and module.curve.dev[-1].step == module.done:
-            self.emit("dev", {"loss": module.curve.dev[-1].dev}, module.done)
+            point = module.curve.dev[-1]
+            self.emit("dev", {"loss": point.dev, **point.dev_figures}, module.done)
 
     def _line(self, module: Any) -> None:
         now, total = time.monotonic(), module.steps.total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from belle_core.conversation import Conversation
@@ -28,7 +29,7 @@ class Beginning:
 def dissect(materials: Materials) -> dict[str, Any]:
     """Everything there is to see, as plain values; the keys are documented in ``docs/commands.md``."""
     encoder, example = materials.encoder, materials.example
-    sequences = [_sequence(encoded, materials) for encoded in _encoded(materials)]
+    sequences = [_sequence(encoded, materials) | {"name": name} for name, encoded in _encoded(materials)]
     return {
         "example": example.to_json(),
         "split": materials.split,
@@ -42,23 +43,25 @@ def dissect(materials: Materials) -> dict[str, Any]:
     }
 
 
-def _encoded(materials: Materials) -> list[Encoded]:
-    """As training does it; without training, and for a question without an answer, as the encoder does."""
+def _encoded(materials: Materials) -> list[tuple[str, Encoded]]:
+    """As training does it, each with its name (``chosen``); without training, and for a question alone, as the encoder does."""
     conversation = materials.example.conversation
     if materials.objective is not None and not _asked(materials):
-        return list(build_objective(materials.objective).encode(materials.example, materials.encoder))
+        objective = build_objective(materials.objective)
+        sequences = [objective.encode(one, materials.encoder) for one in objective.expand(materials.example)]
+        return [named for each in sequences for named in zip_longest(objective.names, each, fillvalue="")]
     if conversation is None:
         raise BelleError(
             f"example {materials.example.id} is no conversation; choose a training method whose objective takes it",
             f"样本 {materials.example.id} 不是对话；请选择一个适用于它的训练目标",
         )
-    return [materials.encoder.encode(conversation)]
+    return [("", materials.encoder.encode(conversation))]
 
 
 def _asked(materials: Materials) -> bool:
     """Whether it is a question without an answer, as a model is asked."""
-    conversation = materials.example.conversation
-    return conversation is not None and not conversation.answer
+    example = materials.example
+    return example.conversation is not None and not example.conversation.answer and not example.rejected
 
 
 def _sequence(encoded: Encoded, materials: Materials) -> dict[str, Any]:
@@ -77,14 +80,24 @@ def _sequence(encoded: Encoded, materials: Materials) -> dict[str, Any]:
 
 
 def _segments(encoded: Encoded, materials: Materials) -> list[dict[str, Any]]:
-    """The template's segments with the tokens of each; empty when the sequence is not this conversation alone."""
-    conversation, encoder = materials.example.conversation, materials.encoder
-    if conversation is None or encoder.encode(conversation) != encoded:
+    """The template's segments with the tokens of each; empty when the sequence is neither the conversation nor one with a rejected answer."""
+    example, encoder = materials.example, materials.encoder
+    if example.conversation is None:
+        return []
+    said = (example.conversation, *map(example.conversation.answered, example.rejected))
+    conversation = next((one for one in said if encoder.encode(one).ids == encoded.ids), None)
+    if conversation is None:
         return []
     segments = list(encoder.template.segments(conversation))
     ends = [0, *(_length(encoder, conversation, count) for count in range(1, len(segments) + 1))]
     return [
-        {"special": s.special, "text": s.text, "weight": s.weight, "begin": begin, "end": end}
+        {
+            "special": s.special,
+            "text": s.text,
+            "weight": max(encoded.weights[begin:end], default=0.0),
+            "begin": begin,
+            "end": end,
+        }
         for s, begin, end in zip(segments, ends, ends[1:])
     ]
 

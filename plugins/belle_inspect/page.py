@@ -25,7 +25,8 @@ def show(found: dict[str, Any]) -> None:
                    f"模板 {found['template']} · 词表 {vocabulary} 个词元 · 最长 {found['max_length']}"))  # fmt: skip
     for number, sequence in enumerate(found["sequences"], 1):
         if len(found["sequences"]) > 1:
-            click.echo(say(f"sequence {number}", f"序列 {number}"))
+            name = f" · {sequence['name']}" if sequence["name"] else ""
+            click.echo(say(f"sequence {number}{name}", f"序列 {number}{name}"))
         _show_sequence(sequence)
     if found["dropped"]:
         click.echo(say("nothing is learned from it", "其中没有可学习的词元"))

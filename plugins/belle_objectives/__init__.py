@@ -1,12 +1,32 @@
 """Objectives: what the loss of a training run is."""
 
 from belle_core import Part, hookimpl
-from belle_objectives.config import PretrainConfig, SftConfig
+from belle_objectives.config import (
+    DpoConfig,
+    IpoConfig,
+    KtoConfig,
+    OrpoConfig,
+    PretrainConfig,
+    SftConfig,
+    SimpoConfig,
+)
+
+TALKS = ("conversation", "pair", "ranked")
+PAIRS = ("pair", "ranked")
 
 
 @hookimpl
 def belle_parts() -> list[Part]:
     return [
-        Part(kind="objective", name="sft", config=SftConfig, run="belle_objectives.sft:Sft"),
-        Part(kind="objective", name="pretrain", config=PretrainConfig, run="belle_objectives.pretrain:Pretrain"),
+        _objective("sft", SftConfig, "sft:Sft", TALKS),
+        _objective("pretrain", PretrainConfig, "pretrain:Pretrain"),
+        _objective("dpo", DpoConfig, "dpo:Dpo", PAIRS),
+        _objective("ipo", IpoConfig, "dpo:Ipo", PAIRS),
+        _objective("kto", KtoConfig, "kto:Kto", TALKS),
+        _objective("orpo", OrpoConfig, "orpo:Orpo", PAIRS),
+        _objective("simpo", SimpoConfig, "simpo:Simpo", PAIRS),
     ]
+
+
+def _objective(name: str, config: type, run: str, record: tuple[str, ...] = ()) -> Part:
+    return Part(kind="objective", name=name, config=config, run=f"belle_objectives.{run}", record=record)

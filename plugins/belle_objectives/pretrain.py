@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded, Encoder, Segment
-from belle_objectives.config import PretrainConfig
+from belle_core.training.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from belle_core.training.batches import Batch
 
 
-class Pretrain:
+class Pretrain(Objective):
     """Next token on text."""
 
     divides = True
     """A document that is too long becomes several sequences; no token is lost."""
-
-    def __init__(self, config: PretrainConfig) -> None:
-        self.config = config
 
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The document between its begin and end tokens; a conversation as its template writes it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded, Encoder
 from belle_core.errors import BelleError
-from belle_objectives.config import SftConfig
+from belle_core.training.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     from belle_core.training.batches import Batch
 
 
-class Sft:
+class Sft(Objective):
     """Next token on answers."""
-
-    def __init__(self, config: SftConfig) -> None:
-        self.config = config
 
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The conversation as one sequence."""

@@ -18,6 +18,7 @@ from belle_core.encoding import Encoded
 from belle_core.errors import BelleError
 from belle_core.training import fit as fit_module
 from belle_core.training.losses import token_losses
+from belle_core.training.objective import Objective
 from belle_core.training.resuming import AtomicCheckpoints
 
 SFT = SftConfig()
@@ -106,7 +107,7 @@ def test_a_damaged_state_is_named(tmp_path):
         train(config(), context)
 
 
-class Preference:
+class Preference(Objective):
     """A loss on pairs, as a third party would write it: the answer against the answer of nonsense."""
 
     def encode(self, example, encoder):
