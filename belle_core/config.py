@@ -97,9 +97,14 @@ class TrainerConfig:
     """Optimizer steps between logged metrics."""
     spike: float = option(3.0, identity=False)
     """Stop when a step's loss is so many nats above the highest of the 32 steps before; 0: never."""
+    sample_every: int = option(0, identity=False)
+    """Optimizer steps between answers to dev questions, which are kept, shown in the report and sent to trackers; 0: none."""
+    samples: int = option(4, identity=False)
+    """Dev questions that are answered then."""
 
     def __post_init__(self) -> None:
         at_least(self, batch=1, devices=1, nodes=1, log_every=1, checkpoint_seconds=0, spike=0)
+        at_least(self, sample_every=0, samples=1)
 
 
 @dataclass

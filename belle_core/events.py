@@ -46,6 +46,15 @@ class Metrics(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answers(Event):
+    """What the model of a running step answers at optimizer step ``at``: ``{"id", "question", "reference", "answer"}``."""
+
+    step: str
+    answers: list[dict[str, str]]
+    at: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepFinished(Event):
     """A step's artifact is in the store; ``cached`` when it was there before."""
 

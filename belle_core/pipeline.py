@@ -13,7 +13,7 @@ from belle_core.artifacts import Artifact, Examples
 from belle_core.checkpoint import check_checkpoint
 from belle_core.config import CleaningConfig, RunConfig
 from belle_core.errors import BelleError, Several
-from belle_core.events import Event, Metrics, StepFinished, StepStarted
+from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of
 from belle_core.plugins import Catalog
 from belle_core.provenance import provenance
@@ -123,6 +123,7 @@ def _make(
         inputs=inputs,
         limit=config.limit,
         emit=lambda stream, values, at: observe(Metrics(step=step.name, stream=stream, values=values, at=at)),
+        show=lambda answers, at: observe(Answers(step=step.name, answers=answers, at=at)),
     )
     started = time.time()
     try:

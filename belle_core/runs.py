@@ -14,7 +14,7 @@ from typing import Any
 from belle_core.artifacts import Artifact, fingerprint
 from belle_core.config import RunConfig
 from belle_core.errors import BelleError
-from belle_core.events import Event, Metrics, RunFinished, RunStarted, StepFinished, StepStarted
+from belle_core.events import Answers, Event, Metrics, RunFinished, RunStarted, StepFinished, StepStarted
 from belle_core.wiring import Step
 
 
@@ -65,6 +65,8 @@ class RunRecord:
             self._log({"event": "step", "step": event.step, "title": event.title, "fingerprint": event.fingerprint})
         elif isinstance(event, Metrics):
             self._log({"event": "metrics", "step": event.step, "stream": event.stream, "at": event.at} | event.values)
+        elif isinstance(event, Answers):
+            self._log({"event": "answers", "step": event.step, "at": event.at, "answers": event.answers})
         elif isinstance(event, StepFinished):
             self._finished(event)
         elif isinstance(event, RunFinished):

@@ -123,7 +123,7 @@ class Command:
 
 @dataclass(frozen=True)
 class StageContext:
-    """Everything a stage may read besides its own config; all of it is in the fingerprint (but ``emit``, a way out)."""
+    """Everything a stage may read besides its own config; all of it is in the fingerprint (but ``emit`` and ``show``, ways out)."""
 
     directory: Path
     """Where to write the artifact's files; becomes the artifact when the stage returns."""
@@ -134,6 +134,8 @@ class StageContext:
     """Smoke run: at most this many examples per split."""
     emit: Callable[[str, dict[str, float], int], None] = field(default=lambda stream, metrics, step: None)
     """``emit("train", {"loss": 1.2}, step)`` sends metrics to the local record and the trackers."""
+    show: Callable[[list[dict[str, str]], int], None] = field(default=lambda answers, step: None)
+    """``show([{"id", "question", "reference", "answer"}], step)`` sends answers the same way."""
 
     @property
     def scratch(self) -> Path:

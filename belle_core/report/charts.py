@@ -37,18 +37,33 @@ Bar = tuple[float, float, float]
 
 
 def loss_curve(records: Sequence[Mapping[str, Any]]) -> str:
-    """Training and dev loss in nats over the optimizer steps, from ``{"step", "loss"}`` and ``{"step", "dev"}``."""
-    with _figure("loss", height=3.2, left=0.7, top=0.15) as (axes, out):
-        for name, label, line in (
-            ("loss", say("train", "训练"), {"lw": 0.9}),
-            ("dev", "dev", {"marker": "o", "ms": 3}),
-        ):
-            points = [(r["step"], r[name]) for r in records if r.get(name) is not None]
-            if points:
-                axes.plot(*zip(*points, strict=True), label=label, color=COLOURS[0 if name == "loss" else 1], **line)
-        axes.set(xlabel=say("optimizer step", "优化步数"), ylabel=say("loss (nats)", "损失（nats）"), ylim=(0, None))
-        axes.legend()
+    """Training and dev loss in nats over the optimizer steps, from ``{"step", "loss"}`` and ``{"step", "dev"}``.
+
+    Below them the learning rate and the gradient's norm, where there is ``lr`` or ``grad_norm``.
+    """
+    more = any(record.get(name) is not None for record in records for name in ("lr", "grad_norm"))
+    with _figure("loss", height=4.8 if more else 3.2, left=0.7, top=0.15, panels=2 if more else 1) as (axes, out):
+        panels = axes if more else [axes]
+        _line(panels[0], records, "loss", say("train", "训练"), color=COLOURS[0], lw=0.9)
+        _line(panels[0], records, "dev", "dev", color=COLOURS[1], marker="o", ms=3)
+        panels[0].set(ylabel=say("loss (nats)", "损失（nats）"), ylim=(0, None))
+        panels[0].legend()
+        if more:
+            norm = panels[1].twinx()
+            _line(panels[1], records, "lr", say("learning rate", "学习率"), color=COLOURS[2])
+            _line(norm, records, "grad_norm", say("gradient norm", "梯度范数"), color=COLOURS[4], lw=0.9)
+            norm.spines["right"].set_visible(True)
+            for side, place in ((panels[1], "upper left"), (norm, "upper right")):
+                side.set(ylim=(0, None))
+                side.legend(loc=place)
+        panels[-1].set(xlabel=say("optimizer step", "优化步数"))
     return out[0]
+
+
+def _line(axes: Any, records: Sequence[Mapping[str, Any]], name: str, label: str, **style: Any) -> None:
+    points = [(record["step"], record[name]) for record in records if record.get(name) is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label, **style)
 
 
 def bars(categories: Sequence[str], series: Mapping[str, Sequence[Bar | None]]) -> str:
@@ -78,8 +93,8 @@ def bars(categories: Sequence[str], series: Mapping[str, Sequence[Bar | None]]) 
 
 
 @contextmanager
-def _figure(salt: str, *, height: float, left: float, top: float) -> Iterator[tuple[Any, list[str]]]:
-    """Axes to draw on, sizes in inches; the list holds the SVG text afterwards."""
+def _figure(salt: str, *, height: float, left: float, top: float, panels: int = 1) -> Iterator[tuple[Any, list[str]]]:
+    """Axes to draw on (several: one above the other), sizes in inches; the list holds the SVG text afterwards."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -89,8 +104,11 @@ def _figure(salt: str, *, height: float, left: float, top: float) -> Iterator[tu
         warnings.filterwarnings("ignore", message="Glyph")  # only the browser draws letters
         figure = Figure(figsize=(WIDTH, height))
         figure.patch.set_visible(False)
-        figure.subplots_adjust(left=left / WIDTH, right=0.97, top=1 - top / height, bottom=0.5 / height)
-        yield figure.add_subplot(facecolor="none"), out
+        right = 0.97 if panels == 1 else 1 - left / WIDTH
+        figure.subplots_adjust(left=left / WIDTH, right=right, top=1 - top / height, bottom=0.5 / height)
+        shares = [2.0] + [1.0] * (panels - 1)
+        axes = figure.subplots(panels, 1, sharex=True, subplot_kw={"facecolor": "none"}, height_ratios=shares)
+        yield axes, out
         target = io.StringIO()
         FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
     out.append(_inline(target.getvalue()))

@@ -13,11 +13,16 @@ from belle_core.console import summary
 from belle_core.language import say
 from belle_core.report.charts import loss_curve
 from belle_core.report.evaluations import comparison, files_of, side_by_side
-from belle_core.report.page import Block, Link, Picture, Section, Table, Words
+from belle_core.report.page import Block, Link, Picture, Sample, Section, Table, Words
 
 SAMPLES = 24
 CURVE = "curve.jsonl"
 """What a training step leaves: ``{"step", "loss", "lr", "dev"}`` per optimizer step, figures that were not taken left out."""
+
+ANSWERS = "samples.jsonl"
+"""What a training step leaves when it was asked on the way: ``{"step", "id", "question", "reference", "answer"}``."""
+WAY = 6
+"""Most answers of one model to one question."""
 
 
 def sections(directory: Path, artifacts: dict[str, Artifact]) -> list[Section]:
@@ -75,7 +80,30 @@ def _step(name: str, artifact: Artifact, names: dict[str, str]) -> list[str]:
 def _training(name: str, artifact: Artifact) -> Section:
     with (artifact.directory / CURVE).open(encoding="utf-8") as file:
         records = [json.loads(line) for line in file]
-    return Section(say(f"Training: {name}", f"训练：{name}"), [Picture(loss_curve(records))])
+    blocks: list[Block] = [Picture(loss_curve(records)), *_answers(artifact.directory / ANSWERS)]
+    return Section(say(f"Training: {name}", f"训练：{name}"), blocks)
+
+
+def _answers(path: Path) -> list[Block]:
+    """The questions that were asked on the way, each with the first answer and the last ones."""
+    if not path.is_file():
+        return []
+    asked: dict[str, list[dict[str, Any]]] = {}
+    with path.open(encoding="utf-8") as file:
+        for record in map(json.loads, file):
+            asked.setdefault(record["id"], []).append(record)
+    return [
+        Sample(
+            name,
+            records[0]["question"],
+            records[0]["reference"],
+            [
+                (say(f"step {r['step']}", f"第 {r['step']} 步"), r["answer"], None)
+                for r in [*records[:1], *records[1:][1 - WAY :]]
+            ],
+        )
+        for name, records in asked.items()
+    ]
 
 
 def _link(directory: Path, name: str, evaluation: Evaluation) -> Link | None:

@@ -1,18 +1,24 @@
-"""What goes along with a run and is there only when it is wanted: averages, noise, a selection, an alarm."""
+"""What goes along with a run and is there only when it is wanted: averages, noise, a selection, answers, an alarm."""
 
 from __future__ import annotations
 
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback
 
+from belle_core.artifacts import Examples
 from belle_core.config import TrainerConfig
+from belle_core.data import read_examples
 from belle_core.errors import BelleError
+from belle_core.report.sections import ANSWERS
 from belle_core.stages import StageContext
 from belle_core.training.alarm import Alarm
 from belle_core.training.averaging import Averages
 from belle_core.training.loading import Loaded
 from belle_core.training.neftune import Neftune
+from belle_core.training.samples import Samples
 from belle_core.training.selection import Selection
 
 
@@ -30,12 +36,16 @@ class Companions:
         self.averages = Averages(config.ema) if config.ema else None
         self.selection = Selection(context.scratch, config.patience) if config.keeps_best else None
         noise = Neftune(config.neftune) if config.neftune else None
-        self.callbacks: list[Callback] = [one for one in (self.averages, noise, self.selection) if one is not None]
+        self.samples = _samples(loaded, settings, context)
+        wanted = (self.averages, noise, self.selection, self.samples)
+        self.callbacks: list[Callback] = [one for one in wanted if one is not None]
         module.averages = self.averages
         module.alarm = Alarm(context.scratch, loaded.tokenizer.decode, settings.spike)
 
-    def finish(self) -> None:
-        """Put the weights that are to be kept in the model."""
+    def finish(self, directory: Path) -> None:
+        """Put the weights that are to be kept in the model, and answers into the artifact's *directory*."""
+        if self.samples:
+            self.samples.write(directory / ANSWERS)
         if self.selection:
             self.selection.apply(self.module)
         elif self.averages:
@@ -45,3 +55,12 @@ class Companions:
     def figures(self) -> dict[str, float]:
         """What the artifact states beside the loop's figures."""
         return {"dev_loss": self.selection.loss, "best_step": self.selection.step} if self.selection else {}
+
+
+def _samples(loaded: Loaded, settings: TrainerConfig, context: StageContext) -> Samples | None:
+    examples = context.input(Examples)
+    if not settings.sample_every or not examples.splits.get("dev"):
+        return None
+    asked = islice(read_examples(examples, "dev"), settings.samples)
+    length = loaded.context_length
+    return Samples(list(asked), loaded.encoder, length, every=settings.sample_every, show=context.show)

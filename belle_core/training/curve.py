@@ -65,26 +65,9 @@ class Curve:
 
     def write(self, directory: Path) -> None:
         """``curve.jsonl`` and ``loss.svg``."""
-        lines = "".join(json.dumps(point.plain()) + "\n" for point in self.points)
+        from belle_core.report.charts import loss_curve
+
+        records = [point.plain() for point in self.points]
+        lines = "".join(json.dumps(record) + "\n" for record in records)
         (directory / "curve.jsonl").write_text(lines, encoding="utf-8")
-        draw(self, directory / "loss.svg")
-
-
-def draw(curve: Curve, path: Path) -> None:
-    """Training and dev loss over the optimizer steps, as SVG whose text stays text."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "belle"}):
-        figure = Figure(figsize=(7, 3.5), layout="tight")
-        axes = figure.add_subplot()
-        train = [(point.step, point.loss) for point in curve.points if point.loss is not None]
-        dev = [(point.step, point.dev) for point in curve.points if point.dev is not None]
-        axes.plot(*zip(*train, strict=True), lw=0.8, color="#9db4c8", label="train")
-        if dev:
-            axes.plot(*zip(*dev, strict=True), "o-", ms=3, color="#c2410c", label="dev")
-        axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
-        axes.legend(frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-        FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
+        (directory / "loss.svg").write_text(loss_curve(records), encoding="utf-8")

@@ -62,7 +62,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         objective.begin(model, Start(loaded, context, train, dev))
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
-        companions.finish()
+        companions.finish(context.directory)
     module.curve.write(context.directory)
     return _figures(module, train, time.monotonic() - began) | companions.figures
 
@@ -83,11 +83,12 @@ def _run(
     state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
     torch.manual_seed(context.shared["seed"])
     prepare(module.model, settings, precision)
+    computed = "float32" if precision == "32-true" else "bfloat16"
     with quiet(), _memory_errors(settings):
         trainer = _trainer(
             settings,
             precision,
-            [*companions.callbacks, Progress(context.emit, settings.log_every), state],
+            [*companions.callbacks, Progress(context.emit, settings.log_every, computed), state],
             context.scratch,
         )
         path = str(state.path) if state.path.is_file() else None

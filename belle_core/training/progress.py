@@ -10,23 +10,26 @@ from typing import Any
 from pytorch_lightning import Callback
 
 from belle_core.language import say
+from belle_core.training.batches import Step
+from belle_core.training.gauges import Gauges, in_words
 
 Emit = Callable[[str, dict[str, float], int], None]
 LINE_SECONDS = 15.0
 
 
 class Progress(Callback):
-    """Sends the mean of the last ``every`` steps; shows the rate and the time left."""
+    """Sends the means of the last ``every`` steps; shows them and the time left. *dtype* is what is computed in."""
 
-    def __init__(self, emit: Emit, every: int) -> None:
-        self.emit, self.every = emit, every
+    def __init__(self, emit: Emit, every: int, dtype: str = "float32") -> None:
+        self.emit, self.every, self.dtype = emit, every, dtype
         self._bar: Any = None
         self._shown = 0  # points of the curve that were sent
 
     def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         """Begins counting, after the first dev loss; what was done before an interruption was sent then."""
-        self._began = self._line_at = self._sent_at = time.monotonic()
-        self._first, self._sent_step, self._sent_tokens = module.done, module.done, module.tokens
+        self._gauges = Gauges(module.model, self.dtype, module.tokens)
+        self._began = self._line_at = time.monotonic()
+        self._first, self._sent_step, self._words = module.done, module.done, ""
         self._send_dev(module)
         if sys.stderr.isatty():
             from tqdm import tqdm
@@ -35,8 +38,9 @@ class Progress(Callback):
                 total=module.steps.total, initial=module.done, unit="step", leave=False, dynamic_ncols=True
             )
 
-    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Step, *_: Any) -> None:
         """After each optimizer step."""
+        self._gauges.count(batch.tokens, sum(len(one.keep) for one in batch.batches))
         if module.done % self.every == 0 or module.done == module.steps.total:
             self._send(module)
         if module.curve.points[-1].dev is not None:
@@ -52,27 +56,19 @@ class Progress(Callback):
             self._bar.close()
 
     def _send(self, module: Any) -> None:
-        now, point = time.monotonic(), module.curve.points[-1]
-        steps = max(1, module.done - self._sent_step)
-        rate = (module.tokens - self._sent_tokens) / max(now - self._sent_at, 1e-9)
-        loss = module.curve.train_loss(steps)
-        self.emit(
-            "train",
-            {
-                "loss": loss,
-                "lr": point.lr,
-                "grad_norm": point.grad_norm,
-                "tokens": module.tokens,
-                "tokens_per_second": rate,
-                **module.curve.figures(steps),
-            },
-            module.done,
-        )
-        self._sent_at, self._sent_step, self._sent_tokens = now, module.done, module.tokens
+        point, steps = module.curve.points[-1], max(1, module.done - self._sent_step)
+        figures = {
+            "loss": module.curve.train_loss(steps),
+            "lr": point.lr,
+            "grad_norm": point.grad_norm,
+            "tokens": module.tokens,
+            **module.curve.figures(steps),
+            **self._gauges.read(module.tokens),
+        }
+        self.emit("train", figures, module.done)
+        self._sent_step, self._words = module.done, in_words(figures)
         if self._bar is not None:
-            self._bar.set_postfix_str(
-                say(f"loss {loss:.3f}, {rate:,.0f} tokens/s", f"损失 {loss:.3f}，{rate:,.0f} 词元/秒")
-            )
+            self._bar.set_postfix_str(self._words)
 
     def _send_dev(self, module: Any) -> None:
         if module.curve.dev and module.curve.dev[-1].step == module.done:
@@ -82,8 +78,8 @@ class Progress(Callback):
     def _line(self, module: Any) -> None:
         now, total = time.monotonic(), module.steps.total
         left = (now - self._began) / (module.done - self._first) * (total - module.done)
-        loss = module.curve.train_loss(min(self.every, module.done))
         clock = f"{left // 60:.0f}:{left % 60:02.0f}"
-        print(say(f"      step {module.done}/{total} · loss {loss:.3f} · {clock} left",
-                  f"      第 {module.done}/{total} 步 · 损失 {loss:.3f} · 剩余 {clock}"), flush=True)  # fmt: skip
+        words = self._words or f"loss {module.curve.train_loss(module.done):.3f}"
+        print(say(f"      step {module.done}/{total} · {clock} left · {words}",
+                  f"      第 {module.done}/{total} 步 · 剩余 {clock} · {words}"), flush=True)  # fmt: skip
         self._line_at = now

@@ -46,7 +46,12 @@ def test_metrics_reach_the_record_and_the_artifact(tmp_path):
         "grad_norm",
         "tokens",
         "tokens_per_second",
+        "step_seconds",
+        "mfu",
+        "memory_bytes",
     }
+    assert 0 < sent[32]["mfu"] < 1 and sent[32]["memory_bytes"] > 50e6
+    assert sent[32]["step_seconds"] * sent[32]["tokens_per_second"] == pytest.approx((sent[32]["tokens"] - sent[30]["tokens"]) / 2)  # fmt: skip
     assert sent[3]["loss"] == pytest.approx(sum(p["loss"] for p in points[1:4]) / 3)
     assert (context.directory / "loss.svg").read_text().count("<text") > 5
     assert model.metrics["tokens"] > 0 and model.parameters > 0
