@@ -11,15 +11,14 @@ from belle_core.artifacts import Artifact
 from belle_core.compose import Composed, compose_run
 from belle_core.config import RunConfig
 from belle_core.console import Console
-from belle_core.errors import BelleError
 from belle_core.events import RunFinished, RunStarted
 from belle_core.identity import Recipe
-from belle_core.names import unknown
 from belle_core.observers import fan_out, guests_of
 from belle_core.pipeline import disk_error, execute, preflight, recipes_of
 from belle_core.plugins import load_catalog
+from belle_core.references import find_artifact
 from belle_core.report import write_report
-from belle_core.runs import RunRecord, find_run, run_identity, run_name
+from belle_core.runs import RunRecord, run_identity, run_name
 from belle_core.store import Store, store_root
 from belle_core.wiring import Step, wire
 
@@ -97,19 +96,4 @@ def load(reference: str, store: Store | None = None) -> Artifact:
 
     Raises ``BelleError`` when there is none.
     """
-    from belle_core.artifacts import Runnable
-
-    store = store or default_store()
-    name, _, step = reference.partition("/")
-    found = find_run(store.root, name)
-    if found is None:
-        return store.load(reference)
-    steps = {s["name"]: s for s in found.steps}
-    if step:
-        if step not in steps:
-            raise unknown("step", step, steps, typed=reference)
-        return store.load(steps[step]["fingerprint"])
-    if not steps:
-        raise BelleError(f"run {name} has no finished step yet", f"运行 {name} 还没有完成的步骤")
-    artifacts = [store.load(s["fingerprint"]) for s in steps.values()]
-    return next((a for a in reversed(artifacts) if isinstance(a, Runnable)), artifacts[-1])
+    return find_artifact(reference, store or default_store())

@@ -10,14 +10,18 @@ from omegaconf import MISSING
 from belle_core.errors import Invalid
 
 
-def option(default: Any, *, identity: bool = True, file: bool = False, ordered: bool = False) -> Any:
+def option(
+    default: Any, *, identity: bool = True, file: bool = False, ordered: bool = False, artifact: bool = False
+) -> Any:
     """A field of a config dataclass.
 
     ``identity=False`` marks what cannot change the result, so it stays out of the fingerprint.
     ``file=True`` marks input paths (file, directory, glob or a list): their bytes count, not their names.
     ``ordered=True`` marks mappings whose order counts too.
+    ``artifact=True`` marks earlier results (a run, ``run/step``, fingerprint or directory; a list, or a dict that has them as
+    keys): they are hashed by their fingerprints.
     """
-    metadata = {"identity": identity, "file": file, "ordered": ordered}
+    metadata = {"identity": identity, "file": file, "ordered": ordered, "artifact": artifact}
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)

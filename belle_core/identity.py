@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from belle_core.artifacts import Artifact, fingerprint
+from belle_core.artifacts import MANIFEST, Artifact, fingerprint
 from belle_core.config import RunConfig
 from belle_core.digest import Digests, expand
 from belle_core.errors import BelleError
 from belle_core.plugins import Catalog
+from belle_core.references import find_artifact
+from belle_core.store import Store
 from belle_core.wiring import Step
 
 
@@ -55,6 +57,9 @@ class Identities:
         for f in fields(value):
             if f.metadata.get("identity", True):
                 item = getattr(value, f.name)
+                if f.metadata.get("artifact"):
+                    result[f.name] = self._references(item, f"{where}.{f.name}", files)
+                    continue
                 digests = self._digest(item, f"{where}.{f.name}", files) if f.metadata.get("file") else None
                 if f.metadata.get("ordered") and isinstance(item, dict):
                     item = [list(pair) for pair in item.items()]  # keys are sorted when hashed
@@ -62,6 +67,24 @@ class Identities:
         if part := self.catalog.part_for(value):
             result["part"] = f"{part.kind}/{part.name}/{part.version}"
         return result
+
+    def _references(self, value: Any, where: str, files: list[str]) -> Any:
+        """*value* with the fingerprint in place of every name of an artifact."""
+        if isinstance(value, dict):
+            found = {self._references(key, where, files): item for key, item in value.items()}
+            if len(found) < len(value):
+                raise BelleError(f"{where} names one artifact twice", f"{where} 两次指定了同一个产物")
+            return found
+        if isinstance(value, (list, tuple)):
+            return [self._references(item, where, files) for item in value]
+        if value is None:
+            return None
+        try:
+            artifact = find_artifact(str(value), Store(self.digests.memory.parent))
+        except BelleError as error:
+            raise BelleError(f"{where}: {error.english}", f"{where}：{error.chinese}") from error
+        files.append(str(artifact.directory / MANIFEST))
+        return artifact.fingerprint
 
     def _digest(self, value: Any, where: str, files: list[str]) -> list[str] | None:
         """SHA-256 of the files behind a path option, ``None`` when it names no file (a hub name, a number)."""

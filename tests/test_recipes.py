@@ -16,6 +16,8 @@ from belle_core.wiring import wire
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "model_schema"
+GIVEN = {"train.adapters": "{a: 1}"}
+"""What stands in for a value that the user must give, where it is no path."""
 CHOICES = [(group, name) for group in all_groups() for name in options_of(group) if name != SCHEMA]
 
 
@@ -38,7 +40,7 @@ def overrides_for(group: str, name: str) -> list[str]:
 def with_values(overrides: list[str]) -> list[str]:
     """*overrides*, and something in place of what the user must give."""
     missing = OmegaConf.missing_keys(compose_tree(overrides))
-    return [*overrides, *(f"{key}=given.jsonl" for key in sorted(missing))]
+    return [*overrides, *(f"{key}={GIVEN.get(key, 'given.jsonl')}" for key in sorted(missing))]
 
 
 @pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda value: str(value))

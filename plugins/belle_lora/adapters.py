@@ -25,12 +25,14 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> Pef
     """
     targets: Any = ALL if config.targets == [ALL] else list(config.targets)
     if targets != ALL:
-        check_targets(model, targets)
+        check_layers(model, "targets", targets)
+    check_layers(model, "whole", config.whole)
     settings = PeftConfig(
         r=config.rank,
         lora_alpha=config.alpha,  # type: ignore[arg-type]
         lora_dropout=config.dropout,
         target_modules=targets,
+        modules_to_save=config.whole or None,
         task_type="CAUSAL_LM",
         use_rslora=config.rslora,
         use_dora=config.dora,
@@ -45,21 +47,21 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> Pef
     return tuned  # type: ignore[no-any-return]
 
 
-def check_targets(model: PreTrainedModel, targets: list[str]) -> None:
-    """Raise ``BelleError`` for a target that names no layer, or a layer that shares its weights with another."""
+def check_layers(model: PreTrainedModel, option: str, targets: list[str]) -> None:
+    """Raise ``BelleError`` for a name in *option* that is no layer, or a layer that shares its weights with another."""
     kinds = (nn.Linear, nn.Embedding, Conv1D)
     layers = {name for name, module in model.named_modules() if isinstance(module, kinds)}
     known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in layers}))
     unknown = [target for target in targets if not any(f".{name}".endswith(f".{target}") for name in layers)]
     if unknown:
         raise BelleError(
-            f"train.targets={unknown}: no such layer; this model has {known} ({ALL} takes all but the output)",
-            f"train.targets={unknown}：没有这样的层；该模型有 {known}（{ALL} 表示除输出层外的所有线性层）",
+            f"train.{option}={unknown}: no such layer; this model has {known} ({ALL} takes all but the output)",
+            f"train.{option}={unknown}：没有这样的层；该模型有 {known}（{ALL} 表示除输出层外的所有线性层）",
         )
     ends = {model.get_input_embeddings(), model.get_output_embeddings()}
     shared = [name for name, module in model.named_modules() if module in ends and name.rsplit(".", 1)[-1] in targets]
     if shared and model.config.tie_word_embeddings:
         raise BelleError(
-            f"train.targets={shared}: embedding and output share their weights in this model, so an update of one cannot be merged",
-            f"train.targets={shared}：该模型的词向量与输出层共享权重，只更新其中之一将无法合并",
+            f"train.{option}={shared}: embedding and output share their weights in this model, so a change of one cannot be merged",
+            f"train.{option}={shared}：该模型的词向量与输出层共享权重，只更新其中之一将无法合并",
         )

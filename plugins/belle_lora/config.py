@@ -20,6 +20,8 @@ class LoraConfig(TrainConfig):
     """Share of the update's inputs set to 0 in training."""
     targets: list[str] = field(default_factory=lambda: ["all-linear"])
     """Names of the layers that get an update; ``all-linear`` takes every linear layer but the output."""
+    whole: list[str] = field(default_factory=list)
+    """Names of layers that train as a whole beside the updates and are saved with the adapter, e.g. ``embed_tokens, lm_head``."""
     learning_rate: float = 2e-4
     """Highest learning rate."""
     rslora: bool = False
