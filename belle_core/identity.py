@@ -50,7 +50,10 @@ class Identities:
         return Recipe(key, values, files)
 
     def plain(self, value: Any, where: str, files: list[str]) -> Any:
-        """*value* as JSON: options without effect left out, input files replaced by their digests."""
+        """*value* as JSON: options without effect left out, input files replaced by their digests.
+
+        Options that name files indirectly list them in a method ``input_files()``.
+        """
         if not is_dataclass(value):
             return _json(value, lambda item: self.plain(item, where, files))
         result: dict[str, Any] = {}
@@ -64,6 +67,12 @@ class Identities:
                 if f.metadata.get("ordered") and isinstance(item, dict):
                     item = [list(pair) for pair in item.items()]  # keys are sorted when hashed
                 result[f.name] = digests or self.plain(item, f"{where}.{f.name}", files)
+        if named := getattr(value, "input_files", None):
+            try:
+                digests = self._digest(named(), where, files)
+            except BelleError:
+                digests = None  # told before the step runs
+            result |= {"files": digests} if digests else {}
         if part := self.catalog.part_for(value):
             result["part"] = f"{part.kind}/{part.name}/{part.version}"
         return result

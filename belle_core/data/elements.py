@@ -19,6 +19,12 @@ OVERLAP = 200
 """Characters kept while searching, since a match may be cut in two."""
 
 
+OPENING = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{')
+ENTRY = re.compile(r'\s*,\s*"(?:[^"\\]|\\.)*"\s*:\s*\{')
+FIRST = 1 << 22
+"""Characters in which the first two records of a mapping must lie."""
+
+
 class Window:
     """The text that is being looked at: ``text[at:]`` is still to be used, and ``line`` is the line of ``at``."""
 
@@ -88,6 +94,26 @@ class Window:
             self.more()
 
 
+def is_mapping(window: Window, decoder: StrictDecoder) -> bool:
+    """Whether an object that begins here is a mapping from names to records: its first two values are objects alike."""
+    alike: list[set[str]] = []
+    at = window.at
+    while len(alike) < 2:
+        found = (ENTRY if alike else OPENING).match(window.text, at)
+        if not found:
+            return False
+        try:
+            value, at = decoder.decode(window.text, found.end() - 1)
+        except Malformed as error:
+            if error.end is None and len(window.text) - window.at < FIRST and window.more():
+                alike, at = [], window.at
+                continue
+            return False
+        alike.append(set(value))  # type: ignore[call-overload]
+    common = len(alike[0] & alike[1])
+    return common > 1 and 2 * common >= len(alike[0] | alike[1])
+
+
 class ElementReader:
     """Reads one file. After a broken element it goes on where the next begins, if lines show where that is."""
 
@@ -99,12 +125,46 @@ class ElementReader:
         self._jumped = False
 
     def read(self) -> Iterator[Record | Broken]:
-        """Every element, as a record or as what is wrong with it; a ``[`` opens an array of them."""
+        """Every element, as a record or as what is wrong with it; a ``[`` opens an array of them, a ``{`` may open a mapping."""
         while first := self.window.peek():
             if first == "[":
                 yield from self._array()
+            elif self.number == 0 and is_mapping(self.window, self.decoder):
+                yield from self._mapping()
             else:
                 yield self._element()
+
+    def _mapping(self) -> Iterator[Record | Broken]:
+        """The values of one large object; a key becomes the ``id`` of a record that has none."""
+        window = self.window
+        after = ","
+        while after == ",":
+            window.move(window.at + 1)  # the { or the comma
+            try:
+                if window.peek() != '"':
+                    raise Malformed("expected a key in quotes", window.at)
+                key, end = window.decode(self.decoder)
+                window.move(end)
+                if window.peek() != ":":
+                    raise Malformed("expected : after a key", window.at)
+                window.move(window.at + 1)
+                window.peek()
+            except Malformed as error:
+                yield self._skip(error)
+                return
+            item = self._element()
+            if isinstance(item, Record) and isinstance(item.value, dict):
+                item = Record(item.place, {"id": key, **item.value})
+            yield item
+            after = window.peek()
+        if after == "}":
+            window.move(window.at + 1)
+        elif not self._jumped:
+            yield self._skip(
+                Malformed(
+                    f"expected , or }} but found {after!r}" if after else "the file ends inside the object", window.at
+                )
+            )
 
     def _array(self) -> Iterator[Record | Broken]:
         window = self.window

@@ -75,8 +75,8 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> Format
             f"{where}：这些记录（{keys}）符合多种格式：{several}；请用 data.format=<名称> 指定",
         )
     raise BelleError(
-        f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one",
-        f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定",
+        f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one, data.columns={{name: theirs}} renames fields",
+        f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定，用 data.columns={{名称: 原名}} 改字段名",
     )
 
 

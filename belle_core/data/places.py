@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ENDINGS = (".gz", ".jsonl", ".json", ".txt")
+from belle_core.data.packing import ZIP, head_of, members_of
+
+ENDINGS = (".zip", ".gz", ".bz2", ".xz", ".zst", ".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow")
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Source:
     """The same without endings that say how it is packed; no two files share it."""
     alone: bool = True
     """Whether it is the only file; otherwise its stem goes into the ids of its records."""
+    member: str = ""
+    """Which file of a zip archive it is."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +71,29 @@ class Broken:
 
 
 def sources_of(paths: list[Path]) -> list[Source]:
-    """The files under names that differ: bare names, or paths below the directory that all have in common."""
-    names = [path.name for path in paths]
-    if len(set(map(_stem, names))) < len(names):
-        names = _below_common(paths)
-    names = [name.encode("utf-8", "replace").decode() for name in names]  # names of files may be any bytes
+    """The files under names that differ: bare names, or paths below the directory that all have in common.
+
+    A zip archive stands for the files in it; raises ``BelleError`` for one that cannot be opened.
+    """
+    members = [members_of(path) if head_of(path).startswith(ZIP) else [""] for path in paths]
+    pairs = [(path, member) for path, inside in zip(paths, members, strict=True) for member in inside]
+    names = [f"{name}/{member}" if len(inside) > 1 else name
+             for name, inside in zip(_names(paths), members, strict=True) for member in inside]  # fmt: skip
     stems = [_stem(name) for name in names]
     if len(set(stems)) < len(stems):  # a.json and a.jsonl, or one file given twice
         stems = [
             f"{name}#{names[:number].count(name) + 1}" if name in names[:number] else name
             for number, name in enumerate(names)
         ]
-    return [Source(path, name, stem, len(paths) == 1) for path, name, stem in zip(paths, names, stems, strict=True)]
+    return [Source(path, name, stem, len(pairs) == 1, member)
+            for (path, member), name, stem in zip(pairs, names, stems, strict=True)]  # fmt: skip
+
+
+def _names(paths: list[Path]) -> list[str]:
+    names = [path.name for path in paths]
+    if len(set(map(_stem, names))) < len(names):
+        names = _below_common(paths)
+    return [name.encode("utf-8", "replace").decode() for name in names]  # names of files may be any bytes
 
 
 def _stem(name: str) -> str:

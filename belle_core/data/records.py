@@ -1,46 +1,98 @@
-"""Reads the records of a JSON file, told by its content to be lines, an array or objects one after the other."""
+"""Reads the records of a file, told by its content to be JSON of some layout, a table or plain text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 
+from belle_core.data.delimited import delimiter_of, read_rows
 from belle_core.data.elements import ElementReader
 from belle_core.data.lines import read_lines
+from belle_core.data.packing import head_of
 from belle_core.data.places import Broken, Record, Source
+from belle_core.data.plaintext import read_text
 from belle_core.data.strictjson import Malformed, StrictDecoder
+from belle_core.data.tables import FILE, PARQUET, STREAM, TableFile
 from belle_core.data.textfile import TextFile
 from belle_core.errors import BelleError
 
+JSON = re.compile(r"\{|\[\s*([\[\]{\"\d-]|true|false|null|$)")
+"""How a text begins that is meant to be JSON."""
+CALLED_JSON = re.compile(r"\.jsonl?(\.\w+)?$")
+CALLED_TABLE = re.compile(r"\.[ct]sv(\.\w+)?$")
+"""Names of files that are damaged when they hold anything else; what they hold is told by content alone."""
+NO_DATA = {
+    "<!doctype html": ("a web page", "网页"),
+    "<html": ("a web page", "网页"),
+    "<?xml": ("XML", "XML"),
+    "version https://git-lfs": (
+        "a Git LFS pointer instead of the data; `git lfs pull` fetches it",
+        "Git LFS 指针而不是数据；请用 `git lfs pull` 获取",
+    ),
+}
+"""What is often found in place of the data."""
 HEAD = 1 << 20
 """Characters that decide which layout a file has."""
 
 
-def read_records(file: TextFile, source: Source) -> Iterator[Record | Broken]:
+def open_file(source: Source, encoding: str = "auto") -> TextFile | TableFile:
+    """The file behind *source*, to be read by :func:`read_records`; raises ``BelleError``."""
+    head = b"" if source.member else head_of(source.path)
+    if head.startswith((PARQUET, FILE, STREAM)):
+        return TableFile(source.path, head)
+    return TextFile(source.path, encoding, source.member)
+
+
+def read_records(file: TextFile | TableFile, source: Source) -> Iterator[Record | Broken]:
     """Every record of *file* in order, and whatever could not be read.
 
-    Raises ``BelleError`` for a file without any record and for one that is not JSON at all.
+    Raises ``BelleError`` for a file without any record.
     """
+    return _not_none(file, file.records(source) if isinstance(file, TableFile) else _of_text(file, source))
+
+
+def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken]:
     pieces = file.pieces()
     head, complete = _head(pieces)
     text = head.lstrip("\ufeff \t\r\n")
     if not text:
         raise BelleError(f"{file.path}: the file is empty", f"{file.path}：文件是空的")
     whole = chain([head], pieces)
+    file.layout = "json"
     if _is_lines(text, complete):
-        items = read_lines(file, whole, source)
-    elif text[0] in "[{":
-        items = ElementReader(file, whole, source).read()
-    else:
+        return read_lines(file, whole, source)
+    if JSON.match(text):
+        return ElementReader(file, whole, source).read()
+    _refuse(file, text, source.name)
+    if delimiter := delimiter_of(text, complete):
+        file.layout = "table"
+        return read_rows(file, whole, source, delimiter)
+    if CALLED_TABLE.search(source.name):
+        raise BelleError(
+            f"{source.name}: is no table with a header and as many fields in every row",
+            f"{source.name}：不是带表头且各行字段数相同的表格",
+        )
+    file.layout = "plain"
+    return read_text(file, whole, source)
+
+
+def _refuse(file: TextFile, text: str, name: str) -> None:
+    """Raise ``BelleError`` for a text that nobody means to train on."""
+    begin = text[:100].lower()
+    what = ("no text (it holds zero bytes)", "不是文本（含有零字节）") if "\0" in text else None
+    what = what or next((words for start, words in NO_DATA.items() if begin.startswith(start)), None)
+    if what:
+        raise BelleError(f"{file.path}: is {what[0]}", f"{file.path}：是{what[1]}")
+    if CALLED_JSON.search(name):
         begin = text[:40].splitlines()[0]
         raise BelleError(
             f"{file.path}: neither JSON nor JSON Lines; it begins with {begin!r}",
             f"{file.path}：既不是 JSON 也不是 JSON Lines；开头是 {begin!r}",
         )
-    yield from _not_none(file, items)
 
 
-def _not_none(file: TextFile, items: Iterator[Record | Broken]) -> Iterator[Record | Broken]:
+def _not_none(file: TextFile | TableFile, items: Iterator[Record | Broken]) -> Iterator[Record | Broken]:
     """*items*, of which there must be one."""
     first = next(items, None)
     if first is None:

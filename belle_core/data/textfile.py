@@ -1,54 +1,49 @@
-"""A file as decoded text in pieces: gzip or plain, in whatever encoding its bytes show."""
+"""A file as decoded text in pieces: packed or plain, in whatever encoding its bytes show."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from belle_core.data.charsets import Undecided, detect
+from belle_core.data.packing import DAMAGE, ZIP, is_packed, unpacked
 from belle_core.errors import BelleError
 
 BLOCK = 1 << 18
 BROKEN = "\udcff"
 """Stands in the text where bytes could not be decoded; no decoder makes it by itself."""
 CONTAINERS = {
-    b"PK\x03\x04": "a zip archive",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"PAR1": "a Parquet table",
     b"ARROW1": "an Arrow table",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ": "compressed with xz",
     b"%PDF": "a PDF document",
     b"GGUF": "a GGUF model",
 }
 
 
 class TextFile:
-    """Opens *path* and yields its text; ``encoding="auto"`` looks at the bytes.
+    """Opens *path* and yields its text; ``encoding="auto"`` looks at the bytes; *member* names a file in a zip archive.
 
     Raises ``BelleError`` (with the byte offset) for an encoding that cannot be told or is wrong throughout, a container that
-    is not read here, and a gzip file that is cut off.
+    is not read here, and packed data that is cut off.
     """
 
-    def __init__(self, path: Path, encoding: str = "auto") -> None:
-        self.path, self.encoding = path, encoding
+    def __init__(self, path: Path, encoding: str = "auto", member: str = "") -> None:
+        self.path, self.encoding, self.member = path, encoding, member
+        self.layout = ""
+        """How its records are laid out, once they are being read: ``json``, ``table`` or ``plain``."""
         self.size = path.stat().st_size
         self.invalid: deque[int] = deque()
         """Byte offsets (in the uncompressed file) of the places that became ``BROKEN``, in order."""
         self._raw: IO[bytes] = path.open("rb")
         try:
-            head = self._raw.read(8)
-            self._raw.seek(0)
-            _refuse_containers(path, head)
-        except BaseException:
+            self._packed = bool(member) or is_packed(self._raw.read(8))
+            self._file: Any = unpacked(self._raw, member)
+        except DAMAGE as error:
             self._raw.close()
-            raise
-        self._file: Any = gzip.GzipFile(fileobj=self._raw) if head.startswith(b"\x1f\x8b") else self._raw
+            raise self._damaged(error) from error
         self._skip = 0
         self._read = 0
 
@@ -76,7 +71,7 @@ class TextFile:
 
     def _find_encoding(self) -> None:
         try:
-            found, self._skip = detect(self._blocks())
+            found, self._skip = detect(self._inspected())
         except Undecided as error:
             if self.encoding == "auto":
                 raise self._undecided(error) from error
@@ -85,19 +80,31 @@ class TextFile:
             self.encoding = found
         else:
             self._skip = 0
-        self._file.seek(0)
+        self._file = unpacked(self._raw, self.member)
+
+    def _inspected(self) -> Iterator[bytes]:
+        """The blocks, after a look at what they begin with."""
+        for number, block in enumerate(self._blocks()):
+            if number == 0:
+                _refuse_containers(self.path, block[:8])
+            yield block
 
     def _blocks(self) -> Iterator[bytes]:
         try:
             while block := self._file.read(BLOCK):
                 yield block
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            why = str(error).splitlines()[0]
-            raise _unreadable(
-                self.path,
-                f"the gzip data is damaged or cut off ({why}); fetch the file again, or save what is left with `gzip -dc`",
-                f"gzip 数据已损坏或不完整（{why}）；请重新下载，或用 `gzip -dc` 取出其余部分",
-            ) from error
+        except DAMAGE as error:
+            if not self._packed:
+                raise
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> BelleError:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return _unreadable(
+            self.path,
+            f"the packed data is damaged or cut off ({why}); fetch the file again, or unpack what is left of it first",
+            f"压缩数据已损坏或不完整（{why}）；请重新下载，或先解压出其余部分",
+        )
 
     def _decode(self, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> str:
         """Text of *block*; every place that cannot be decoded becomes one ``BROKEN`` and is noted in ``invalid``."""
@@ -134,7 +141,7 @@ class TextFile:
 
 
 def _refuse_containers(path: Path, head: bytes) -> None:
-    for magic, what in CONTAINERS.items():
+    for magic, what in (*CONTAINERS.items(), (ZIP, "a zip archive inside another file")):
         if head.startswith(magic):
             raise _unreadable(
                 path, f"is {what}; unpack or convert it to JSON first", f"格式不受支持（{what}）；请先解压或转换为 JSON"

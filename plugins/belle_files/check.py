@@ -7,19 +7,20 @@ from typing import Any
 
 from belle_core.data.formats import known_format
 from belle_core.data.splits import held_out
-from belle_core.digest import expand
 from belle_core.errors import BelleError, Several
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
+from belle_files.inputs import inputs_of
 
 
 def check(config: FilesConfig, shared: dict[str, Any]) -> None:
     """Raise ``BelleError`` for files that are not there or empty, and for an unknown format; all of them at once."""
     errors: list[BelleError] = []
     for name in ("path", "dev", "test"):
-        value = config.path if name == "path" else held_out(name, getattr(config, name)).path
+        if name != "path" and held_out(name, getattr(config, name)).path is None:
+            continue
         try:
-            _check_files(value, f"data.{name}")
+            _check_files(config, name)
         except BelleError as error:
             errors.append(error)
     try:
@@ -31,13 +32,15 @@ def check(config: FilesConfig, shared: dict[str, Any]) -> None:
         raise errors[0] if len(errors) == 1 else Several(errors)
 
 
-def _check_files(value: Any, option: str) -> None:
+def _check_files(config: FilesConfig, name: str) -> None:
+    value = getattr(config, name)
     for item in value if isinstance(value, list) else [value]:
         if item is not None and _is_empty_directory(Path(str(item)).expanduser()):
-            raise BelleError(f"{option}={item}: there is no file in this directory", f"{option}={item}：目录中没有文件")
-    for path in expand(value, option=option):
-        if path.stat().st_size == 0:
-            raise BelleError(f"{path}: the file is empty", f"{path}：文件是空的")
+            option = f"data.{name}={item}"
+            raise BelleError(f"{option}: there is no file in this directory", f"{option}：目录中没有文件")
+    for one in inputs_of(config, name):
+        if one.source.path.stat().st_size == 0:
+            raise BelleError(f"{one.source.path}: the file is empty", f"{one.source.path}：文件是空的")
 
 
 def _is_empty_directory(path: Path) -> bool:

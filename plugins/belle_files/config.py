@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -21,7 +21,11 @@ class FilesConfig(DataConfig):
     """Reads what is there; every record is kept or rejected with a reason."""
 
     path: Any = option(MISSING, file=True)
-    """A file, a directory (all files in it), a glob, or a list of these; gzip is unpacked."""
+    """A file, a directory (all files in it), a glob, or a list of these; packed files are unpacked."""
+    names: list[str] = field(default_factory=list)
+    """Data sets to take from LLaMA-Factory's ``dataset_info.json``, which ``path`` (or the directory there) then is."""
+    columns: Any = None
+    """Own names of fields: ``{instruction: question_zh}`` reads ``question_zh`` as ``instruction``."""
     dev: str = option("0", file=True)
     """Held-out part for the loss curve: a count (``1000``), a fraction (``0.02``) or a file."""
     test: str = option("0", file=True)
@@ -37,6 +41,12 @@ class FilesConfig(DataConfig):
     licence: str = option("", identity=False)
     """Licence of the data, as stated by its authors."""
 
+    def input_files(self) -> list[str]:
+        """Files that are named in another file, whose bytes count too."""
+        from belle_files.llamafactory import chosen
+
+        return [str(one.path) for one in chosen(self.path, self.names)] if self.names else []
+
     def __post_init__(self) -> None:
         for name in ("dev", "test"):
             held_out(name, getattr(self, name))
@@ -45,6 +55,13 @@ class FilesConfig(DataConfig):
                 "max_unreadable",
                 f"must be from 0 to 1, got {self.max_unreadable}",
                 f"应在 0 到 1 之间，现在是 {self.max_unreadable}",
+            )
+        named = self.columns or {}
+        if not isinstance(named, dict) or not all(isinstance(text, str) for text in (*named, *named.values())):
+            raise Invalid(
+                "columns",
+                f"must be a mapping from our names to those in the file, such as {{instruction: question}}, got {named}",
+                f"应为从规定字段名到文件中字段名的映射，如 {{instruction: question}}，现在是 {named}",
             )
         if self.encoding != "auto":
             self.encoding = _known(self.encoding)

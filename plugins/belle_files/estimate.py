@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
+from belle_core.conversation import Example
 from belle_core.data import Refused
 from belle_core.data.formats import choose_format, load_format
-from belle_core.data.places import Record, Source, sources_of
-from belle_core.data.records import read_records
+from belle_core.data.packing import head_of, is_packed
+from belle_core.data.places import Record
+from belle_core.data.records import open_file, read_records
 from belle_core.data.splits import held_out
 from belle_core.data.storage import text_of
-from belle_core.data.textfile import TextFile
-from belle_core.digest import expand
+from belle_core.data.tables import TableFile
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
+from belle_files.inputs import Input, inputs_of
 
 SAMPLE = 500
-GZIP = 3.0  # how many times larger text is when unpacked, roughly
+PACKED = 3.0  # how many times larger text is when unpacked, roughly
 RATE = 20_000.0  # examples per second of one core, rather too low
 
 
 def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
     """Numbers of examples and characters, bytes to write and seconds; projected from the beginning of the first file."""
-    sources = sources_of(expand(config.path, option="data.path"))
-    examples, whole, characters, size = _sample(sources[0], config)
-    total = examples if whole and len(sources) == 1 else _bytes_of(sources) / max(size, 1.0)
+    inputs = inputs_of(config, "path")
+    examples, whole, characters, size, bulk = _sample(inputs[0], config)
+    total = examples if whole and len(inputs) == 1 else _bytes_of(inputs) * bulk / max(size, 1.0)
     limit = known["limit"]
     parts = {name: held_out(name, getattr(config, name)) for name in ("test", "dev")}
     splits = {name: part.size(int(total)) for name, part in parts.items() if part.number}
@@ -45,34 +46,28 @@ def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sample(source: Source, config: FilesConfig) -> tuple[int, bool, float, float]:
-    """Examples in the first records, whether these are all, characters per example, bytes of file per example."""
-    with TextFile(source.path, config.encoding) as file:
-        records = [item for item in islice(read_records(file, source), SAMPLE) if isinstance(item, Record)]
-    values = [record.value for record in records]
+def _sample(one: Input, config: FilesConfig) -> tuple[int, bool, float, float, float]:
+    """Examples in the first records, whether these are all, characters and bytes per example, and bytes read per byte on disk."""
+    with open_file(one.source, config.encoding) as file:
+        items = list(islice(read_records(file, one.source), SAMPLE))
+        bulk = PACKED if is_packed(head_of(one.source.path)) or isinstance(file, TableFile) else 1.0
+    records = [item for item in items if isinstance(item, Record)]
+    values = [one.value_of(record) for record in records]
     catalog = load_catalog()
-    named = config.format != "auto"
-    format = load_format(catalog, config.format) if named else choose_format(values, catalog, where=str(source.path))
-    examples = []
-    for record in records:
+    named, where = config.format != "auto", str(one.source.path)
+    format = load_format(catalog, config.format) if named else choose_format(values, catalog, where=where)
+    examples: list[Example] = []
+    for record, value in zip(records, values, strict=True):
         try:
-            examples += list(format.examples(record.value, record.place)) if isinstance(record.value, dict) else []
+            found = format.examples(value, record.place) if isinstance(value, dict) else []
+            examples += [item for item in found if isinstance(item, Example)]
         except Refused:
             pass
     size = sum(len(json.dumps(value, ensure_ascii=False).encode()) for value in values)
     count = max(len(examples), 1)
-    return (
-        len(examples),
-        len(records) < SAMPLE,
-        sum(len(text_of(example)) for example in examples) / count,
-        size / count,
-    )
+    characters = sum(len(text_of(example)) for example in examples) / count
+    return len(examples), len(items) < SAMPLE, characters, size / count, bulk
 
 
-def _bytes_of(sources: list[Source]) -> float:
-    return sum(source.path.stat().st_size * (GZIP if _is_gzip(source.path) else 1.0) for source in sources)
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+def _bytes_of(inputs: list[Input]) -> int:
+    return sum(path.stat().st_size for path in {one.source.path for one in inputs})

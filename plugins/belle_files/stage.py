@@ -21,7 +21,7 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
         known: dict[bytes, str] = {}
         for name, part in parts.items():
             if part.path:
-                _read_part(intake, name, part.path, known, context)
+                _read_part(intake, name, known, context)
         keys = _read_train(intake, known, numbers, context)
         if numbers:
             total = len(keys) // DIGEST
@@ -30,10 +30,10 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
         return writer.finish(licences=[config.licence] if config.licence else [])
 
 
-def _read_part(intake: Intake, name: str, path: str, known: dict[bytes, str], context: StageContext) -> None:
+def _read_part(intake: Intake, name: str, known: dict[bytes, str], context: StageContext) -> None:
     """A held-out file; *known* learns its questions."""
     writer, config = intake.writer, intake.config
-    examples = intake.examples(name, path, lambda: writer.full(name))
+    examples = intake.examples(name, lambda: writer.full(name))
     for place, kept in clean(examples, config, context, writer, held_out=True):
         example = kept.example
         key = question_key(example)
@@ -52,7 +52,7 @@ def _read_train(
     keys = bytearray()
     distinct: set[bytes] = set()  # filled in smoke runs only
     most = None if writer.limit is None else writer.limit * (1 + len(numbers))
-    examples = intake.examples("path", config.path, lambda: writer.full("train") or len(distinct) == most)
+    examples = intake.examples("path", lambda: writer.full("train") or len(distinct) == most)
     for place, kept in clean(examples, config, context, writer):
         example = kept.example
         key = question_key(example) if known or numbers else b""

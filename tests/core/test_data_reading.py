@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from belle_core.data.elements import ElementReader
 from belle_core.data.lines import split_lines
 from belle_core.data.places import Broken, Record, sources_of
-from belle_core.data.records import read_records
+from belle_core.data.records import open_file, read_records
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.textfile import TextFile
 from belle_core.errors import BelleError
@@ -32,8 +32,9 @@ RECORDS = st.lists(st.dictionaries(TEXT, VALUES, max_size=4), min_size=1, max_si
 
 
 def read(path, encoding="auto"):
-    with TextFile(path, encoding) as file:
-        return list(read_records(file, *sources_of([path])))
+    (source,) = sources_of([path])
+    with open_file(source, encoding) as file:
+        return list(read_records(file, source))
 
 
 def read_bytes(tmp_path, content, encoding="auto"):
@@ -202,7 +203,7 @@ def test_a_forced_encoding_that_is_wrong_throughout(tmp_path):
 def test_gzip_that_is_cut_off(tmp_path, cut):
     noise = [{"a": random.Random(i).randbytes(500).hex()} for i in range(500)]
     packed = gzip.compress(lines_of(noise).encode())
-    with pytest.raises(BelleError, match="gzip data is damaged or cut off"):
+    with pytest.raises(BelleError, match="packed data is damaged or cut off"):
         read_bytes(tmp_path, packed[: int(len(packed) * cut)])
 
 
@@ -235,9 +236,16 @@ def test_a_file_without_content(tmp_path):
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"PK\x03\x04rest", "a zip archive"),
-        (b"PAR1rest", "a Parquet table"),
-        (b"<!DOCTYPE html><html>", "it begins with '<!DOCTYPE"),
+        (b"PK\x03\x04rest", "the zip archive is damaged"),
+        (b"PAR1rest", "the table is damaged"),
+        (b"ARROW1rest", "the table is damaged"),
+        (b"\xff\xff\xff\xffrest", "the table is damaged"),
+        (b"\x28\xb5\x2f\xfdrest", "the packed data is damaged"),
+        (b"BZhrest", "the packed data is damaged"),
+        (b"%PDF-1.4", "a PDF document"),
+        (b"<!DOCTYPE html><html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
+        (b"some\0thing", "zero bytes"),
         (bytes(range(128, 256)) * 3, "byte offset 0"),
     ],
 )

@@ -1,0 +1,67 @@
+"""Tables as text: a header, then rows, with commas, tabs or semicolons between the fields."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+
+from belle_core.data.lines import LONGEST, encoding_trouble, split_lines
+from belle_core.data.places import Broken, Place, Record, Source
+from belle_core.data.textfile import BROKEN, TextFile
+
+DELIMITERS = (",", "\t", ";")
+NAME = re.compile(r"[^\W\d][\w .\-/]{0,39}")
+"""What the name of a column looks like."""
+MOST = 0.9
+"""Share of the first rows that must have as many fields as the header."""
+
+
+def delimiter_of(text: str, complete: bool) -> str | None:
+    """What separates the fields of a table that begins with *text*, ``None`` for a text that is no table.
+
+    A table has a header of names, and as many fields in nearly every row. A single column must have its name in quotes.
+    """
+    return next((delimiter for delimiter in DELIMITERS if _fits(text, complete, delimiter)), None)
+
+
+def _fits(text: str, complete: bool, delimiter: str) -> bool:
+    lines = text.splitlines(keepends=True)
+    try:
+        rows = [row for row in csv.reader(lines if complete else lines[:-1], delimiter=delimiter, strict=True) if row]
+    except csv.Error:  # the text ends inside quotes, or quotes are no quotes here
+        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][:-1]
+    header, *others = rows or [[]]
+    named = len(set(header)) == len(header) and all(NAME.fullmatch(name) for name in header)
+    single = len(header) == 1 and not text.startswith(f'"{header[0]}"')
+    fitting = sum(len(row) == len(header) for row in others)
+    return named and not single and fitting > MOST * len(others)
+
+
+def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: str) -> Iterator[Record | Broken]:
+    """Every row as an object of texts by column, or what is wrong with it."""
+    csv.field_size_limit(LONGEST)
+    reader = csv.reader((f"{line or ''}\n" for line in split_lines(pieces)), delimiter=delimiter)
+    header = [name.strip("\ufeff \t") for name in next(reader)]
+    number, line = 0, reader.line_num + 1
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Broken(Place(source, line, number), "broken_row", str(error), number)
+            row = []
+        if row:
+            yield _record(row, header, Place(source, line, number), file)
+            number += 1
+        line = reader.line_num + 1
+
+
+def _record(row: list[str], header: list[str], place: Place, file: TextFile) -> Record | Broken:
+    if file.invalid and (count := sum(field.count(BROKEN) for field in row)):
+        offsets = [file.invalid.popleft() for _ in range(count) if file.invalid]
+        return Broken(place, "broken_encoding", encoding_trouble(file, offsets), place.number)
+    if len(row) != len(header):
+        return Broken(place, "broken_row", f"{len(row)} fields where the header has {len(header)}", place.number)
+    return Record(place, dict(zip(header, row, strict=True)))

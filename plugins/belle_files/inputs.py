@@ -1,0 +1,80 @@
+"""Which files an option means, and what is known about each: directories, globs, saved ``datasets``, ``dataset_info.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from belle_core.data.places import Record, Source, sources_of
+from belle_core.digest import expand
+from belle_core.errors import BelleError
+from belle_files.columns import Columns
+from belle_files.config import FilesConfig
+from belle_files.llamafactory import INFO, chosen
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file and how to read it."""
+
+    source: Source
+    columns: Columns
+    most: int | None = None
+    """Read no more records than this."""
+
+    def value_of(self, record: Record) -> Any:
+        """The record's value under the names that the formats know."""
+        return self.columns.rename(record.value) if isinstance(record.value, dict) else record.value
+
+
+def inputs_of(config: FilesConfig, name: str) -> list[Input]:
+    """The files behind ``data.<name>`` in order; raises ``BelleError`` for what is not there."""
+    option, value = f"data.{name}", getattr(config, name)
+    if name == "path" and config.names:
+        sets = chosen(value, config.names)
+        files = [(path, one.columns, one.most) for one in sets for path in expand(str(one.path), option=option)]
+    else:
+        columns = Columns(dict(config.columns or {}))
+        files = [(path, columns, None) for path in _files(value, option)]
+    known = {path: (columns, most) for path, columns, most in files}
+    return [Input(source, *known[source.path]) for source in sources_of([path for path, *_ in files])]
+
+
+def _files(value: Any, option: str) -> Iterator[Path]:
+    for item in value if isinstance(value, (list, tuple)) else [value]:
+        folder = Path(str(item)).expanduser()
+        if (folder / "dataset_dict.json").is_file():
+            folder = _split(folder, option)
+        if (folder / "state.json").is_file():  # datasets.Dataset.save_to_disk
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            yield from (folder / str(one["filename"]) for one in state["_data_files"])
+        elif (folder / INFO).is_file() and folder.is_dir():
+            raise BelleError(
+                f"{option}={item}: the directory describes its data sets in {INFO}; choose with data.names=[…] "
+                f"({', '.join(names_in(folder / INFO))}), or name the files",
+                f"{option}={item}：该目录用 {INFO} 描述其中的数据集；请用 data.names=[…] 选择"
+                f"（{', '.join(names_in(folder / INFO))}），或直接写文件名",
+            )
+        else:
+            yield from expand(item, option=option)
+
+
+def names_in(path: Path, most: int = 12) -> list[str]:
+    """The first names that a ``dataset_info.json`` holds."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return list(map(str, found))[:most] if isinstance(found, dict) else []
+
+
+def _split(folder: Path, option: str) -> Path:
+    """The part of a saved ``DatasetDict`` to train on."""
+    splits = json.loads((folder / "dataset_dict.json").read_text(encoding="utf-8")).get("splits", [])
+    if "train" in splits:
+        return folder / "train"
+    names = ", ".join(map(str, splits))
+    raise BelleError(
+        f"{option}={folder}: the saved data set has no split train but {names}; name the directory of one",
+        f"{option}={folder}：保存的数据集没有 train 部分，只有 {names}；请写其中一个的目录",
+    )

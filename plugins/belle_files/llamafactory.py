@@ -1,0 +1,89 @@
+"""LLaMA-Factory's ``dataset_info.json``: names of data sets, where they lie, and what their fields are called."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from belle_core.errors import BelleError
+from belle_core.names import unknown
+from belle_files.columns import Columns
+
+INFO = "dataset_info.json"
+FIELDS = {
+    "prompt": "instruction",
+    "query": "input",
+    "response": "output",
+    "history": "history",
+    "messages": "conversations",
+    "system": "system",
+    "chosen": "chosen",
+    "rejected": "rejected",
+}
+"""Their name of a role → the field that our formats read it from."""
+TAGS = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system"}
+"""Their tags and what these are where nothing is said."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One entry."""
+
+    path: Path
+    columns: Columns
+    most: int | None
+    """``num_samples``."""
+
+
+def chosen(value: Any, names: list[str]) -> list[DataSet]:
+    """The named entries of the file (or of the directory that holds it); raises ``BelleError``."""
+    file = info_file(value)
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise BelleError(
+            f"data.names needs data.path={INFO} or the directory that holds one; there is no {file}",
+            f"data.names 需要 data.path={INFO} 或其所在目录；没有文件 {file}",
+        ) from None
+    except ValueError as error:
+        raise BelleError(f"{file}: is not JSON ({error})", f"{file}：不是 JSON（{error}）") from error
+    sets = []
+    for name in names:
+        if not isinstance(entries, dict):
+            raise BelleError(f"{file}: describes no data sets", f"{file}：没有描述数据集")
+        if not isinstance(entries.get(name), dict):
+            raise unknown("data set", name, list(entries), typed=f"data.names={name}")
+        sets.append(_entry(file, name, entries[name]))
+    return sets
+
+
+def info_file(value: Any) -> Path:
+    """Where the entries stand."""
+    path = Path(str(value)).expanduser()
+    return path / INFO if path.is_dir() else path
+
+
+def _entry(file: Path, name: str, entry: dict[str, Any]) -> DataSet:
+    if not isinstance(entry.get("file_name"), str):
+        elsewhere = next((str(entry[key]) for key in ("hf_hub_url", "ms_hub_url") if key in entry), None)
+        hint = f"; say +data=hub data.name={elsewhere}" if elsewhere else ""
+        hint_zh = f"；请写 +data=hub data.name={elsewhere}" if elsewhere else ""
+        raise BelleError(
+            f"{file}: {name} is not a file of this directory{hint}", f"{file}：{name} 不是该目录中的文件{hint_zh}"
+        )
+    most = entry.get("num_samples")
+    return DataSet(file.parent / entry["file_name"], _columns(entry), most if isinstance(most, int) else None)
+
+
+def _columns(entry: dict[str, Any]) -> Columns:
+    named = {role: name for role, name in (entry.get("columns") or {}).items() if role in FIELDS and name}
+    if set(named) == {"prompt"} and entry.get("formatting", "alpaca") == "alpaca":  # their way to name pretraining text
+        return Columns({"text": named["prompt"]})
+    fields = {FIELDS[role]: name for role, name in named.items()}
+    tags = {**TAGS, **(entry.get("tags") or {})}
+    if entry.get("formatting", "alpaca") == "alpaca" or tags == TAGS:
+        return Columns(fields)
+    roles = {tags[tag]: TAGS[tag] for tag in ("user_tag", "assistant_tag", "system_tag")}
+    return Columns({"conversations": "conversations", **fields}, tags["role_tag"], tags["content_tag"], roles)

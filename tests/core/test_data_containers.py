@@ -1,0 +1,227 @@
+"""The same records from every container: tables, archives, packed files, mappings, plain text."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import zipfile
+
+import pyarrow
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import ipc, parquet
+
+from belle_core.data.places import Broken, Record, sources_of
+from belle_core.data.records import open_file, read_records
+from belle_core.errors import BelleError
+
+ROWS = [{"instruction": f"问题 {n}，\n第二行", "input": "", "output": f'他说"好" {n}'} for n in range(2500)]
+
+
+def read(path, encoding="auto"):
+    items = []
+    for source in sources_of([path]):
+        with open_file(source, encoding) as file:
+            items += read_records(file, source)
+    return items
+
+
+def values(items):
+    assert all(isinstance(item, Record) for item in items), items
+    return [item.value for item in items]
+
+
+def lines(rows=ROWS):
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def table(rows=ROWS, delimiter=",", quoting=csv.QUOTE_MINIMAL):
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, quoting=quoting)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def zipped(members, **options):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+PACKED = {
+    "gzip": gzip.compress(lines()),
+    "bzip2": bz2.compress(lines()),
+    "xz": lzma.compress(lines()),
+    "zstd": zstandard.compress(lines()),
+    "zstd in two frames": zstandard.compress(lines(ROWS[:100])) + zstandard.compress(lines(ROWS[100:])),
+    "zip": zipped({"rows.jsonl": lines()}),
+    "csv": table().encode("utf-8-sig"),
+    "csv in GB18030": table().encode("gb18030"),
+    "tsv in gzip": gzip.compress(table(delimiter="\t").encode()),
+    "semicolons": table(delimiter=";", quoting=csv.QUOTE_ALL).encode(),
+    "mapping": json.dumps({f"key {n}": row for n, row in enumerate(ROWS)}, ensure_ascii=False, indent=2).encode(),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_every_packing_gives_the_same_records(tmp_path, name):
+    (tmp_path / "data").write_bytes(PACKED[name])  # the name says nothing
+    expected = [{"id": f"key {n}", **row} for n, row in enumerate(ROWS)] if name == "mapping" else ROWS
+    assert values(read(tmp_path / "data")) == expected
+
+
+@pytest.mark.parametrize("kind", ["parquet", "file", "stream"])
+def test_arrow_tables(tmp_path, kind):
+    arrow, path = pyarrow.Table.from_pylist(ROWS), tmp_path / "data"
+    if kind == "parquet":
+        parquet.write_table(arrow, path, row_group_size=700)
+    else:
+        make = ipc.new_file if kind == "file" else ipc.new_stream
+        with make(str(path), arrow.schema) as writer:
+            writer.write_table(arrow, max_chunksize=600)
+    items = read(path)
+    assert values(items) == ROWS and [item.place.line for item in items] == list(range(1, 2501))
+
+
+def test_columns_that_json_does_not_have(tmp_path):
+    from datetime import date
+    from decimal import Decimal
+
+    row = {"a": date(2023, 4, 1), "b": Decimal("1.50"), "c": b"\0", "d": float("nan"), "e": [{"f": 1.5}], "g": None}
+    parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "data")
+    assert values(read(tmp_path / "data")) == [
+        {"a": "2023-04-01", "b": "1.50", "c": None, "d": None, "e": [{"f": 1.5}], "g": None}
+    ]
+
+
+def test_an_archive_is_as_many_files_as_it_holds(tmp_path):
+    content = {"b/two.jsonl": lines(ROWS[1:2]), "a.json": lines(ROWS[:1]), "__MACOSX/._a.json": b"x", "b/.hidden": b"x"}
+    (tmp_path / "all.zip").write_bytes(zipped(content))
+    sources = sources_of([tmp_path / "all.zip"])
+    assert [(one.name, one.stem, one.alone) for one in sources] == [
+        ("all.zip/a.json", "all.zip/a", False), ("all.zip/b/two.jsonl", "all.zip/b/two", False)]  # fmt: skip
+    assert values(read(tmp_path / "all.zip")) == ROWS[:2]
+    (tmp_path / "one.json.zip").write_bytes(zipped({"one.json": lines(ROWS[:1])}))
+    (one,) = sources_of([tmp_path / "one.json.zip"])
+    assert (one.name, one.stem, one.alone) == ("one.json.zip", "one", True)
+
+
+def encrypted():
+    """A real archive whose entry carries the flag of encryption (the standard library cannot encrypt)."""
+    content = bytearray(zipped({"a.json": lines(ROWS[:1])}))
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (encrypted(), "a.json is encrypted"),
+        (zipped({"__MACOSX/x": b""}), "holds no file"),
+        (zipped({"a.json": lines()})[:2000], "zip archive is damaged or cut off"),
+        (bz2.compress(lines())[:-2000], "packed data is damaged or cut off"),
+        (lzma.compress(lines())[:-200], "packed data is damaged or cut off"),
+        (zstandard.compress(lines())[:-2000], "packed data is damaged or cut off"),
+        (zipped({"a.parquet": b"PAR1xxxxPAR1"}), "is a Parquet table; unpack"),
+        (zipped({"a.zip": zipped({"b.json": lines()})}), "a zip archive inside another"),
+        (b"a,b\n", None),
+        (b'"a"\n', None),
+    ],
+)
+def test_containers_that_cannot_be_read(tmp_path, content, message):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    with pytest.raises(BelleError, match=message or "no table with a header") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_that_do_not_fit_cost_themselves(tmp_path):
+    rows = "question,answer\n" + "".join(f"问{n},答{n}\n" for n in range(50)) + "一,二,三\n问,答\n"
+    (tmp_path / "data").write_text(rows)
+    items = read(tmp_path / "data")
+    broken = items[50]
+    assert isinstance(broken, Broken) and broken.reason == "broken_row" and broken.place.line == 52
+    assert len(values(items[:50] + items[51:])) == 51
+
+
+def test_bytes_in_a_table_that_are_no_text(tmp_path):
+    rows = "question,answer\n" + "".join(f"问{n},答{n}\n" for n in range(50))
+    (tmp_path / "data").write_bytes(rows.encode() + b"a,\xff\nb,c\n")
+    items = read(tmp_path / "data")
+    assert items[50].reason == "broken_encoding" and f"byte offset {len(rows.encode()) + 2}" in items[50].why
+    assert items[51].value == {"question": "b", "answer": "c"}
+
+
+FIELDS = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from('",\t;\n'), max_size=8)
+
+
+@settings(max_examples=80, deadline=None)
+@given(rows=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=30), delimiter=st.sampled_from(",\t;"))
+def test_any_table_that_python_writes_comes_back(tmp_path_factory, rows, delimiter):
+    path = tmp_path_factory.mktemp("x") / "data"
+    expected = [{"question": a, "answer": b} for a, b in rows]
+    path.write_bytes(table(expected, delimiter, csv.QUOTE_ALL).encode())
+    assert values(read(path)) == expected
+
+
+PROSE = ["春眠不觉晓，处处闻啼鸟。", "Once, long ago, there was a king.\nHe had, they say, three sons.", "一行\n", "a,b",
+         "[西游记 / 吴承恩（明） 著 ]\n\n诗曰：", "体验2D巅峰\t8\n60年铁树开花\t5\n"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PROSE)
+def test_plain_text_is_one_document(tmp_path, text):
+    (tmp_path / "data").write_text(text)
+    assert values(read(tmp_path / "data")) == [{"text": text.strip("\n")}]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text("甲乙丙。 ", max_size=3000), min_size=1, max_size=40))
+def test_long_texts_come_in_pieces_that_end_with_a_line(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("x") / "data"
+    path.write_text("开头\n" + "\n".join(written), encoding="utf-8")
+    items = read(path)
+    assert "\n".join(one["text"] for one in values(items)).split() == path.read_text(encoding="utf-8").split()
+    assert all(len(one["text"]) <= 10_000 + 3000 + 100 for one in values(items))
+    text = path.read_text(encoding="utf-8").split("\n")
+    for item in items:
+        assert item.value["text"].split("\n")[0] in text[item.place.line - 1 :]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "why"),
+    [
+        ('{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, "c": {"x": 1 "y": 2}}', 2, "delimiter"),
+        ('{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}', 2, "ends inside the object"),
+        ('{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2} "c": {}}', 2, "expected , or }"),
+        ('{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, 3: {}}', 2, "expected a key"),
+        ('{"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, "c" {}}', 2, "expected :"),
+    ],
+)
+def test_a_mapping_that_breaks_off(tmp_path, text, kept, why):
+    (tmp_path / "data").write_text(text)
+    *good, broken = read(tmp_path / "data")
+    assert len(values(good)) == kept and isinstance(broken, Broken)
+    import re
+
+    assert re.search(why, broken.why)
+
+
+def test_an_object_that_is_no_mapping_stays_a_record(tmp_path):
+    for record in (
+        {"a": {"x": 1}, "b": {"x": 2}},
+        {"a": {"x": 1, "y": 1}, "b": 2},
+        {"m": {"x": 1, "y": 2}, "n": {"z": 1}},
+    ):
+        (tmp_path / "data").write_text(json.dumps(record, indent=1))
+        assert values(read(tmp_path / "data")) == [record]

@@ -1,0 +1,208 @@
+"""What ``data.path`` may name besides plain files: own column names, ``dataset_info.json``, saved data sets, archives."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import datasets
+import pytest
+from belle_files.config import FilesConfig
+from belle_files.estimate import estimate
+
+from belle_core import run
+from belle_core.api import prepare
+from belle_core.conversation import Conversation
+from belle_core.data import read_examples
+from belle_core.errors import BelleError
+
+KNOWN = {"shared": {}, "inputs": {}, "limit": None}
+
+
+def files(*options):
+    return run(["+data=files", *options], quiet=True).artifacts["data"]
+
+
+def conversations(artifact, split="train"):
+    return [example.conversation for example in read_examples(artifact, split)]
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+
+
+ASKED = [Conversation.of(f"问{n}", f"答{n}") for n in range(3)]
+
+
+# ---- own names ----
+
+
+def test_own_column_names(tmp_path):
+    write(tmp_path / "a.json", [{"问题": f"问{n}", "回答": f"答{n}", "分": n, "output": "旧"} for n in range(3)])
+    artifact = files("data.path=a.json", "data.columns={instruction:'问题',output:'回答'}")
+    assert conversations(artifact) == ASKED
+    assert [example.meta for example in read_examples(artifact, "train")] == [{"分": n} for n in range(3)]
+    with pytest.raises(BelleError, match=r"no known format fits.*问题: str.*data.columns"):
+        files("data.path=a.json")
+    other = files("data.path=a.json", "data.columns={instruction:'回答',output:'问题'}")
+    assert other.fingerprint != artifact.fingerprint
+
+
+# ---- LLaMA-Factory ----
+
+INFO = {
+    "plain": {"file_name": "plain.json"},
+    "named": {"file_name": "named.json", "columns": {"prompt": "q", "query": "more", "response": "a", "history": "h"}},
+    "chat": {
+        "file_name": "chat.json",
+        "formatting": "sharegpt",
+        "columns": {"messages": "talk"},
+        "tags": {"role_tag": "who", "content_tag": "said", "user_tag": "u", "assistant_tag": "b", "system_tag": "s"},
+        "num_samples": 2,
+    },
+    "pairs": {"file_name": "pairs.json", "ranking": True, "columns": {"prompt": "q", "chosen": "good", "rejected": "bad"}},
+    "pages": {"file_name": "pages.json", "columns": {"prompt": "content"}},
+    "far": {"hf_hub_url": "team/set"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def factory(tmp_path):
+    folder = tmp_path / "data"
+    write(folder / "dataset_info.json", INFO)
+    write(folder / "plain.json", [{"instruction": f"问{n}", "input": "", "output": f"答{n}"} for n in range(3)])
+    write(folder / "named.json", [{"q": f"问{n}", "more": "", "a": f"答{n}", "h": [["早", "好"]]} for n in range(3)])
+    talk = [{"who": "s", "said": "规则"}, {"who": "u", "said": "问0"}, {"who": "b", "said": "答0"}]
+    write(folder / "chat.json", [{"talk": talk}] * 3)
+    write(folder / "pairs.json", [{"q": "问0", "good": "答0", "bad": "差"}])
+    write(folder / "pages.json", [{"content": "从前有座山。"}])
+    return folder
+
+
+@pytest.mark.parametrize("path", ["data", "data/dataset_info.json"])
+def test_the_data_sets_of_llama_factory_as_they_are(factory, path):
+    assert conversations(files(f"data.path={path}", "data.names=[plain]")) == ASKED
+    named = conversations(files(f"data.path={path}", "data.names=[named]"))
+    assert [c.turns[-2:] for c in named] == [c.turns for c in ASKED] and named[0].turns[0].text == "早"
+    assert (
+        conversations(files(f"data.path={path}", "data.names=[chat]"))
+        == [Conversation.of("问0", "答0", system="规则")] * 2
+    )
+    assert conversations(files(f"data.path={path}", "data.names=[plain,chat]"))[:3] == ASKED
+    (pair,) = read_examples(files(f"data.path={path}", "data.names=[pairs]"), "train")
+    assert pair.conversation == ASKED[0] and pair.rejected == ("差",)
+    (page,) = read_examples(files(f"data.path={path}", "data.names=[pages]"), "train")
+    assert page.text == "从前有座山。"
+    assert estimate(FilesConfig(path=path, names=["plain"]), KNOWN)["splits"] == {"train": 3}
+
+
+def test_the_bytes_of_a_named_data_set_count(factory):
+    with_file = ["+data=files", "data.path=data/dataset_info.json", "data.names=[plain]"]
+    before = prepare(with_file).recipes["data"].key
+    write(factory / "pairs.json", [])
+    assert prepare(with_file).recipes["data"].key == before
+    write(factory / "plain.json", [{"instruction": "新", "output": "新"}])
+    assert prepare(with_file).recipes["data"].key != before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["data.path=data", "data.names=[plian]"], "did you mean 'plain'"),
+        (["data.path=data", "data.names=[far]"], r"say \+data=hub data.name=team/set"),
+        (["data.path=data"], r"choose with data.names=\[…\] \(plain, named"),
+        (["data.path=data/plain.json", "data.names=[plain]"], "describes no data sets"),
+        (["data.path=nowhere", "data.names=[plain]"], "data.names needs data.path=dataset_info.json"),
+        (["data.path=data/plain.json", "data.columns=3"], "data.columns must be a mapping"),
+    ],
+)
+def test_mistakes_in_names_are_told(factory, options, message):
+    with pytest.raises(BelleError, match=message) as caught:
+        files(*options)
+    assert "\n" not in str(caught.value)
+
+
+# ---- saved by Hugging Face datasets, the program itself ----
+
+
+def test_saved_data_sets(tmp_path):
+    rows = {"instruction": [f"问{n}" for n in range(3)], "output": [f"答{n}" for n in range(3)]}
+    one = datasets.Dataset.from_dict(rows)
+    one.save_to_disk("single")
+    datasets.DatasetDict(train=one, test=datasets.Dataset.from_dict({k: [v[0]] for k, v in rows.items()})).save_to_disk(
+        "two"
+    )
+    assert conversations(files("data.path=single")) == ASKED
+    artifact = files("data.path=two", "data.test=two/test")
+    assert conversations(artifact) == ASKED[1:] and conversations(artifact, "test") == ASKED[:1]
+    datasets.DatasetDict(dev=one).save_to_disk("three")
+    with pytest.raises(BelleError, match="no split train but dev"):
+        files("data.path=three")
+    one.to_parquet("a.parquet")
+    one.to_csv("a.csv")
+    assert conversations(files("data.path=a.parquet")) == conversations(files("data.path=a.csv")) == ASKED
+
+
+# ---- several files ----
+
+
+def test_a_directory_of_many_kinds(tmp_path):
+    write(tmp_path / "d" / "a.json", [{"instruction": "问0", "output": "答0"}])
+    (tmp_path / "d" / "b.csv").write_text("question,answer\n问1,答1\n")
+    with zipfile.ZipFile(tmp_path / "d" / "c.zip", "w") as archive:
+        archive.writestr(
+            "x.jsonl",
+            json.dumps({"messages": [{"role": "user", "content": "问2"}, {"role": "assistant", "content": "答2"}]}),
+        )
+        archive.writestr("y.jsonl", json.dumps({"conversation": [{"human": "问0", "assistant": "答0"}]}))
+    artifact = files("data.path=d")
+    assert conversations(artifact) == [*ASKED, ASKED[0]]
+    assert [e.id for e in read_examples(artifact, "train")] == ["a-0", "b-0", "c.zip/x-0", "c.zip/y-0"]
+
+
+def test_a_page_about_the_data_is_not_trained_on(tmp_path):
+    write(tmp_path / "d" / "data.json", [{"instruction": "问0", "output": "答0"}])
+    (tmp_path / "d" / "README.md").write_text("# About\nThis is about the data.\n")
+    with pytest.raises(BelleError, match=r"README.md is plain text and data.json holds records"):
+        files("data.path=d")
+    assert conversations(files("data.path=d/*.json")) == ASKED[:1]
+    artifact = files("data.path=d/README.md")
+    assert artifact.record == "text" and artifact.splits == {"train": 1}
+
+
+# ---- real data ----
+
+
+@pytest.mark.parametrize(
+    ("options", "record", "kept", "turns"),
+    [
+        (["data.path={}/crosswoz/val.json.zip"], "conversation", 500, 8458),
+        (["data.path={}/llama_chinese/dev_sft.csv"], "conversation", 200, 400),
+        (["data.path={}/corpus/books"], "text", 388, 0),
+        (["data.path={}/alpaca/raw_shard_alpaca_chinese_part_0.json",
+          "data.columns={{instruction:zh_instruction,input:zh_input,output:zh_output}}"], "conversation", 999, 1998),
+        (["data.path={}/corpus/shiji_classical_modern.jsonl", "data.columns={{question:classical,answer:modern}}"],
+         "conversation", 10_000, 20_000),
+    ],
+)  # fmt: skip
+def test_real_files(shared, options, record, kept, turns):
+    artifact = files(*(option.format(shared / "data") for option in options))
+    assert (artifact.record, artifact.splits) == (record, {"train": kept})
+    assert artifact.rejected == ({"empty_answer": 1} if kept == 999 else {})
+    assert sum(len(conversation.turns) for conversation in conversations(artifact) if conversation) == turns
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("bench/mmlu.zip", "is no table with a header"),
+        ("bench/cmmlu_dev_test.jsonl", r"no known format fits the records \("),
+        ("corpus/tang_poems_first7k.jsonl", r"no known format fits the records \(.*paragraphs: list"),
+        ("belle/eval_prompt.json", r"no known format fits the records \(class: str, prompt: str\)"),
+    ],
+)
+def test_real_files_that_hold_no_instructions(shared, path, message):
+    with pytest.raises(BelleError, match=message) as caught:
+        files(f"data.path={shared}/data/{path}")
+    assert "\n" not in str(caught.value)
