@@ -60,6 +60,8 @@ class Stage:
     produces: type[Artifact]
     consumes: tuple[type[Artifact], ...] = ()
     """Artifacts that must exist; the latest of each type is taken."""
+    optional: tuple[type[Artifact], ...] = ()
+    """Artifacts that are taken where an earlier step makes them."""
     starts_from: tuple[type[Runnable], ...] = ()
     """Kinds of models it works on. Without an earlier one it starts from ``model`` and ``seed``, with a Tokenizer."""
     reads: tuple[str, ...] = ()

@@ -86,7 +86,8 @@ def _connect(name: str, where: str, section: Any, before: list[Step], config: Ru
         )
     chosen = dict(config.inputs.get(name, {}))
     sources: dict[type[Artifact], str] = {}
-    for kind in stage.consumes:
+    there = [kind for kind in stage.optional if any(issubclass(step.stage.produces, kind) for step in before)]
+    for kind in (*stage.consumes, *there):
         sources[kind] = _source(name, stage, kind, chosen.pop(kind.__name__.lower(), None), before)
     if stage.starts_from:
         start = _start(name, stage, chosen.pop(MODEL, None), before)
@@ -95,7 +96,7 @@ def _connect(name: str, where: str, section: Any, before: list[Step], config: Ru
         elif Tokenizer not in sources:
             sources[Tokenizer] = _source(name, stage, Tokenizer, chosen.pop("tokenizer", None), before)
     for left in chosen:
-        known = [kind.__name__.lower() for kind in stage.consumes] + ([MODEL] if stage.starts_from else [])
+        known = [kind.__name__.lower() for kind in (*stage.consumes, *there)] + ([MODEL] if stage.starts_from else [])
         raise unknown("input", left, known, typed=f"inputs.{name}.{left}")
     return Step(name, where, stage, section, sources, parts_of(stage, section, catalog))
 
