@@ -105,6 +105,10 @@ class Part:
     """Dataclass with the options, for kinds that have a config group."""
     record: tuple[str, ...] = ()
     """Kinds of examples that a stage with this part takes (``Examples.record``); empty: any."""
+    produces: type[Artifact] | None = None
+    """What a stage with this part makes instead of its own kind of artifact."""
+    optional: tuple[type[Artifact], ...] = ()
+    """Artifacts that a stage with this part is given where an earlier step makes one."""
     extra: str | None = None
     version: int = 1
 
