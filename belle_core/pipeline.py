@@ -6,6 +6,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from belle_core.errors import BelleError, Several
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of
 from belle_core.plugins import Catalog
+from belle_core.processes import carry_out
 from belle_core.provenance import provenance
 from belle_core.stages import StageContext
 from belle_core.store import Store
+from belle_core.strategies import check_trainer, processes_of
 from belle_core.wiring import Step, check_record
 
 Observer = Callable[[Event], None]
@@ -45,6 +48,8 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
                 check_checkpoint(config.model)
             if isinstance(step.section, CleaningConfig) and step.section.clean:
                 _check_filters(step.section)
+            if "trainer" in step.stage.reads:
+                check_trainer(config.trainer)
             if step.stage.check:
                 _load_check(step)(step.section, shared_of(step, config))
         except BelleError as error:
@@ -114,7 +119,8 @@ def _make(
 ) -> Artifact:
     if isinstance(data := inputs.get(Examples), Examples):
         check_record(step, data.record)
-    run = step.stage.load()
+    together = "trainer" in step.stage.reads and processes_of(config.trainer) > 1
+    run = partial(carry_out, step.stage) if together else step.stage.load()
     for artifact in inputs.values():
         store.verify(artifact)
     context = StageContext(

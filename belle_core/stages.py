@@ -129,7 +129,7 @@ class Command:
 
 @dataclass(frozen=True)
 class StageContext:
-    """Everything a stage may read besides its own config; all of it is in the fingerprint (but ``emit`` and ``show``, ways out)."""
+    """Everything a stage may read besides its own config; it is in the fingerprint, but for ``emit`` and ``show`` (ways out) and ``rank``."""
 
     directory: Path
     """Where to write the artifact's files; becomes the artifact when the stage returns."""
@@ -142,11 +142,13 @@ class StageContext:
     """``emit("train", {"loss": 1.2}, step)`` sends metrics to the local record and the trackers."""
     show: Callable[[list[dict[str, str]], int], None] = field(default=lambda answers, step: None)
     """``show([{"id", "question", "reference", "answer"}], step)`` sends answers the same way."""
+    rank: int = 0
+    """Which of the processes that carry out this stage together this is; 0 writes the artifact."""
 
     @property
     def scratch(self) -> Path:
-        """A folder that outlives a crash, for resuming, and is removed when the stage succeeds."""
-        folder = self.directory / "scratch"
+        """A folder that outlives a crash, for resuming, and is removed when the stage succeeds; each rank has its own."""
+        folder = self.directory / "scratch" / (f"rank{self.rank}" if self.rank else "")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

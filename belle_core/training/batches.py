@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from belle_core.training.examples import EncodedExamples
+from belle_core.training.shares import shares
 
 BUCKET = 8
 """Neighbours in length that stay together when the order is shuffled, so that little is padded."""
@@ -67,15 +68,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class Step:
-    """Everything one optimizer step sees."""
+    """Everything one process sees of an optimizer step."""
 
     batches: list[Batch]
     amount: float
-    """The summed loss of all batches is divided by this."""
+    """The summed loss of all batches, over all processes, is divided by this."""
+    fillers: int = 0
+    """That many batches at the end do not count: they keep this process in step with those that have more."""
+
+    @property
+    def weighted(self) -> Iterator[tuple[Batch, float]]:
+        """Each batch with what its loss is multiplied by, 0 for a filler."""
+        counted = len(self.batches) - self.fillers
+        return ((batch, float(number < counted)) for number, batch in enumerate(self.batches))
 
     @property
     def tokens(self) -> int:
-        return sum(batch.tokens for batch in self.batches)
+        return sum(batch.tokens for batch, weight in self.weighted if weight)
 
     def to(self, device: Any, **options: Any) -> Step:
         """The same step on *device*."""
@@ -128,10 +137,26 @@ class Passes:
     """Sequences of a padded pass."""
     tokens: int | None = None
     """Tokens of a pass when sequences are packed, ``None`` when they are padded. A longer example has a pass of its own."""
+    rank: int = 0
+    """Which process this is of those that train together."""
+    ranks: int = 1
 
     @property
     def packed(self) -> bool:
         return self.tokens is not None
+
+    def step(self, encoded: EncodedExamples, examples: np.ndarray, lengths: np.ndarray) -> Step:
+        """What this process sees of a step over *examples*, of which *lengths* are the tokens.
+
+        Every process makes the same number of passes, since in some ways of sharing each pass is made by all together.
+        """
+        order = np.argsort(lengths, kind="stable")
+        examples, lengths = examples[order], lengths[order]
+        parts = [self.split(encoded, examples[share]) for share in shares(lengths, self.ranks)]
+        fillers = max(map(len, parts)) - len(parts[self.rank])
+        own = parts[self.rank] + [[int(examples[0])]] * fillers
+        batches = [collate(encoded, part, packed=self.packed) for part in own]
+        return Step(batches, sum(encoded.amounts[e] for e in examples), fillers)
 
     def whole(self, encoded: EncodedExamples) -> list[list[int]]:
         """All examples, sorted by length, shared out."""
@@ -164,7 +189,7 @@ class Steps:
     """The optimizer steps of a run from number ``start`` on.
 
     ``batch`` examples make a step (the last of an epoch may be smaller), shared out among ``passes``. What a step holds
-    depends on the seed, the epoch and its number, and not on ``passes``.
+    depends on the seed, the epoch and its number, and not on ``passes``, nor on how many processes share it.
     """
 
     def __init__(self, encoded: EncodedExamples, *, batch: int, passes: Passes, epochs: float, seed: int) -> None:
@@ -186,10 +211,7 @@ class Steps:
                 yield self._step(order[place : place + self.batch])
 
     def _step(self, examples: np.ndarray) -> Step:
-        examples = examples[np.argsort(self.lengths[examples], kind="stable")]
-        parts = self.passes.split(self.encoded, examples)
-        batches = [collate(self.encoded, part, packed=self.passes.packed) for part in parts]
-        return Step(batches, sum(self.encoded.amounts[e] for e in examples))
+        return self.passes.step(self.encoded, examples, self.lengths[examples])
 
 
 def epoch_order(lengths: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:

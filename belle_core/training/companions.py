@@ -32,6 +32,13 @@ class Companions:
                 "train.keep=best and train.patience need dev examples to judge by, and the data has none; say data.dev=0.02",
                 "train.keep=best 与 train.patience 需要 dev 样本作为依据，但数据中没有；请设置 data.dev=0.02",
             )
+        if (config.keeps_best or config.ema) and module.sharing.divides:
+            raise BelleError(
+                f"train.keep=best, train.patience and train.ema need the whole weights, which trainer.strategy={settings.strategy} divides; "
+                "say trainer.strategy=ddp, or leave them out",
+                f"train.keep=best、train.patience 与 train.ema 需要完整的权重，而 trainer.strategy={settings.strategy} 会将其切分；"
+                "请使用 trainer.strategy=ddp，或去掉这些选项",
+            )
         self.module = module
         self.averages = Averages(config.ema) if config.ema else None
         self.selection = Selection(context.scratch, config.patience) if config.keeps_best else None

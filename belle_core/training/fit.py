@@ -18,6 +18,7 @@ from belle_core.config import TrainConfig, TrainerConfig
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.stages import StageContext
+from belle_core.strategies import check_trainer, processes_of
 from belle_core.training.batches import Passes, Steps
 from belle_core.training.companions import Companions
 from belle_core.training.examples import EncodedExamples, encode_examples
@@ -29,6 +30,8 @@ from belle_core.training.precision import precision_of
 from belle_core.training.progress import Progress
 from belle_core.training.quiet import quiet
 from belle_core.training.resuming import AtomicCheckpoints, SavesState
+from belle_core.training.sharing import sharing_of
+from belle_core.training.sharing.alone import Alone
 from belle_core.training.start import Start
 
 STATE = "state.ckpt"
@@ -51,19 +54,26 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     Raises ``BelleError`` for what the user can fix, ``KeyboardInterrupt`` or ``SystemExit`` when told to stop.
     """
     settings: TrainerConfig = context.shared["trainer"]
+    check_trainer(settings)
+    sharing = sharing_of(settings, context.rank)
     objective = build_objective(config.objective)
     began = time.monotonic()
     train, dev = (_encoded(split, loaded, objective, config, context) for split in ("train", "dev"))
     assert train is not None
+    _check_shares(min(config.batch, len(train)), settings)
     with packing(model, config.max_length, wanted=settings.packing) as packed:
-        passes = Passes(settings.batch, settings.batch * config.max_length if packed else None)
+        tokens = settings.batch * config.max_length if packed else None
+        passes = Passes(settings.batch, tokens, sharing.rank, sharing.ranks)
         steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])
-        module = InstructionModule(model, objective, config, steps, dev, context.scratch)
+        module = InstructionModule(model, objective, config, steps, dev, context.directory / "scratch", sharing)
+        objective.total = sharing.total
         objective.begin(model, Start(loaded, context, train, dev))
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
-        companions.finish(context.directory)
-    module.curve.write(context.directory)
+        sharing.gather(model)
+        if context.rank == 0:
+            companions.finish(context.directory)
+            module.curve.write(context.directory)
     return _figures(module, train, time.monotonic() - began) | companions.figures
 
 
@@ -77,20 +87,27 @@ def _encoded(
     return encode_examples(read_examples(examples, split), loaded.encoder, objective, max_length=length, split=split)
 
 
+def _check_shares(examples: int, settings: TrainerConfig) -> None:
+    """Raise ``BelleError`` when some of the processes would never have anything to learn from."""
+    if (ranks := processes_of(settings)) > examples:
+        raise BelleError(
+            f"{ranks} processes (trainer.devices × trainer.nodes) share optimizer steps of {examples} examples; "
+            "raise train.batch, take more data, or fewer devices",
+            f"{ranks} 个进程（trainer.devices × trainer.nodes）分担每步只有 {examples} 条样本的优化；请调大 train.batch、增加数据或减少设备",
+        )
+
+
 def _run(
     module: InstructionModule, settings: TrainerConfig, precision: str, context: StageContext, companions: Companions
 ) -> None:
-    state = SavesState(context.scratch / STATE, settings.checkpoint_seconds)
+    state = SavesState(context.directory / "scratch" / STATE, settings.checkpoint_seconds, module.sharing)
     torch.manual_seed(context.shared["seed"])
     prepare(module.model, settings, precision)
     computed = "float32" if precision == "32-true" else "bfloat16"
     with quiet(), _memory_errors(settings):
-        trainer = _trainer(
-            settings,
-            precision,
-            [*companions.callbacks, Progress(context.emit, settings.log_every, computed), state],
-            context.scratch,
-        )
+        progress = [Progress(context.emit, settings.log_every, computed)] if context.rank == 0 else []
+        callbacks = [*companions.callbacks, *progress, state]
+        trainer = _trainer(settings, precision, callbacks, context.scratch, module.sharing)
         path = str(state.path) if state.path.is_file() else None
         trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
     if state.stopped_by == signal.SIGINT:
@@ -112,12 +129,7 @@ def prepare(model: Any, settings: TrainerConfig, precision: str) -> None:
                 module.cast_input_dtype_enabled = False  # peft would go through float32; autocast converts where needed
 
 
-def _trainer(settings: TrainerConfig, precision: Any, callbacks: list[Any], scratch: Path) -> Trainer:
-    if settings.devices * settings.nodes > 1:
-        raise BelleError(
-            f"trainer.devices={settings.devices}, trainer.nodes={settings.nodes}: training on several devices is not offered yet; say trainer.devices=1",
-            f"trainer.devices={settings.devices}、trainer.nodes={settings.nodes}：尚不支持多设备训练；请写 trainer.devices=1",
-        )
+def _trainer(settings: TrainerConfig, precision: str, callbacks: list[Any], scratch: Path, sharing: Alone) -> Trainer:
     whole = (
         precision == "bf16-true"
     )  # then all is bfloat16 already, and Lightning would convert the labels' weights, too
@@ -125,8 +137,7 @@ def _trainer(settings: TrainerConfig, precision: Any, callbacks: list[Any], scra
         "accelerator": settings.accelerator,
         "devices": settings.devices,
         "num_nodes": settings.nodes,
-        "strategy": settings.strategy,
-        "precision": "32-true" if whole else precision,
+        **sharing.options("32-true" if whole else precision),
     }
     try:
         return Trainer(**options, **LEAN, callbacks=callbacks, plugins=[AtomicCheckpoints()], default_root_dir=scratch)

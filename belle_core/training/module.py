@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
@@ -15,12 +15,13 @@ from belle_core.config import TrainConfig
 from belle_core.errors import BelleError
 from belle_core.training.alarm import Alarm
 from belle_core.training.averaging import Averages
-from belle_core.training.batches import Step, Steps, collate_all
+from belle_core.training.batches import Batch, Step, Steps
 from belle_core.training.curve import Curve, Point
 from belle_core.training.examples import EncodedExamples
 from belle_core.training.objective import Objective
 from belle_core.training.optimizer import build_optimizer, learning_rate
 from belle_core.training.reference import add_reference
+from belle_core.training.sharing.alone import Alone
 
 
 class InstructionModule(LightningModule):
@@ -38,25 +39,29 @@ class InstructionModule(LightningModule):
         steps: Steps,
         dev: EncodedExamples | None,
         scratch: Path,
+        sharing: Alone | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.strict_loading = False  # frozen weights are not in saved states
         self.model, self.objective, self.config = model, objective, config
-        self.steps, self.dev, self.scratch = steps, dev, scratch
+        self.steps, self.dev, self.scratch, self.sharing = steps, dev, scratch, sharing or Alone()
         self.done = 0
         """Optimizer steps done."""
         self.tokens = 0
-        """Tokens trained on, padding not counted."""
+        """Tokens trained on by all processes, padding not counted."""
         self.curve = Curve()
         self.alarm: Alarm | None = None
         self.averages: Averages | None = None
-        self._random: dict[str, Any] | None = None
 
     @property
     def trainable(self) -> list[tuple[str, Tensor]]:
         """Names and tensors that train."""
         return [(name, p) for name, p in self.named_parameters() if p.requires_grad]
+
+    def configure_model(self) -> None:
+        """Divides the model among the processes, where the strategy does that."""
+        self.sharing.divide(self)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The one that the run names; the learning rate is set step by step."""
@@ -73,7 +78,7 @@ class InstructionModule(LightningModule):
         """After a resumption the numbers must be there: the model is no longer what it was."""
         for name, data in (("train", self.steps.encoded), ("dev", self.dev)):
             if data is not None:
-                path = self.scratch / f"reference-{name}-{self.global_rank}.npy"
+                path = self.scratch / f"reference-{name}.npy"
                 if self.done and not path.is_file():
                     raise BelleError(
                         f"{path} is gone, and what the model said as it started cannot be had again; delete the saved state, and the run begins anew",
@@ -86,19 +91,21 @@ class InstructionModule(LightningModule):
                     passes=self.steps.passes,
                     device=self.device,
                     precision=self.trainer.precision_plugin.forward_context,
+                    sharing=self.sharing,
                 )
 
     def training_step(self, step: Step, _: int) -> None:
         """One optimizer step; raises ``BelleError`` when the loss or the gradient is no number, or nothing is learned."""
-        self._restore_random()
+        self._seed()
         optimizer: Any = self.optimizers()
         step = self.objective.ready(self.model, step)
         loss = self._backward(step)
         reported = self._reported(step.amount)
         if self.done == 0:
             self._check_gradients()
-        norm = torch.nn.utils.clip_grad_norm_([p for _, p in self.trainable], self.config.clip or math.inf)
-        figures = torch.stack([loss, norm.float()]).tolist()
+        norm = self.sharing.clip(self, self.config.clip).float()
+        loss, tokens = self.sharing.total(torch.stack([loss, torch.tensor(float(step.tokens), device=self.device)]))
+        figures = torch.stack([loss, norm]).tolist()
         if self.alarm:
             self.alarm.check(self, step, *figures)
         rate = learning_rate(self.config, self.done, self.steps.total)
@@ -109,16 +116,17 @@ class InstructionModule(LightningModule):
         if self.averages:
             self.averages.update(self)
         self.done += 1
-        self.tokens += step.tokens
+        self.tokens += int(tokens)
         look = self._look() if self._looks_now() else {}
         self.curve.add(Point(self.done, figures[0], rate, figures[1], figures=reported, **look))
 
     def _backward(self, step: Step) -> Tensor:
-        """Mean loss of the step in nats; gradients are those of this mean."""
+        """This process's part of the step's mean loss in nats; gradients are those of the whole mean."""
         total = torch.zeros((), device=self.device)
-        for batch in step.batches:
-            loss = self.objective.loss(self.model, batch) / step.amount
-            self.manual_backward(loss)
+        for number, (batch, weight) in enumerate(step.weighted, 1):
+            loss = self._loss(batch, weight) / step.amount
+            with self.sharing.backward(self, last=number == len(step.batches)) as factor:
+                self.manual_backward(loss * factor)
             total += loss.detach()
         return total
 
@@ -129,16 +137,35 @@ class InstructionModule(LightningModule):
             return {}
         self.model.eval()
         with self.evaluated(), self.trainer.precision_plugin.forward_context():
-            step = Step(collate_all(self.dev, self.steps.passes), sum(self.dev.amounts))
+            step = self.steps.passes.step(self.dev, np.arange(len(self.dev)), self.dev.lengths)
             step = self.objective.ready(self.model, step.to(self.device))
-            total = sum(self.objective.loss(self.model, batch) for batch in step.batches)
+            loss = sum(self._loss(batch, weight) for batch, weight in step.weighted)
         self.model.train()
+        total = self.sharing.total(torch.as_tensor(loss, device=self.device))
         return {"dev": float(total) / step.amount, "dev_figures": self._reported(step.amount)}
 
+    def _loss(self, batch: Batch, weight: float) -> Tensor:
+        """Summed loss of a batch; one with weight 0 leaves no trace in what is reported either."""
+        before = self.objective.figures
+        self.objective.figures = dict(before)
+        loss = self.objective.loss(self.model, batch) * weight
+        if not weight:
+            self.objective.figures = {
+                name: before.get(name, 0 * value) for name, value in self.objective.figures.items()
+            }
+        return loss
+
     def _reported(self, amount: float) -> dict[str, float]:
-        """Means of what the objective reported since it was last asked."""
+        """Means, over all processes, of what the objective reported since it was last asked."""
         sums, self.objective.figures = self.objective.figures, {}
-        return {name: float(value) / amount for name, value in sums.items()}
+        if not sums:
+            return {}
+        values = torch.stack(
+            [torch.as_tensor(sums[name], dtype=torch.float32, device=self.device) for name in sorted(sums)]
+        )
+        return {
+            name: float(value) / amount for name, value in zip(sorted(sums), self.sharing.total(values), strict=True)
+        }
 
     def evaluated(self) -> AbstractContextManager[None]:
         """The weights that are evaluated and kept: the averages where there are any."""
@@ -156,15 +183,11 @@ class InstructionModule(LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the position and the random states; leaves out frozen weights, and the loops, which begin anew."""
+        """Adds the position; leaves out frozen weights, and the loops, which begin anew."""
         names = {name for name, _ in self.trainable}
         checkpoint["state_dict"] = {name: t for name, t in checkpoint["state_dict"].items() if name in names}
         del checkpoint["loops"]
-        random = {
-            "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        }
-        checkpoint["run"] = {"done": self.done, "tokens": self.tokens, "curve": self.curve.rows(), "random": random}
+        checkpoint["run"] = {"done": self.done, "tokens": self.tokens, "curve": self.curve.rows()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Goes back to the saved position; raises ``BelleError`` when the state is of another model."""
@@ -175,14 +198,11 @@ class InstructionModule(LightningModule):
                 f"保存的状态 {path} 属于另一个模型；删除它后，运行将从头开始",
             )
         run = checkpoint["run"]
-        self.done, self.tokens, self._random = run["done"], run["tokens"], run["random"]
+        self.done, self.tokens = run["done"], run["tokens"]
         self.curve = Curve.of(run["curve"])
         self.steps.start = self.done
 
-    def _restore_random(self) -> None:
-        """As late as the first step: what happens between loading and it may draw random numbers."""
-        if self._random is not None:
-            torch.set_rng_state(self._random["cpu"].cpu())
-            if self._random["cuda"]:
-                torch.cuda.set_rng_state_all([state.cpu() for state in self._random["cuda"]])
-            self._random = None
+    def _seed(self) -> None:
+        """What is random in a step follows from its number and the process, so a resumed run needs no random state."""
+        state = np.random.SeedSequence([self.steps.seed, self.done, self.sharing.rank]).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0]) >> 1)

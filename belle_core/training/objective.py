@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from belle_core.conversation import Example
@@ -37,6 +37,8 @@ class Objective(ABC):
         self.config = config
         self.figures: dict[str, Any] = {}
         """What was reported since the loop last looked."""
+        self.total: Callable[[Tensor], Tensor] = lambda values: values
+        """The sum of a tensor over all processes that train together; all must ask for it alike."""
 
     def expand(self, example: Example) -> Iterable[Example]:
         """What *example* is learned as: itself, or several (an answer that is ranked above three others: three pairs)."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import torch
 
 TALKATIVE = ("pytorch_lightning", "lightning_fabric", "bitsandbytes", "peft")
 
@@ -15,6 +18,10 @@ def quiet() -> Iterator[None]:
     """Only errors of the libraries are shown; what they raise is untouched."""
     from transformers.utils import logging as transformers_logging
 
+    if not torch.cuda.is_available():
+        os.environ.setdefault(
+            "DS_ACCELERATOR", "cpu"
+        )  # else deepspeed, where it is installed, says that it looks for one
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     loggers = [logging.getLogger(name) for name in TALKATIVE]

@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -16,6 +18,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from belle_core.errors import BelleError
 from belle_core.training.disk import disk_errors
+from belle_core.training.sharing.alone import Alone
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -36,20 +39,27 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
         """The saved state; raises ``BelleError`` when the file is damaged."""
-        try:
+        with readable(path):
             return super().load_checkpoint(path, map_location or (lambda storage, _: storage), weights_only=True)
-        except (RuntimeError, EOFError, UnpicklingError) as error:
-            raise BelleError(
-                f"the saved state {path} is damaged; delete it, and the run begins anew",
-                f"保存的状态 {path} 已损坏；删除它后，运行将从头开始",
-            ) from error
+
+
+@contextmanager
+def readable(path: Any) -> Iterator[None]:
+    """Raise ``BelleError`` for what reading a damaged state raises."""
+    try:
+        yield
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise BelleError(
+            f"the saved state {path} is damaged; delete it, and the run begins anew",
+            f"保存的状态 {path} 已损坏；删除它后，运行将从头开始",
+        ) from error
 
 
 class SavesState(Callback):
     """Saves at the end of an optimizer step: every *seconds*, and on SIGINT or SIGTERM, which then end the run."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
-        self.path, self.seconds = path, seconds
+    def __init__(self, path: Path, seconds: float, sharing: Alone | None = None) -> None:
+        self.path, self.seconds, self.sharing = path, seconds, sharing or Alone()
         self.stopped_by: int | None = None
         self._last = 0.0
 
@@ -66,10 +76,12 @@ class SavesState(Callback):
             number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler
         )  # twice: at once
 
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Here the state is that between two optimizer steps."""
-        if self.stopped_by is None and time.monotonic() - self._last < self.seconds:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Here the state is that between two optimizer steps; all processes save, or none."""
+        due = self.stopped_by is not None or time.monotonic() - self._last >= self.seconds
+        if not self.sharing.any(due, pl_module.device):
             return
+        stop = self.sharing.any(self.stopped_by is not None, pl_module.device)
         trainer.save_checkpoint(self.path)
         self._last = time.monotonic()
-        trainer.should_stop = trainer.should_stop or self.stopped_by is not None
+        trainer.should_stop = trainer.should_stop or stop

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from torch import distributed
 from transformers import GenerationConfig, PreTrainedModel
 
 from belle_core.artifacts import Model, RewardModel
@@ -33,8 +34,11 @@ TOKENIZER_FILES = (
 def save_model(loaded: Loaded, directory: Path) -> None:
     """The weights of ``loaded.model`` in their stored format, tokenizer, template and stop tokens.
 
-    Raises ``RuntimeError`` when a tensor does not arrive on disk.
+    Of several processes that trained together the first one writes. Raises ``RuntimeError`` when a tensor does not
+    arrive on disk.
     """
+    if not writes():
+        return
     model = loaded.model.to(getattr(torch, loaded.dtype))
     model.generation_config = _generation_config(loaded)
     with quiet(), disk_errors(directory):
@@ -56,7 +60,12 @@ def save_trained(loaded: Loaded, metrics: dict[str, float], directory: Path) -> 
 
 
 def save_adapter(model: Any, loaded: Loaded, directory: Path, **options: Any) -> None:
-    """The adapter of the peft *model* in peft's layout; ``loaded`` is its base, *options* are peft's."""
+    """The adapter of the peft *model* in peft's layout; ``loaded`` is its base, *options* are peft's.
+
+    Of several processes that trained together the first one writes.
+    """
+    if not writes():
+        return
     with disk_errors(directory):
         model.save_pretrained(directory, save_embedding_layers=False, **options)
     (directory / "README.md").unlink(missing_ok=True)  # peft's empty model card
@@ -68,6 +77,11 @@ def save_adapter(model: Any, loaded: Loaded, directory: Path, **options: Any) ->
     model.get_base_model().config.save_pretrained(directory)
     save_belongings(loaded, directory)
     _readable(directory)
+
+
+def writes() -> bool:
+    """Whether this process is the one that writes what several have made."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
 def save_belongings(loaded: Loaded, directory: Path) -> None:

@@ -12,6 +12,7 @@ from pytorch_lightning import Callback
 from safetensors.torch import load_file, save_file
 
 from belle_core.training.disk import disk_errors
+from belle_core.training.saving import writes
 
 
 class Selection(Callback):
@@ -50,6 +51,8 @@ class Selection(Callback):
         return self.folder / f"best-{step}.safetensors"
 
     def _save(self, module: Any) -> None:
+        if not writes():
+            return
         path = self._path(self.step)
         new = path.with_suffix(".new")
         try:
@@ -66,7 +69,9 @@ class Selection(Callback):
 
     @torch.no_grad()
     def apply(self, module: Any) -> None:
-        """Put the best weights in the model for good."""
+        """Put the best weights in the model for good, where it is written."""
+        if not writes():
+            return
         best = load_file(self._path(self.step))
         for name, weight in module.trainable:
             weight.copy_(best[name])

@@ -69,9 +69,13 @@ class Kto(Objective):
 
         with torch.no_grad():
             moved = [
-                sequence_scores(model, b.beside)[0] - b.beside.reference for b in step.batches if b.beside is not None
+                weight * (sequence_scores(model, b.beside)[0] - b.beside.reference).sum()
+                for b, weight in step.weighted
+                if b.beside is not None
             ]
-        self.moved = torch.cat(moved).mean().clamp(min=0)
+            count = sum(weight * b.beside.sequences for b, weight in step.weighted if b.beside is not None)
+        total, number = self.total(torch.stack([torch.stack(moved).sum(), torch.as_tensor(count).to(moved[0])]))
+        self.moved = (total / number).clamp(min=0)
         return step
 
     def loss(self, model: Any, batch: Batch) -> Tensor:

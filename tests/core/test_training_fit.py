@@ -74,9 +74,9 @@ def test_a_loss_of_exactly_zero_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("trainer", "message"),
     [
-        ({"devices": 2}, "training on several devices is not offered yet"),
         ({"precision": "fp8"}, "trainer.precision=fp8: known are"),
-        ({"strategy": "fast"}, "trainer.strategy=fast"),
+        ({"strategy": "dpd"}, "trainer.strategy=dpd: .*did you mean 'ddp'"),
+        ({"devices": 2, "strategy": "single_device"}, "trainer.strategy=single_device is for one device"),
     ],
 )
 def test_settings_that_cannot_work_are_named(tmp_path, trainer, message):

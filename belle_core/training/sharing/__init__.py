@@ -1,0 +1,21 @@
+"""How the processes of a run share its work; one way per module, by the names of ``belle_core.strategies``."""
+
+from __future__ import annotations
+
+from belle_core.config import TrainerConfig
+from belle_core.strategies import processes_of, strategy_of
+from belle_core.training.sharing.alone import Alone
+
+
+def sharing_of(settings: TrainerConfig, rank: int) -> Alone:
+    """What ``trainer.strategy`` names, for the process of that *rank*."""
+    strategy, ranks = strategy_of(settings), processes_of(settings)
+    if strategy.family == "ddp":
+        from belle_core.training.sharing.ddp import Ddp
+
+        return Ddp(rank, ranks)
+    if strategy.family == "fsdp":
+        from belle_core.training.sharing.fsdp import Fsdp
+
+        return Fsdp(rank, ranks)
+    return Alone(rank, ranks)

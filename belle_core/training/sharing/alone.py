@@ -1,0 +1,51 @@
+"""One process does everything; also what the other ways of sharing are changes of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Alone:
+    """One process; its methods say what several must agree on."""
+
+    divides = False
+    """No process holds what trains as a whole."""
+
+    def __init__(self, rank: int = 0, ranks: int = 1) -> None:
+        self.rank, self.ranks = rank, ranks
+
+    def options(self, precision: str) -> dict[str, Any]:
+        """Of Lightning's ``Trainer``."""
+        return {"precision": precision}
+
+    def divide(self, module: Any) -> None:
+        """Divide the weights of ``module.model``, where that is what is shared."""
+
+    def gather(self, model: nn.Module) -> None:
+        """Undo it after training: the first process gets all weights."""
+
+    @contextmanager
+    def backward(self, module: Any, *, last: bool) -> Iterator[float]:
+        """Around the backward pass of one batch; gradients need to be whole after the *last* one of a step.
+
+        Yields what the loss is to be multiplied by, so that the sum over all ranks comes out.
+        """
+        yield 1.0
+
+    def clip(self, module: Any, limit: float) -> Tensor:
+        """Scale the gradients down to the norm *limit* (0: leave them); returns the norm that they had."""
+        return nn.utils.clip_grad_norm_([p for _, p in module.trainable], limit or math.inf)
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of *values* over all ranks."""
+        return values
+
+    def any(self, flag: bool, device: Any) -> bool:
+        """Whether *flag* is set on any rank."""
+        return bool(self.total(torch.tensor(float(flag), device=device)))

@@ -1,0 +1,87 @@
+"""Weights, gradients and optimizer state are divided (PyTorch FSDP2); a layer is put together while it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from pytorch_lightning.strategies import ModelParallelStrategy
+from torch import Tensor, distributed, nn
+from torch.distributed._functional_collectives import AsyncCollectiveTensor
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor
+
+from belle_core.training.resuming import readable
+from belle_core.training.sharing.several import Several
+
+
+class Strategy(ModelParallelStrategy):
+    """Saves the state as one file, so that it fits any number of processes and every other strategy."""
+
+    def __init__(self, ranks: int) -> None:
+        super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, save_distributed_checkpoint=False)
+        self.cluster_environment = TorchElasticEnvironment()
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = True) -> dict[str, Any]:
+        """Puts weights and optimizer state into their places; raises ``BelleError`` when the file is damaged."""
+        with readable(checkpoint_path):
+            names = list(torch.load(checkpoint_path, mmap=True, weights_only=True)["state_dict"])
+        state = super().load_checkpoint(checkpoint_path, weights_only=True)
+        return state | {"state_dict": dict.fromkeys(names)}
+
+
+class Fsdp(Several):
+    """Fully sharded data parallel."""
+
+    divides = True
+
+    def options(self, precision: str) -> dict[str, Any]:
+        """Lightning's ``ModelParallelStrategy`` with data parallelism alone."""
+        return {"precision": precision, "strategy": Strategy(self.ranks)}
+
+    def divide(self, module: Any) -> None:
+        """Each decoder layer is a unit, all the rest another."""
+        model, mesh = module.model, module.device_mesh["data_parallel"]
+        if any(isinstance(p, DTensor) for p in model.parameters()):
+            return
+        for layer in layers_of(model):
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+
+    @contextmanager
+    def backward(self, module: Any, *, last: bool) -> Iterator[float]:
+        """Synchronized each time: gradients of the whole model would not fit; they are averaged, hence the factor."""
+        yield float(self.ranks)
+
+    def clip(self, module: Any, limit: float) -> Tensor:
+        """By the norm over all ranks."""
+        norm = super().clip(module, limit)
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
+
+    def gather(self, model: nn.Module) -> None:
+        """The whole weights, one after the other, in the host memory of the first process."""
+        whole: dict[int, nn.Parameter] = {}  # tied weights stay tied
+        for owner in list(model.modules()):
+            for name, p in list(owner.named_parameters(recurse=False)):
+                if isinstance(p, DTensor) and id(p) not in whole:
+                    tensor = p.full_tensor()
+                    tensor = tensor.wait() if isinstance(tensor, AsyncCollectiveTensor) else tensor
+                    whole[id(p)] = nn.Parameter(
+                        tensor.cpu() if self.rank == 0 else tensor.new_empty(0), p.requires_grad
+                    )
+                if self.rank == 0 and id(p) in whole:
+                    owner._parameters[name] = whole[id(p)]
+        for part in model.modules():
+            part._state_dict_pre_hooks.clear()  # they would put the divided weights back
+            if isinstance(part, FSDPModule):
+                part.__class__ = type(part).__bases__[-1]  # the class that it had before
+        distributed.barrier()  # who is done first would leave, and break what the others are still at
+
+
+def layers_of(model: nn.Module) -> list[nn.Module]:
+    """The modules that the architecture says not to take apart."""
+    names = {name for module in model.modules() for name in getattr(module, "_no_split_modules", None) or ()}
+    return [module for module in model.modules() if type(module).__name__ in names]

@@ -1,0 +1,46 @@
+"""Several processes learn what one learns, whatever the strategy, with uneven lengths and steps of a single example."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from together import train
+from transformers import AutoModelForCausalLM
+
+WEIGHTS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one process makes, by method."""
+    made = {}
+    for method in WEIGHTS:
+        made[method] = train(tmp_path_factory.mktemp("alone") / "Model" / method, method)[0]
+    return made
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_learn_what_one_learns(strategy, method, alone, tmp_path):
+    artifact, said = train(tmp_path / "Model" / "two", method, devices=2, strategy=strategy)
+    one, two = (load_file(a.directory / WEIGHTS[method]) for a in (alone[method], artifact))
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=1e-5, rtol=1e-4)
+    curves = [(a.directory / "curve.jsonl").read_text().splitlines() for a in (alone[method], artifact)]
+    for ours, theirs in zip(*curves, strict=True):
+        assert json.loads(ours) == pytest.approx(json.loads(theirs), rel=1e-4)
+    assert [step for stream, _, step in said if stream == "train"] == [1, 2, 3, 4]
+    assert artifact.metrics["tokens"] == alone[method].metrics["tokens"]
+    assert [path.name for path in artifact.directory.glob("**/*") if path.suffix in (".pt", ".bin", ".ckpt")] == []
+    if method == "full":
+        AutoModelForCausalLM.from_pretrained(artifact.directory)
