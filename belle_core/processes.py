@@ -24,7 +24,7 @@ from belle_core.jobs import Job, restored
 from belle_core.stages import Stage, StageContext
 from belle_core.worker import WATCHED, report_path
 
-GRACE = 15.0
+GRACE = 10.0
 """Seconds that the others get to end by themselves after one has failed; they may be waiting for it for ever."""
 LOOK = 0.1  # seconds
 

@@ -15,7 +15,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from belle_core.cli import share_cores
 from belle_core.errors import BelleError
 from belle_core.jobs import Job, plain
 
@@ -86,6 +85,8 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Entry point."""
+    from belle_core.cli import share_cores
+
     if os.environ.pop(WATCHED, None):
         end_with_parent()
     share_cores()

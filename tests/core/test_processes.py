@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ PACE = {"train": {"epochs": 25, "batch": 8}, "trainer": {"devices": 2, "checkpoi
 
 
 def start(directory: Path, options: dict = PACE) -> subprocess.Popen[str]:
+    shutil.rmtree(directory / "scratch" / "workers", ignore_errors=True)  # an earlier run's reports
     command = [sys.executable, str(TESTS / "together.py"), str(directory), "full", json.dumps(options)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
