@@ -79,7 +79,8 @@ def restored(value: Any) -> Any:
         return kind[items["name"]]
     if not is_dataclass(kind):
         raise TypeError(f"{value[TYPE]} is no dataclass")
-    return kind(**items)
+    made: Any = kind
+    return made(**items)
 
 
 def _name(value: Any) -> str:
