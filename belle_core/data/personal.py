@@ -11,6 +11,8 @@ POSSIBLE = re.compile(r"[0-9][0-9 \-]{5}|[@＠]")
 EMAIL = re.compile(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}[@＠][A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}(?![\w@])", re.A
 )
+NOBODY = re.compile(r"[@＠](?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+)?$", re.IGNORECASE)
+"""Domains that RFC 2606 keeps for examples."""
 NUMBER = re.compile(r"(?<![0-9A-Za-z_.])(?:\+86[- ]?)?\(?[0-9](?:[ \-)]{0,2}[0-9]){5,18}[Xx]?(?![0-9A-Za-z_]|\.[0-9])")
 """Runs of digits, grouped by single spaces or hyphens as people write them."""
 MOBILE = re.compile(r"(?:\+?86)?1[3-9][0-9]{9}")
@@ -77,7 +79,7 @@ def find_personal(text: str) -> list[Finding]:
     """All personal data in *text*, in order, without overlap."""
     if not POSSIBLE.search(text):
         return []
-    found = [Finding(*match.span(), "email") for match in EMAIL.finditer(text)]
+    found = [Finding(*m.span(), "email") for m in EMAIL.finditer(text) if not NOBODY.search(m.group())]
     for match in NUMBER.finditer(text):
         if (kind := _kind(match.group())) and not any(f.start <= match.start() < f.end for f in found):
             found.append(Finding(*match.span(), kind))

@@ -1,12 +1,33 @@
 """Filters that clean data: repair, select, mask, divide, deduplicate; and the presets BELLE and ShareGPT data go through."""
 
 from belle_core import Part, hookimpl
-from belle_filters.config import ExactConfig, LengthConfig
+from belle_filters import config as one
+from belle_filters import corpus_config as many
+
+EXTRA = "clean"
+
+
+def _filter(name: str, options: type, run: str, *, extra: str | None = None) -> Part:
+    return Part(kind="filter", name=name, config=options, run=f"belle_filters.{run}", extra=extra)
 
 
 @hookimpl
 def belle_parts() -> list[Part]:
     return [
-        Part(kind="filter", name="length", config=LengthConfig, run="belle_filters.length:Length"),
-        Part(kind="filter", name="exact", config=ExactConfig, run="belle_filters.exact:Exact"),
+        _filter("html", one.HtmlConfig, "html:Html", extra=EXTRA),
+        _filter("repair", one.RepairConfig, "repair:Repair", extra=EXTRA),
+        _filter("language", one.LanguageConfig, "language:Language", extra=EXTRA),
+        _filter("untranslated", one.UntranslatedConfig, "untranslated:Untranslated"),
+        _filter("assistant", one.AssistantConfig, "assistant:Assistant"),
+        _filter("refusal", one.RefusalConfig, "refusal:Refusal"),
+        _filter("repetition", one.RepetitionConfig, "repetition:Repetition"),
+        _filter("truncated", one.TruncatedConfig, "truncated:Truncated"),
+        _filter("impossible", one.ImpossibleConfig, "impossible:Impossible"),
+        _filter("personal", one.PersonalConfig, "personal:Personal"),
+        _filter("length", one.LengthConfig, "length:Length"),
+        _filter("score", one.ScoreConfig, "score:Score"),
+        _filter("pieces", one.PiecesConfig, "pieces:Pieces"),
+        _filter("exact", many.ExactConfig, "exact:Exact"),
+        _filter("sample", many.SampleConfig, "sample:Sample"),
+        _filter("perplexity", many.PerplexityConfig, "perplexity:Perplexity"),
     ]

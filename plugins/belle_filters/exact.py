@@ -9,7 +9,7 @@ from belle_core.conversation import Example
 from belle_core.data.corpus import Corpus
 from belle_core.data.filters import Drop
 from belle_core.data.questions import normalised
-from belle_filters.config import ExactConfig
+from belle_filters.corpus_config import ExactConfig
 from belle_filters.digests import DigestSet
 
 

@@ -1,0 +1,52 @@
+"""Answers in which a model speaks of itself; a model that learns them believes to be somebody else."""
+
+from __future__ import annotations
+
+import re
+
+from belle_core.conversation import Example
+from belle_core.data.filters import Drop
+from belle_filters.config import AssistantConfig
+from belle_filters.texts import answers, excerpt
+
+NAMES = (
+    r"Chat ?GPT|GPT[- ]?[34](?:\.5)?|OpenAI|Open AI|Claude|Anthropic|Bard|Bing Chat|Gemini|Copilot|LLaMA|Vicuna|Alpaca|DeepSeek|Qwen|"
+    r"文心一言|通义千问|讯飞星火|星火大模型|智谱|ChatGLM|豆包|混元|百川|Kimi"
+)
+BEING = r"(?:大型|大规模|大)?(?:语言|对话|AI|人工智能)?(?:语言)?模型|(?:AI|人工智能|智能|虚拟|语言|聊天)+(?:助手|助理|机器人|程序|系统)|聊天机器人|人工智能|AI"
+"""What an assistant calls itself."""
+CHINESE = (
+    rf"(?:作为|身为)(?:一[个名款种位台]|由\w{{2,12}}(?:开发|训练)的)?\s*(?:基于\w{{1,10}}的)?(?:{BEING})\s*(?=[，,。、；;]|我|，?\s*我)",
+    rf"我(?:只|仅仅|仅)?(?:是|叫|名叫)(?:一[个名款种位台]|由[^，。,\n]{{2,20}}(?:开发|训练|创造|研发|推出|设计)的)?[^，。,\n]{{0,12}}?(?:{BEING})(?=[，,。！!；;、\s]|而|$)",
+    rf"我(?:是|叫|由|来自)[^，。,\n]{{0,12}}?(?:{NAMES})",
+    r"我(?:是由|由)[^，。,\n]{0,20}(?:开发|训练|研发)(?:的|而成|出来)",
+    r"我的(?:训练数据|知识(?:库)?(?:截止|截至|更新))|截[至止]我的(?:知识|训练)",
+)
+ENGLISH = (
+    r"\bas an? (?:large |artificial intelligence |AI )?(?:AI|language model|chatbot|artificial intelligence|AI assistant)(?: (?:language )?(?:model|assistant|chatbot|program))?\b(?=,| (?:I|developed|trained|created))",
+    rf"\bI(?:'m| am) (?:just |only |simply )?(?:an? )?(?:\w+ ){{0,3}}(?:AI|language model|chatbot|artificial intelligence|{NAMES})\b",
+    r"\b(?:trained|developed|created) by (?:OpenAI|Anthropic|Google|Meta|Microsoft)\b",
+    r"\bmy (?:training data|knowledge cutoff)\b",
+)
+HINT = re.compile(
+    "模型|助手|助理|机器人|人工智能|AI|我的训练|我的知识|我[是由]由?|GPT|language model|chatbot|OpenAI|artificial|my (?:training|knowledge)|(?:trained|developed|created) by"
+)
+"""Cheap to search for; without it none of the others match."""
+
+
+class Assistant:
+    """Mentions of an assistant are kept; speaking as one is not."""
+
+    repairs = False
+
+    def __init__(self, config: AssistantConfig) -> None:
+        names = "|".join(config.names)
+        more = (rf"我(?:是|叫|由|来自)[^，。,\n]{{0,12}}?(?:{names})", rf"\bI(?:'m| am) (?:{names})") if names else ()
+        self._hint = re.compile(f"{HINT.pattern}|{names}", re.IGNORECASE) if names else HINT
+        self._pattern = re.compile("|".join([*CHINESE, *more, *ENGLISH]), re.IGNORECASE)
+
+    def __call__(self, example: Example) -> Example | Drop:
+        for text in answers(example):
+            if self._hint.search(text) and (found := self._pattern.search(text)):
+                return Drop(evidence=excerpt(text, *found.span()))
+        return example

@@ -1,0 +1,56 @@
+"""Questions about what a text model can neither see nor make; after the black list of self-instruct, as actions on things."""
+
+from __future__ import annotations
+
+import re
+
+from belle_core.conversation import Example
+from belle_core.data.filters import Drop
+from belle_filters.config import ImpossibleConfig
+from belle_filters.texts import excerpt
+
+THING = r"(?:图片|图像|照片|图画|插图|截图|视频|音频|录音|动画|海报|图表|饼图|柱状图|折线图|流程图|思维导图|地图|漫画)"
+PATTERNS = (
+    rf"(?:画|绘制|绘画|画出|画一[张幅个]|上传|下载|播放|发送|附上|插入|展示|显示|查看|观看|聆听|识别|剪辑|录制)[^，。；\n]{{0,12}}{THING}(?!的?(?:代码|程序|函数|脚本|算法|类|方法|原理|步骤|软件|描述|文字|标题|说明))",
+    rf"(?:生成|制作|创建|设计|提供|找|搜索)(?:一[张幅个段部份]|\d+[张幅个]|相关的?)(?:[^，。；\n的]{{0,8}}的)?{THING}(?!的?(?:代码|程序|函数|脚本|算法|类|方法|描述|文字|标题|说明|想法|方案|管理|处理|编辑))",
+    rf"(?:根据|观察|看|分析|描述|识别|参考)(?:以下|下面|下列|下|上面|这|这张|该|此|给定的?|附件中?的?|所附的?|提供的)(?:[张幅个段])?[^，。；\n]{{0,4}}{THING}",
+    r"(?:^|请|[，。；])(?:打开|访问|浏览|点击|进入)(?:以下|下面|这个|该|此|给定的?)?(?:网址|网站|链接|网页|URL)|(?:总结|阅读|分析|翻译)(?:以下|下面|这个|该)(?:网址|网站|链接|网页)(?:中|的|里)",
+    r"(?:打开|读取|上传|下载|附上|发送)(?:以下|下面|这个|该|此|一个|给定的?)?(?:附件|文件|文档|PDF)(?!的?(?:代码|程序|函数|脚本|方法|步骤|命令))",
+    r"\b(?:draw|paint|sketch|plot|upload|download|play) (?:me )?(?:an? |the |this |some )?(?:\w+ ){0,3}(?:pictures?|images?|photos?|graphs?|charts?|diagrams?|flowcharts?|maps?|videos?|songs?|music|audio)\b",
+    r"\b(?:in|at|describe|analy[sz]e|look at|watch) (?:the (?:following|attached|given) |this )(?:picture|image|photo|graph|chart|diagram|video|audio|website|link|file)\b",
+    r"\b(?:open|visit|click|go to) (?:the |this |following )*(?:link|website|url|webpage|attachment|file)\b",
+)  # fmt: skip
+PLACEHOLDER = re.compile(
+    r"[\[<【（(](?:在此|此处)?(?:插入|附上?|请?见|上传)?[^\]>】）)\n]{0,10}(?:图片|图像|照片|截图|视频|音频|声音文件|image|photo|picture)[^\]>】）)\n]{0,10}[\]>】）)]|!\[[^\]\n]*\][(（]http",
+    re.IGNORECASE,
+)
+"""Where the image once was."""
+HINT = re.compile(
+    "图|照|海报|漫画|视频|音频|录音|动画|网址|网站|链接|网页|URL|附件|文件|文档|PDF|picture|image|photo|graph|chart|diagram|map|video|song|music|audio|link|website|webpage|file|attachment",
+    re.IGNORECASE,
+)
+CODE = re.compile(
+    r"代码|编写|函数|程序|脚本|HTML|CSS|JavaScript|Python|Java\b|SQL|算法|命令行|code|program|function|script",
+    re.IGNORECASE,
+)
+"""What a program does with images a text model can write."""
+
+
+class Impossible:
+    """Looks at what the user asks in every turn."""
+
+    repairs = False
+
+    def __init__(self, config: ImpossibleConfig) -> None:
+        self._pattern = re.compile("|".join([*PATTERNS, *config.more]), re.IGNORECASE)
+        self._hint = None if config.more else HINT
+
+    def __call__(self, example: Example) -> Example | Drop:
+        for turn in example.conversation.turns if example.conversation else ():
+            if turn.role != "user" or (self._hint and not self._hint.search(turn.text)):
+                continue
+            instruction = turn.text.partition("\n")[0]  # what follows is material, which may speak of images
+            found = self._pattern.search(instruction) or PLACEHOLDER.search(turn.text)
+            if found and not CODE.search(turn.text):
+                return Drop(evidence=excerpt(turn.text, *found.span()))
+        return example

@@ -1,0 +1,57 @@
+"""Keeps examples in some languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from belle_core.conversation import Example
+from belle_core.data.filters import Drop
+from belle_filters.config import LanguageConfig
+from belle_filters.scripts import language_of
+from belle_filters.texts import excerpt
+
+GARBLED = re.compile("\ufffd|锟斤拷|烫烫烫|屯屯屯|\u951f\u65a4")
+"""Traces of characters that were lost; they cannot be repaired."""
+
+
+ASKED = re.compile(
+    "翻译|译成|译为|译文|外语|方言|语言|[日韩法德俄葡意泰越荷]语|[日韩法德俄]文|西班牙|葡萄牙|阿拉伯|意大利|拉丁|希腊|印地|梵文|世界语|罗马音|"
+    "translat|language|French|German|Spanish|Japanese|Korean|Russian|Italian|Portuguese|Latin|Arabic|Dutch|Hindi",
+    re.IGNORECASE,
+)
+"""What a question says whose answer may be in another language."""
+
+
+class Language:
+    """Reasons: the language that was found (``language:fr``), ``garbled``."""
+
+    repairs = False
+
+    def __init__(self, config: LanguageConfig) -> None:
+        import py3langid  # noqa: F401 (a missing package is told before anything runs)
+
+        self.config, self.kept = config, {"", *config.keep}
+
+    def __call__(self, example: Example) -> Example | Drop:
+        for text in self._texts(example):
+            if (language := language_of(text)) not in self.kept and not (self.config.asked and self._asked(example)):
+                return Drop(language, excerpt(text))
+            if self.config.garbled and len(found := GARBLED.findall(text)) >= self.config.garbled:
+                return Drop("garbled", excerpt(text, text.index(found[0])))
+        return example
+
+    def _asked(self, example: Example) -> bool:
+        turns = example.conversation.turns if example.conversation else ()
+        return any(
+            turn.role == "user" and language_of(turn.text) in self.kept and ASKED.search(turn.text) for turn in turns
+        )
+
+    def _texts(self, example: Example) -> Iterator[str]:
+        conversation = example.conversation
+        if conversation is None:
+            yield example.text or ""
+        elif self.config.by == "turns":
+            yield from (turn.text for turn in conversation.turns)
+        else:
+            yield conversation.question if self.config.by == "question" else conversation.answer

@@ -1,0 +1,91 @@
+"""Unicode and white space: removes what nobody sees or meant, and leaves every visible character as it was."""
+
+from __future__ import annotations
+
+import re
+
+from belle_core.conversation import Example
+from belle_filters.config import RepairConfig
+from belle_filters.texts import mapped
+
+SUSPECT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "|[\u0300-\u036f]{3}"
+    r"|[ \t]\n|\n\n\n|\A\s|\s\Z"
+)
+"""What there is to repair; most texts have none of it."""
+LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufff9-\ufffb\ud800-\udfff\u2061-\u2064\u206a-\u206f]")
+"""Control characters, and halves of surrogate pairs."""
+INVISIBLE = re.compile("[\u200b\u2060\ufeff\xad\u200e\u202a-\u202e\u2066-\u2069]")
+JOINERS = re.compile(
+    "(?:(?<![^\\s\x21-\x7e\u3000-\u9fff\uff00-\uffef])|(?<=^))[\u200c\u200d]+|[\u200c\u200d]+(?=[\\s\x21-\x7e\u3000-\u9fff\uff00-\uffef]|$)"
+)
+"""Joiners beside Chinese or ASCII; they have a meaning in emoji and in other scripts."""
+STACKED = re.compile("[\u0300-\u036f]{3,}")
+"""More accents on one letter than any language has."""
+SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]")
+"""Spaces other than the ordinary and the full-width one."""
+BLANK_ENDS = re.compile(r"[ \t]+(?=\n)")
+MANY_LINES = re.compile(r"\n{3,}")
+LATIN_MOJIBAKE = re.compile(
+    "[\xc2-\xf4][\x80-\xbf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
+)
+"""Two or more characters as UTF-8 makes them when it is read as Latin-1 or Windows-1252."""
+HAN = re.compile("[\u3400-\u9fff]")
+
+
+class Repair:
+    """Never drops; a text without flaws passes at the cost of one search."""
+
+    repairs = True
+
+    def __init__(self, config: RepairConfig) -> None:
+        import ftfy
+
+        # what a user sees stays: no ligatures, widths, quotes or normal forms are changed
+        self._ftfy = ftfy.TextFixerConfig(
+            unescape_html=False, fix_latin_ligatures=False, fix_character_width=False, uncurl_quotes=False,
+            fix_line_breaks=False, remove_control_chars=False, remove_terminal_escapes=False, normalization=None,
+            explain=False,
+        )  # fmt: skip
+        self._fix = ftfy.fix_encoding
+        self.mojibake = config.mojibake
+
+    def __call__(self, example: Example) -> Example:
+        return mapped(example, self.repaired)
+
+    def repaired(self, text: str) -> str:
+        """*text* without flaws."""
+        if self.mojibake and not text.isascii():
+            text = self._decoded(text)
+        if not SUSPECT.search(text):
+            return text
+        text = LINE_ENDS.sub("\n", text)
+        text = INVISIBLE.sub("", SPACES.sub(" ", CONTROLS.sub("", _paired(text))))
+        text = STACKED.sub("", JOINERS.sub("", text))
+        text = MANY_LINES.sub("\n\n", BLANK_ENDS.sub("", text))
+        return _without_margins(text)
+
+    def _decoded(self, text: str) -> str:
+        """*text* as it was before it was decoded wrongly, where that is certain."""
+        if LATIN_MOJIBAKE.search(text):
+            text = self._fix(text, self._ftfy)
+        try:
+            again = text.encode("gb18030").decode("utf-8")  # Chinese text is never UTF-8 in GB 18030 by chance
+        except UnicodeError:
+            return text
+        return again if len(HAN.findall(again)) >= 3 else text
+
+
+def _paired(text: str) -> str:
+    """Two halves of a character that stand side by side are made one."""
+    if not any("\ud800" <= c <= "\udfff" for c in text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+
+
+def _without_margins(text: str) -> str:
+    """No blank lines before and no white space behind; the indentation of the first of several lines may mean something."""
+    text = re.sub(r"\A(?:[ \t\u3000]*\n)+", "", text.rstrip())
+    return text if "\n" in text else text.strip()

@@ -1,0 +1,49 @@
+"""A random part of the data; whether an example is in it depends on the seed and the example, not on its neighbours."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from belle_core.conversation import Example
+from belle_core.data.corpus import Corpus
+from belle_core.data.filters import Drop
+from belle_core.data.storage import line_of
+from belle_filters.corpus_config import SampleConfig
+
+LARGEST = 1 << 64
+
+
+class Sample:
+    """Every example has a number that is as good as random; the smallest ones are kept. Memory: 8 bytes an example for ``count``."""
+
+    def __init__(self, config: SampleConfig) -> None:
+        self.config = config
+        self.whole = config.count is not None
+        self._key = config.seed.to_bytes(8, "little", signed=True)
+
+    def summary(self, example: Example) -> bytes:
+        """The example's number, 8 bytes, the most significant first."""
+        return blake2b(line_of(example).encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+
+    def decide(self, corpus: Corpus) -> Iterator[Drop | None]:
+        """Drops the examples whose number is too large."""
+        numbers = (int.from_bytes(summary, "big") for summary in corpus.summaries())
+        if self.config.count is None:
+            limit = int(self.config.share * LARGEST)
+            yield from (None if number < limit else Drop() for number in numbers)
+            return
+        limit, ties = smallest(array("Q", numbers), self.config.count)
+        for summary in corpus.summaries():
+            number = int.from_bytes(summary, "big")
+            ties -= number == limit
+            yield None if number < limit or (number == limit and ties >= 0) else Drop()
+
+
+def smallest(numbers: array[int], count: int) -> tuple[int, int]:
+    """The largest of the *count* smallest numbers, and how many of just this number are among them."""
+    if len(numbers) <= count:
+        return LARGEST, 0
+    limit = sorted(numbers)[count - 1]
+    return limit, count - sum(number < limit for number in numbers)

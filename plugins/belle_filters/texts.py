@@ -1,0 +1,44 @@
+"""The texts of an example, and examples with their texts changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from belle_core.conversation import Conversation, Example, Turn
+
+
+def mapped(example: Example, change: Callable[[str], str], roles: tuple[str, ...] = ("user", "assistant")) -> Example:
+    """*example* with ``change`` applied to the texts of these roles (and to system, text and rejected answers); itself if all are the same."""
+    conversation = example.conversation
+    if conversation is None:
+        text = change(example.text or "")
+        return example if text == example.text else replace(example, text=text)
+    turns = conversation.turns
+    after = tuple([_turn(turn, change) if turn.role in roles else turn for turn in turns])
+    system = change(conversation.system) if conversation.system else ""
+    rejected = tuple([change(text) for text in example.rejected]) if example.rejected else ()
+    if system == conversation.system and rejected == example.rejected and all(a is b for a, b in zip(after, turns)):
+        return example
+    return replace(example, conversation=Conversation(after, system), rejected=rejected)
+
+
+def _turn(turn: Turn, change: Callable[[str], str]) -> Turn:
+    text = change(turn.text)
+    return turn if text == turn.text else Turn(turn.role, text, turn.weight)
+
+
+def answers(example: Example) -> Iterator[str]:
+    """All that is learned: the assistant's turns, or the text."""
+    if example.conversation is None:
+        yield example.text or ""
+    else:
+        for turn in example.conversation.turns:
+            if turn.role == "assistant":
+                yield turn.text
+
+
+def excerpt(text: str, start: int = 0, end: int | None = None, around: int = 40) -> str:
+    """What stands at ``text[start:end]``, with a little of what is around it."""
+    end = start if end is None else end
+    return text[max(0, start - around) : end + around].replace("\n", "⏎")

@@ -1,1 +1,0 @@
-"""Self-instruct in Chinese, as BELLE made its data after Alpaca."""

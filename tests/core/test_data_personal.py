@@ -1,0 +1,61 @@
+"""Personal data: what is one's own is found, what only looks like it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from belle_core.data.personal import find_personal, luhn, redacted
+
+FOUND = {
+    "我的手机是13812345678，晚上打": "phone",
+    "请拨打 138-1234-5678。": "phone",
+    "电话：+86 138 1234 5678": "phone",
+    "座机（010-62345678）": "phone",
+    "0571-8765 4321": "phone",
+    "身份证号11010519491231002X": "id_card",
+    "身份证：440524188001010014": "id_card",
+    "卡号6222 0212 3456 7890 128": "bank_card",
+    "visa 4111111111111111": "bank_card",
+    "写信到 zhang.san@pku.edu.cn，谢谢": "email",
+    "邮箱：zhang_san＠163.com": "email",
+}
+KEPT = [
+    "圆周率是3.1415926535897932384626",
+    "计算 12345678901 + 98765432109",
+    "110105194912310021",  # the check digit is wrong
+    "110105199913320028",  # no such month
+    "4111111111111112",  # Luhn says no
+    "订单号 20230415123456789",
+    "ISBN 978-7-302-12345-6",
+    "客服电话 400-820-8820",
+    "2023-04-15 12:30:45",
+    "123456",
+    "1 2 3 4 5 6 7 8 9 10 11 12 13",
+    "v1.13812345678",
+    "x13812345678y",
+    "写信到 john@example.com",
+    "用 @property 装饰器",
+    "E=mc^2@home",
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), FOUND.items())
+def test_what_is_ones_own_is_found_and_redacted(text, kind):
+    assert [finding.kind for finding in find_personal(text)] == [kind]
+    assert f"<{kind}>" in redacted(text)
+    assert sum(c.isdigit() for c in redacted(text)) < 4
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_what_only_looks_like_it_is_kept(text):
+    assert find_personal(text) == [] and redacted(text) == text
+
+
+def test_several_in_one_text_in_order():
+    text = "张三13812345678，zhang@qq.com，李四13987654321"
+    assert redacted(text) == "张三<phone>，<email>，李四<phone>"
+
+
+def test_the_check_digit_of_cards():
+    """Exactly one last digit is right."""
+    assert [luhn(f"7992739871{digit}") for digit in range(10)] == [digit == 3 for digit in range(10)]
