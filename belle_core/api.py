@@ -38,7 +38,7 @@ class Prepared:
 
     def cached(self, step: Step) -> Artifact | None:
         """The step's artifact if it is in the store."""
-        return self.store.find(step.stage.produces, self.recipes[step.name].key)
+        return self.store.find(step.produces, self.recipes[step.name].key)
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,16 @@ class Adapter(Runnable):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RewardModel(Artifact):
+    """Scores answers and gives none: ``AutoModelForSequenceClassification`` with one label, its tokenizer beside it."""
+
+    parameters: int
+    """Number of weights."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Figures of the run that made it, such as ``dev_accuracy``."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuantizedModel(Runnable):
     """Weights in fewer bits, in the layout of the library named by *method*."""
 
@@ -122,6 +132,7 @@ class Bundle(Artifact):
 
 
 TYPES: dict[str, type[Artifact]] = {
-    kind.__name__: kind for kind in (Examples, Tokenizer, Model, Adapter, QuantizedModel, Evaluation, Bundle)
+    kind.__name__: kind
+    for kind in (Examples, Tokenizer, Model, Adapter, RewardModel, QuantizedModel, Evaluation, Bundle)
 }
 """Every artifact type by the name of its folder in the store."""

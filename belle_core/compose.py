@@ -129,6 +129,17 @@ def _touches(override: str, kind: str) -> bool:
     return section_of(override) == kind and key_of(override) != kind
 
 
+def _product(stage: Stage, section: DictConfig) -> type:
+    """What *stage* makes with the parts that *section* chooses."""
+    for group in stage.groups:
+        chosen = section.get(group)
+        config_type = OmegaConf.get_type(chosen) if isinstance(chosen, DictConfig) else None
+        part = next((p for p in load_catalog().parts.values() if p.config is config_type and p.config), None)
+        if part is not None and part.produces:
+            return part.produces
+    return stage.produces
+
+
 def _needed(tree: DictConfig, kind: str) -> bool:
     """Whether a selected step takes what stages of *kind* produce and no earlier step makes it."""
     catalog = load_catalog()
@@ -146,5 +157,5 @@ def _needed(tree: DictConfig, kind: str) -> bool:
         wants = {*stage.consumes, *({Tokenizer} if starts else ())}
         if any(p in wants and p not in made for p in product):
             return True
-        made.add(stage.produces)
+        made.add(_product(stage, section))
     return False

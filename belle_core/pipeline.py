@@ -39,7 +39,7 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
     """Find out what cannot work before any work is done; steps that are in the store need no check."""
     errors: list[BelleError] = []
     for step in steps:
-        if store.find(step.stage.produces, recipes[step.name].key) is not None:
+        if store.find(step.produces, recipes[step.name].key) is not None:
             continue
         try:
             if (key := step.sources.get(Examples)) and (data := store.find(Examples, recipes[key].key)):
@@ -83,11 +83,11 @@ def execute(
     for number, step in enumerate(steps, 1):
         started = time.monotonic()
         recipe = recipes[step.name]
-        artifact: Artifact | None = store.find(step.stage.produces, recipe.key)
+        artifact: Artifact | None = store.find(step.produces, recipe.key)
         cached = artifact is not None
         if artifact is None:
-            with _clear_disk_errors(store.root), store.lock(step.stage.produces, recipe.key):
-                artifact = store.find(step.stage.produces, recipe.key)  # another process may have made it meanwhile
+            with _clear_disk_errors(store.root), store.lock(step.produces, recipe.key):
+                artifact = store.find(step.produces, recipe.key)  # another process may have made it meanwhile
                 cached = artifact is not None
                 if artifact is None:
                     about = {"step": step.name, "title": step.stage.title, "number": number, "total": len(steps)}
@@ -124,7 +124,7 @@ def _make(
     for artifact in inputs.values():
         store.verify(artifact)
     context = StageContext(
-        directory=store.partial(step.stage.produces, recipe.key),
+        directory=store.partial(step.produces, recipe.key),
         shared=shared_of(step, config),
         inputs=inputs,
         limit=config.limit,

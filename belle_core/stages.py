@@ -60,6 +60,8 @@ class Stage:
     produces: type[Artifact]
     consumes: tuple[type[Artifact], ...] = ()
     """Artifacts that must exist; the latest of each type is taken."""
+    optional: tuple[type[Artifact], ...] = ()
+    """Artifacts that are taken where an earlier step makes them."""
     starts_from: tuple[type[Runnable], ...] = ()
     """Kinds of models it works on. Without an earlier one it starts from ``model`` and ``seed``, with a Tokenizer."""
     reads: tuple[str, ...] = ()
@@ -103,6 +105,10 @@ class Part:
     """Dataclass with the options, for kinds that have a config group."""
     record: tuple[str, ...] = ()
     """Kinds of examples that a stage with this part takes (``Examples.record``); empty: any."""
+    produces: type[Artifact] | None = None
+    """What a stage with this part makes instead of its own kind of artifact."""
+    optional: tuple[type[Artifact], ...] = ()
+    """Artifacts that a stage with this part is given where an earlier step makes one."""
     extra: str | None = None
     version: int = 1
 

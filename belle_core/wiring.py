@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from belle_core.artifacts import Artifact, Runnable, Tokenizer
+from belle_core.artifacts import Artifact, RewardModel, Runnable, Tokenizer
 from belle_core.config import RunConfig
 from belle_core.errors import BelleError, Several
 from belle_core.names import unknown
@@ -31,6 +31,11 @@ class Step:
     """The step each input comes from, by type."""
     parts: tuple[Part, ...] = ()
     """What is chosen in the sub-groups of its options, such as the objective."""
+
+    @property
+    def produces(self) -> type[Artifact]:
+        """What it makes: its method's kind of artifact, or its objective's."""
+        return next((part.produces for part in self.parts if part.produces), self.stage.produces)
 
     @property
     def initial(self) -> bool:
@@ -84,20 +89,22 @@ def _connect(name: str, where: str, section: Any, before: list[Step], config: Ru
             f"{where} holds options but no stage; choose one, for example +train@{where}=lora",
             f"{where} 只有选项而没有选择阶段；例如 +train@{where}=lora",
         )
-    chosen = dict(config.inputs.get(name, {}))
+    chosen, parts = dict(config.inputs.get(name, {})), parts_of(stage, section, catalog)
     sources: dict[type[Artifact], str] = {}
-    for kind in stage.consumes:
+    optional = (*stage.optional, *(kind for part in parts for kind in part.optional))
+    there = [kind for kind in optional if any(issubclass(step.produces, kind) for step in before)]
+    for kind in (*stage.consumes, *there):
         sources[kind] = _source(name, stage, kind, chosen.pop(kind.__name__.lower(), None), before)
     if stage.starts_from:
-        start = _start(name, stage, chosen.pop(MODEL, None), before)
+        start = _start(name, stage, parts, chosen.pop(MODEL, None), before)
         if start is not None:
-            sources[start.stage.produces] = start.name
+            sources[start.produces] = start.name
         elif Tokenizer not in sources:
             sources[Tokenizer] = _source(name, stage, Tokenizer, chosen.pop("tokenizer", None), before)
     for left in chosen:
-        known = [kind.__name__.lower() for kind in stage.consumes] + ([MODEL] if stage.starts_from else [])
+        known = [kind.__name__.lower() for kind in (*stage.consumes, *there)] + ([MODEL] if stage.starts_from else [])
         raise unknown("input", left, known, typed=f"inputs.{name}.{left}")
-    return Step(name, where, stage, section, sources, parts_of(stage, section, catalog))
+    return Step(name, where, stage, section, sources, parts)
 
 
 def parts_of(stage: Stage, section: Any, catalog: Catalog) -> tuple[Part, ...]:
@@ -121,7 +128,7 @@ def check_record(step: Step, record: str) -> None:
 
 
 def _source(name: str, stage: Stage, kind: type[Artifact], choice: str | None, before: list[Step]) -> str:
-    fitting = [step for step in before if issubclass(step.stage.produces, kind)]
+    fitting = [step for step in before if issubclass(step.produces, kind)]
     if choice is not None:
         if choice not in [step.name for step in fitting]:
             raise unknown(
@@ -136,21 +143,22 @@ def _source(name: str, stage: Stage, kind: type[Artifact], choice: str | None, b
     return fitting[-1].name
 
 
-def _start(name: str, stage: Stage, choice: str | None, before: list[Step]) -> Step | None:
-    """The step whose model *stage* works on, ``None`` for the initial one."""
-    models = [step for step in before if issubclass(step.stage.produces, Runnable)]
+def _start(name: str, stage: Stage, parts: tuple[Part, ...], choice: str | None, before: list[Step]) -> Step | None:
+    """The step whose model *stage* works on, ``None`` for the initial one; what its parts take for themselves is none."""
+    own = tuple(kind for part in parts for kind in part.optional)
+    models = [s for s in before if issubclass(s.produces, (Runnable, RewardModel)) and not issubclass(s.produces, own)]
     if choice == INITIAL or (choice is None and not models):
         return None
     if choice is not None and choice not in [step.name for step in models]:
         raise unknown("step", choice, [INITIAL, *(s.name for s in models)], typed=f"inputs.{name}.{MODEL}={choice}")
     found = next(step for step in reversed(models) if choice in (None, step.name))
-    if not issubclass(found.stage.produces, stage.starts_from):
+    if not issubclass(found.produces, stage.starts_from):
         takes = ", ".join(kind.__name__ for kind in stage.starts_from)
-        usable = [s.name for s in models if issubclass(s.stage.produces, stage.starts_from)] + [INITIAL]
+        usable = [s.name for s in models if issubclass(s.produces, stage.starts_from)] + [INITIAL]
         raise BelleError(
-            f"{name} ({stage.title}) cannot start from the {found.stage.produces.__name__} of step {found.name}; it takes "
+            f"{name} ({stage.title}) cannot start from the {found.produces.__name__} of step {found.name}; it takes "
             f"{takes}. Say +inputs.{name}.{MODEL}={usable[-2] if len(usable) > 1 else INITIAL}, or move it before {found.name}",
-            f"{name}（{stage.title}）不能从步骤 {found.name} 的 {found.stage.produces.__name__} 开始；它接受 {takes}。"
+            f"{name}（{stage.title}）不能从步骤 {found.name} 的 {found.produces.__name__} 开始；它接受 {takes}。"
             f"请写 +inputs.{name}.{MODEL}={usable[-2] if len(usable) > 1 else INITIAL}，或把它放到 {found.name} 之前",
         )
     return found

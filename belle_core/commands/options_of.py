@@ -22,7 +22,7 @@ def describe(item: Stage | Part) -> dict[str, Any]:
         "kind": item.kind,
         "name": item.name,
         "summary": (inspect.getdoc(item.config) or "").split("\n")[0] if item.config else "",
-        "consumes": [kind.__name__ for kind in stage.consumes] if stage else [],
+        "consumes": [kind.__name__ for kind in (*stage.consumes, *stage.optional)] if stage else [],
         "starts_from": [kind.__name__ for kind in stage.starts_from] if stage else [],
         "produces": stage.produces.__name__ if stage else "",
         "extra": item.extra,

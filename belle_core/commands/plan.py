@@ -131,8 +131,16 @@ def step_lines(step: PlannedStep) -> list[str]:
     if (examples := step.figures.get("examples")) is None:
         return [] if step.type != "Examples" else [f"{step.name}: {say(*UNKNOWN)}"]
     characters = number(step.figures.get("characters"))
-    return [say(f"{step.name}: {number(examples)} training examples, {characters} characters",
-                f"{step.name}：训练样本 {number(examples)} 条，{characters} 个字符")]  # fmt: skip
+    lines = [say(f"{step.name}: {number(examples)} training examples, {characters} characters",
+                 f"{step.name}：训练样本 {number(examples)} 条，{characters} 个字符")]  # fmt: skip
+    return lines + ([calls_line(step)] if "tokens" in step.figures and not step.cached else [])
+
+
+def calls_line(step: PlannedStep) -> str:
+    """What a language model will be asked, roughly."""
+    tokens, cost = number(step.figures["tokens"]), f"{step.cost:.4g} {step.figures.get('currency', '')}".rstrip()
+    return say(f"  calls    about {step.calls:,}, {tokens} tokens, cost {cost}",
+               f"  调用     约 {step.calls:,} 次，{tokens} 个词元，费用 {cost}")  # fmt: skip
 
 
 def training_lines(name: str, training: Training) -> list[str]:

@@ -121,12 +121,12 @@ class _Planner:
         training = None
         if step.stage.kind == "train" and model:
             training = plan_training(step, self._situation(step, model))
-        if model and issubclass(step.stage.produces, Runnable):
+        if model and issubclass(step.produces, Runnable):
             self.models[step.name] = made_model(artifact, model)
         return PlannedStep(
             name=step.name,
             title=step.stage.title,
-            type=step.stage.produces.__name__,
+            type=step.produces.__name__,
             fingerprint=self.prepared.recipes[step.name].key,
             cached=artifact is not None,
             inputs={kind.__name__: source for kind, source in step.sources.items()}

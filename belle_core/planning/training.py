@@ -166,8 +166,9 @@ def _bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
     """An adapter as it trains, a model in the format that it is stored in."""
     if trainable is None:
         return None
-    adapter = issubclass(step.stage.produces, AdapterArtifact)
-    return trainable * (_precision(step, known).trained if adapter else WIDTH[known.config.model.dtype])
+    if not issubclass(step.produces, AdapterArtifact):
+        return (known.model.parameters or trainable) * WIDTH[known.config.model.dtype]
+    return trainable * _precision(step, known).trained
 
 
 def _state_bytes(step: Step, known: Situation, trainable: int | None) -> int | None:

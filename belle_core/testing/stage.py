@@ -49,7 +49,7 @@ class _Trial:
         self.prepared: Prepared = prepare([*overrides, f"store={folder / 'first' / 'store'}"])
         self.step: Step = next(s for s in self.prepared.steps if s.where == choice.split("=")[0])
         key = self.prepared.recipes[self.step.name].key
-        self.place = Path("store") / self.step.stage.produces.__name__ / key
+        self.place = Path("store") / self.step.produces.__name__ / key
 
     def problems(self) -> Iterator[str]:
         answer = self._child("first").run()

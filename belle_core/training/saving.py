@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from safetensors import safe_open
 from torch import distributed
 from transformers import GenerationConfig, PreTrainedModel
 
+from belle_core.artifacts import Model, RewardModel
 from belle_core.training.disk import disk_errors
+from belle_core.training.heads import SCORE, padding, with_head
 from belle_core.training.loading import TEMPLATE_FILE, Loaded
 from belle_core.training.quiet import quiet
 
@@ -43,6 +46,17 @@ def save_model(loaded: Loaded, directory: Path) -> None:
     save_belongings(loaded, directory)
     _readable(directory)
     _check_written(model, directory)
+
+
+def save_trained(loaded: Loaded, metrics: dict[str, float], directory: Path) -> Model | RewardModel:
+    """``loaded.model`` as the artifact that it has become: a reward model when its objective gave it a score."""
+    head = getattr(loaded.model, SCORE, None)
+    if head is not None:
+        delattr(loaded.model, SCORE)
+        loaded = replace(loaded, model=with_head(loaded.model, head, pad=padding(loaded)))
+    save_model(loaded, directory)
+    kind = Model if head is None else RewardModel
+    return kind(directory=directory, parameters=loaded.parameters, metrics=metrics)
 
 
 def save_adapter(model: Any, loaded: Loaded, directory: Path, **options: Any) -> None:

@@ -39,8 +39,8 @@ def command(
 
     Interrupted, the same command goes on where it was; OUT appears when all is answered.
     """
-    from belle_chat.questions import read_questions
     from belle_chat.source import find_source, name_of, open_source
+    from belle_core.data.asking import read_questions
     from belle_core.generation import Sampling
     from belle_core.generation.resuming import complete_all
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 from transformers import PreTrainedModel
 
 from belle_core import StageContext
-from belle_core.artifacts import Model
+from belle_core.artifacts import Model, RewardModel
 from belle_core.training.fit import fit
 from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
-from belle_core.training.saving import save_model
+from belle_core.training.saving import save_trained
 from belle_embeddings.config import EmbeddingsConfig
 
 
-def train(config: EmbeddingsConfig, context: StageContext) -> Model:
+def train(config: EmbeddingsConfig, context: StageContext) -> Model | RewardModel:
     """The model with new embeddings, stored in the format that it had; everything else stays bit for bit."""
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=False))
     freeze(loaded.model, output=config.output)
     metrics = fit(loaded.model, loaded, config, context)
-    save_model(loaded, context.directory)
-    return Model(directory=context.directory, parameters=loaded.parameters, metrics=metrics)
+    return save_trained(loaded, metrics, context.directory)
 
 
 def freeze(model: PreTrainedModel, *, output: bool) -> None:

@@ -6,23 +6,22 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from belle_core import StageContext
-from belle_core.artifacts import Model
+from belle_core.artifacts import Model, RewardModel
 from belle_core.errors import BelleError
 from belle_core.training.fit import fit
 from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
-from belle_core.training.saving import save_model
+from belle_core.training.saving import save_trained
 from belle_freeze.config import FreezeConfig
 
 
-def train(config: FreezeConfig, context: StageContext) -> Model:
+def train(config: FreezeConfig, context: StageContext) -> Model | RewardModel:
     """The tuned model, stored in the format that it had; what is frozen stays bit for bit."""
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=False))
     freeze(loaded.model, config)
     metrics = fit(loaded.model, loaded, config, context)
-    save_model(loaded, context.directory)
-    return Model(directory=context.directory, parameters=loaded.parameters, metrics=metrics)
+    return save_trained(loaded, metrics, context.directory)
 
 
 def freeze(model: PreTrainedModel, config: FreezeConfig) -> None:

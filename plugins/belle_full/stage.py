@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from belle_core import StageContext
-from belle_core.artifacts import Model
+from belle_core.artifacts import Model, RewardModel
 from belle_core.training.fit import fit
 from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
-from belle_core.training.saving import save_model
+from belle_core.training.saving import save_trained
 from belle_full.config import FullConfig
 
 
-def train(config: FullConfig, context: StageContext) -> Model:
+def train(config: FullConfig, context: StageContext) -> Model | RewardModel:
     """The tuned model, stored in the format that it had."""
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=False))
     metrics = fit(loaded.model, loaded, config, context)
-    save_model(loaded, context.directory)
-    return Model(directory=context.directory, parameters=loaded.parameters, metrics=metrics)
+    return save_trained(loaded, metrics, context.directory)

@@ -97,7 +97,7 @@ def _source(prepared: Prepared, training: Step | None, kind: type[Artifact]) -> 
         if kind in step.sources:
             return steps[step.sources[kind]]
         step = next((steps[name] for k, name in step.sources.items() if issubclass(k, Runnable)), None)
-    return next((s for s in reversed(prepared.steps) if issubclass(s.stage.produces, kind)), None)
+    return next((s for s in reversed(prepared.steps) if issubclass(s.produces, kind)), None)
 
 
 def _made(prepared: Prepared, wanted: list[Step]) -> dict[str, Artifact]:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from torch import nn
 from transformers import PreTrainedModel
 
 from belle_core import StageContext
-from belle_core.artifacts import Adapter
+from belle_core.artifacts import Adapter, Model, RewardModel
 from belle_core.training.fit import fit
+from belle_core.training.heads import SCORE
 from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
 from belle_core.training.quiet import quiet
-from belle_core.training.saving import save_adapter
+from belle_core.training.saving import save_adapter, save_trained
 from belle_lora.config import LoraConfig, QloraConfig
 
 
-def train(config: LoraConfig, context: StageContext) -> Adapter:
+def train(config: LoraConfig, context: StageContext) -> Adapter | RewardModel:
     """The adapter and where its base comes from. An adapter to start from is merged and becomes part of that base."""
     return _tune(config, context, lambda model: None)
 
 
-def train_quantized(config: QloraConfig, context: StageContext) -> Adapter:
+def train_quantized(config: QloraConfig, context: StageContext) -> Adapter | RewardModel:
     """The same beside quantized weights; the adapter's base is the float model, into which it is merged later."""
     from belle_lora.quantized import quantize
 
     return _tune(config, context, lambda model: quantize(model, config))
 
 
-def _tune(config: LoraConfig, context: StageContext, ready: Callable[[PreTrainedModel], None]) -> Adapter:
+def _tune(config: LoraConfig, context: StageContext, ready: Callable[[PreTrainedModel], None]) -> Adapter | RewardModel:
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=True))
     parameters = loaded.parameters
@@ -42,8 +45,22 @@ def _tune(config: LoraConfig, context: StageContext, ready: Callable[[PreTrained
             model.save_pretrained(str(context.scratch / "pissa"))
             moved["path_initial_model_for_weight_conversion"] = str(context.scratch / "pissa")
     metrics = fit(model, loaded, config, context)
+    if (head := getattr(model, SCORE, None)) is not None:
+        delattr(model, SCORE)
+        save_adapter(model, loaded, context.scratch / "adapter", **moved)
+        return _scored(head, metrics, context)
     save_adapter(model, loaded, context.directory, **moved)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     return Adapter(
         directory=context.directory, parameters=parameters, metrics=metrics, base=loaded.origin, trainable=trainable
     )
+
+
+def _scored(head: nn.Module, metrics: dict[str, float], context: StageContext) -> Model | RewardModel:
+    """A reward model is whole: what trained is merged into the model that the step started from, in its floats."""
+    from peft import PeftModel
+
+    base = load_start(context)
+    merged = PeftModel.from_pretrained(base.model, str(context.scratch / "adapter")).merge_and_unload()
+    setattr(merged, SCORE, head)
+    return save_trained(replace(base, model=merged), metrics, context.directory)

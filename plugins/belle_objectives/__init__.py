@@ -1,12 +1,16 @@
 """Objectives: what the loss of a training run is."""
 
+from typing import Any
+
 from belle_core import Part, hookimpl
+from belle_core.artifacts import RewardModel
 from belle_objectives.config import (
     DpoConfig,
     IpoConfig,
     KtoConfig,
     OrpoConfig,
     PretrainConfig,
+    RewardConfig,
     SftConfig,
     SimpoConfig,
 )
@@ -25,8 +29,9 @@ def belle_parts() -> list[Part]:
         _objective("kto", KtoConfig, "kto:Kto", TALKS),
         _objective("orpo", OrpoConfig, "orpo:Orpo", PAIRS),
         _objective("simpo", SimpoConfig, "simpo:Simpo", PAIRS),
+        _objective("reward", RewardConfig, "reward:Reward", PAIRS, produces=RewardModel),
     ]
 
 
-def _objective(name: str, config: type, run: str, record: tuple[str, ...] = ()) -> Part:
-    return Part(kind="objective", name=name, config=config, run=f"belle_objectives.{run}", record=record)
+def _objective(name: str, config: type, run: str, record: tuple[str, ...] = (), **more: Any) -> Part:
+    return Part(kind="objective", name=name, config=config, run=f"belle_objectives.{run}", record=record, **more)

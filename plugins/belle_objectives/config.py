@@ -95,3 +95,8 @@ class SimpoConfig:
     def __post_init__(self) -> None:
         above_zero(self, "beta")
         at_least(self, gamma=0)
+
+
+@dataclass
+class RewardConfig:
+    """Reward model (arXiv 2203.02155) on pairs: what comes out scores answers and gives none."""

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from belle_chat.questions import read_questions
 from belle_chat.session import Session
 from belle_chat.source import find_source
 from belle_chat.words import Word, parse
@@ -17,6 +16,7 @@ from scripted import random_model, saying
 
 from belle_core.artifacts import Model
 from belle_core.conversation import Conversation
+from belle_core.data.asking import read_questions
 from belle_core.errors import BelleError
 from belle_core.generation import Sampling, open_engine
 

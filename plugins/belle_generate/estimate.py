@@ -1,0 +1,69 @@
+"""What ``belle plan`` can say beforehand: calls, tokens and cost, from the options and from what answers are like on average."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from belle_core.data.asking import read_questions
+from belle_core.generation.calls import EndpointConfig
+from belle_core.generation.calls.ledger import Amount, Ledger
+from belle_generate.config import FromQuestionsConfig, GenerateConfig
+from belle_generate.producing import Job
+from belle_generate.self_instruct.config import SelfInstructConfig
+
+TASK = 130
+"""Characters of a task on average, with its answer; Chinese has about one token a character."""
+ANSWER = 350
+"""Characters of an answer to a single question."""
+KEPT = 4.5
+"""Tasks that are kept of the seven that a request of self-instruct asks for."""
+
+
+def self_instruct(config: SelfInstructConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """From the length of a real request and the usual yield."""
+    from belle_generate.self_instruct.seeds import read_seeds
+    from belle_generate.self_instruct.stage import request_of
+
+    size = min(config.size, known["limit"] or config.size)
+    request = request_of(config, read_seeds(config.seeds), Job(0, "request-1", known["shared"]["seed"]))
+    calls = max(1, round(size / KEPT))
+    amount = Amount(
+        calls, calls * len(request.conversation.question), calls * min(7 * TASK, config.endpoint.max_tokens)
+    )
+    return figures(config, size, size * TASK, {"endpoint": amount})
+
+
+def distill(config: FromQuestionsConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """One call a question."""
+    size, asked = questions(config, known)
+    answer = min(ANSWER, config.endpoint.max_tokens)
+    return figures(config, size, size * (asked + answer), {"endpoint": Amount(size, size * asked, size * answer)})
+
+
+def questions(config: FromQuestionsConfig, known: dict[str, Any]) -> tuple[int, int]:
+    """Number of questions and their mean length in characters, as far as known."""
+    if config.questions:
+        read = read_questions(Path(config.questions).expanduser())
+        there, length = len(read), sum(len(asked.question) for _, asked in read) // len(read)
+    else:
+        before = known["inputs"].get("Examples", {})
+        there = before.get("splits", {}).get(config.split, before.get("examples")) or 0
+        length = (before.get("characters") or 0) // max(1, before.get("examples") or 1) or TASK
+    return min(there, config.size or there, known["limit"] or there), length
+
+
+def figures(config: GenerateConfig, size: int, characters: int, amounts: dict[str, Amount]) -> dict[str, Any]:
+    """As ``belle plan`` wants them; a local model is no paid call."""
+    paid: dict[str, EndpointConfig] = {n: c for n, c in config.endpoints().items() if n in amounts and not c.local}
+    return {
+        "examples": size,
+        "splits": {"train": size},
+        "characters": characters,
+        "bytes": 3 * characters + 300 * size,
+        "licences": [config.terms()],
+        "calls": sum(amounts[name].calls for name in paid),
+        "tokens": sum(amount.tokens for amount in amounts.values()),
+        "cost": sum(Ledger(endpoint).cost(amounts[name]) for name, endpoint in paid.items()),
+        "currency": config.endpoint.currency,
+    }

@@ -1,0 +1,1 @@
+"""Self-instruct in Chinese, as BELLE made its data after Alpaca."""

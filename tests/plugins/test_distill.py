@@ -1,0 +1,96 @@
+"""Answers to given questions: from a file or an earlier step, from an endpoint or from a real model on this machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from llm_server import Fault, LlmServer, question_of
+from scripted import saying
+from written import echo
+
+from belle_core.api import run
+from belle_core.errors import BelleError
+
+
+def records(artifact, name="train"):
+    return [json.loads(line) for line in (artifact.directory / f"{name}.jsonl").open(encoding="utf-8")]
+
+
+def distill(server, *more, step="data"):
+    where = {"data": "+data=distill"}.get(step, f"+data@{step}=distill")
+    address = [] if server is None else [f"{step}.endpoint.model=m", f"{step}.endpoint.base_url={server.url}"]
+    return run([where, *address, *more], quiet=True).artifacts[step.rpartition(".")[2]]
+
+
+def test_questions_of_a_file_are_answered_in_order(tmp_path):
+    path = tmp_path / "q.jsonl"
+    path.write_text(
+        '{"id": "a", "question": "天为什么蓝？", "category": "open_qa"}\n{"instruction": "翻译", "input": "你好"}\n'
+        '{"messages": [{"role": "user", "content": "一"}, {"role": "assistant", "content": "二"}, {"role": "user", "content": "三"}]}\n',
+        encoding="utf-8",
+    )
+    with LlmServer(echo, latency=lambda number: 0.05 * (2 - number % 3)) as server:
+        examples = distill(server, f"data.questions={path}", "data.system='你是老师。'")
+    first, second, third = records(examples)
+    assert (first["id"], first["category"]) == ("a", "open_qa")
+    assert first["messages"] == [
+        {"role": "user", "content": "天为什么蓝？"},
+        {"role": "assistant", "content": "答：天为什么蓝？"},
+    ]
+    assert second["messages"][0]["content"] == "翻译\n你好"
+    assert [turn["content"] for turn in third["messages"]] == ["一", "二", "三", "答：三"]
+    assert all(body["messages"][0] == {"role": "system", "content": "你是老师。"} for body in server.bodies)
+
+
+def test_an_earlier_step_gives_the_questions(tmp_path):
+    with LlmServer(echo) as server:
+        examples = distill(server, "+data=demo", "data.size=6", "steps.answers.size=4", step="steps.answers")
+        assert server.paid.total() == 4
+    assert examples.splits == {"train": 4}
+    assert all(
+        record["messages"][-1]["content"].startswith("答：") and record["category"] for record in records(examples)
+    )
+
+
+def test_useless_answers_are_rejected_with_what_they_were(tmp_path):
+    path = tmp_path / "q.txt"
+    path.write_text("好问题\n截断\n空\n拒绝\n不许\n", encoding="utf-8")
+    said = {"截断": ("说到一半", "length"), "空": " … ", "拒绝": "很抱歉，我无法回答。", "不许": Fault(400)}
+    with LlmServer(lambda body: said.get(question_of(body), "答案。")) as server:
+        examples = distill(server, f"data.questions={path}")
+    assert examples.splits == {"train": 1}
+    assert examples.rejected == {"cut_off": 1, "empty_answer": 1, "refusal": 1, "refused": 1}
+    rejected = {line["reason"]: line for line in records(examples, "rejected")}
+    assert rejected["cut_off"] == {"where": "q-2", "reason": "cut_off", "evidence": "说到一半"}
+
+
+def test_without_questions_it_is_said_where_they_could_come_from():
+    with LlmServer(echo) as server, pytest.raises(BelleError, match="no questions"):
+        distill(server)
+
+
+@pytest.mark.parametrize("mode", ["chat", "completion"])
+def test_a_real_local_model_answers(tmp_path, mode):
+    """A checkpoint whose answer is known; a completion model goes on with a dialogue in BELLE's format."""
+    model = saying(tmp_path / "model", "你好世界")
+    path = tmp_path / "q.jsonl"
+    turns = [{"role": role, "content": "请回答"} for role in ("user", "assistant", "user")]
+    lines = [{"messages": turns}, {"messages": [*turns[:2], {"role": "user", "content": "一加一"}]}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    local = [f"data.endpoint.local={model}", "data.endpoint.max_tokens=12", f"data.endpoint.mode={mode}"]
+    examples = distill(None, f"data.questions={path}", *local)
+    assert [record["messages"][-1]["content"] for record in records(examples)] == ["你好世界"] * 2
+    assert records(examples)[0]["meta"]["model"] == "model"
+    assert examples.licences == ["written by model; its terms of use apply"]
+
+
+def test_an_artifact_of_the_store_answers_by_its_fingerprint(tmp_path, store):
+    trained = run(
+        ["+data=demo", "data.size=20", "+train=full", "train.epochs=1", "limit=2", "train.max_length=64"], quiet=True
+    )
+    path = tmp_path / "q.txt"
+    path.write_text("你好\n", encoding="utf-8")
+    for local in (trained.artifacts["train"].fingerprint, "quickstart"):
+        with pytest.raises(BelleError, match="cut_off 1" if local != "quickstart" else "no artifact's fingerprint"):
+            distill(None, f"data.questions={path}", f"data.endpoint.local={local}", "data.endpoint.max_tokens=3")
