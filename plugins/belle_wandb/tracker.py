@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import os
-from functools import singledispatchmethod
 from typing import Any
 
 import wandb
 
 from belle_core.artifacts import Evaluation
-from belle_core.events import Event, Metrics, RunFinished, RunStarted, StepFinished
+from belle_core.events import RunStarted
+from belle_core.tracking import TrackerBase
 from belle_wandb.config import WandbConfig
 
 
-class WandbTracker:
-    """An observer of events. Each step's metrics have the step's name before them and an x-axis of their own."""
+class WandbTracker(TrackerBase):
+    """Each step's metrics have an x-axis of their own."""
 
     def __init__(self, config: WandbConfig) -> None:
         self.config = config
         self.run: Any = None
 
-    def __call__(self, event: Event) -> None:
-        self._handle(event)
-
-    @singledispatchmethod
-    def _handle(self, event: Event) -> None:
-        """Other events are of no interest."""
-
-    @_handle.register
-    def _started(self, event: RunStarted) -> None:
+    def begin(self, event: RunStarted) -> None:
+        """Offline where no key is known."""
         self.run = wandb.init(
             project=self.config.project,
             entity=self.config.entity,
@@ -41,26 +34,31 @@ class WandbTracker:
         for step in event.steps:
             self.run.define_metric(f"{step}/*", step_metric=f"{step}/step")
 
-    @_handle.register
-    def _metrics(self, event: Metrics) -> None:
-        values = {f"{event.step}/{event.stream}_{name}": value for name, value in event.values.items()}
-        self.run.log(values | {f"{event.step}/step": event.at})
+    def figures(self, step: str, values: dict[str, float], at: int) -> None:
+        """One point of each curve."""
+        self.run.log({f"{step}/{name}": value for name, value in values.items()} | {f"{step}/step": at})
 
-    @_handle.register
-    def _step(self, event: StepFinished) -> None:
-        self.run.summary[f"{event.step}/fingerprint"] = event.artifact.fingerprint
-        if isinstance(event.artifact, Evaluation):
-            metrics = list(event.artifact.scores)
-            rows = [
-                [category, *(scores.get(m) for m in metrics)] for category, scores in event.artifact.categories.items()
-            ]
-            self.run.log({f"{event.step}/categories": wandb.Table(columns=["category", *metrics], data=rows)})
-            for metric, value in event.artifact.scores.items():
-                self.run.summary[f"{event.step}/{metric}"] = value
+    def answers(self, step: str, answers: list[dict[str, str]], at: int) -> None:
+        """A table per look."""
+        columns = ["id", "question", "reference", "answer"]
+        table = wandb.Table(columns=columns, data=[[one[name] for name in columns] for one in answers])
+        self.run.log({f"{step}/answers": table, f"{step}/step": at})
 
-    @_handle.register
-    def _finished(self, event: RunFinished) -> None:
-        self.run.finish(exit_code=1 if event.error else 0)
+    def facts(self, step: str, values: dict[str, Any]) -> None:
+        """In the summary."""
+        for name, value in values.items():
+            self.run.summary[f"{step}/{name}"] = value
+
+    def evaluation(self, step: str, evaluation: Evaluation) -> None:
+        """The summary, and a table by category."""
+        self.facts(step, evaluation.scores)
+        metrics = list(evaluation.scores)
+        rows = [[category, *(scores.get(m) for m in metrics)] for category, scores in evaluation.categories.items()]
+        self.run.log({f"{step}/categories": wandb.Table(columns=["category", *metrics], data=rows)})
+
+    def end(self, *, failed: bool) -> None:
+        """Everything is written, or sent."""
+        self.run.finish(exit_code=int(failed))
 
     def _mode(self) -> str | None:
         if self.config.mode != "auto":
