@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from peft import LoraConfig as PeftConfig
 from peft import PeftModel, get_peft_model
-from torch import nn
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -45,6 +46,16 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> Pef
         if "lora_B" in name or "lora_embedding_B" in name:
             parameter.rate_factor = config.b_ratio
     return tuned  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def begin_with(model: PeftModel, updates: dict[str, tuple[Tensor, Tensor]]) -> None:
+    """Let the update of every layer in *updates* that has one be ``B A`` at first, whatever it is scaled by."""
+    for name, layer in model.get_base_model().named_modules():
+        if name in updates and isinstance(layer, LoraLayer):
+            a, b = updates[name]
+            layer.lora_A["default"].weight.copy_(a)
+            layer.lora_B["default"].weight.copy_(b / layer.scaling["default"])
 
 
 def check_layers(model: PreTrainedModel, option: str, targets: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from belle_core.config import TrainConfig, at_least, one_of
 from belle_core.errors import Invalid
@@ -34,10 +35,12 @@ class LoraConfig(TrainConfig):
     b_ratio: float = 1.0
     """Learning rate of ``B`` over that of ``A`` (LoRA+, arXiv 2402.12354, recommends about 16)."""
 
+    INITS: ClassVar[tuple[str, ...]] = ("zero", "pissa")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, rank=1)
-        one_of(self, "init", ("zero", "pissa"))
+        one_of(self, "init", self.INITS)
         if self.alpha <= 0:
             raise Invalid("alpha", f"must be above 0, got {self.alpha}", f"必须大于 0，现在是 {self.alpha}")
         if self.b_ratio <= 0:
@@ -62,11 +65,21 @@ class QloraConfig(LoraConfig):
     """``nf4`` (4 bits, QLoRA, arXiv 2305.14314) or ``int8`` (LLM.int8(), arXiv 2208.07339)."""
     double_quant: bool = True
     """nf4: quantize the scales too, which saves about 0.4 bits per weight."""
+    init: str = "zero"
+    """Where the update begins: ``zero`` (``B = 0``), or, for nf4, ``loftq``: with what the 4 bits lost (LoftQ, arXiv
+    2310.08659); the saved adapter then has twice the rank and fits the base in floats."""
+    INITS: ClassVar[tuple[str, ...]] = ("zero", "loftq")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of(self, "format", ("nf4", "int8"))
         if self.init == "pissa":
             raise Invalid(
                 "init", "pissa needs a base in floats; say train=lora", "pissa 需要浮点基座；请使用 train=lora"
+            )
+        super().__post_init__()
+        one_of(self, "format", ("nf4", "int8"))
+        if self.init == "loftq" and (self.format != "nf4" or self.dora):
+            raise Invalid(
+                "init",
+                "loftq goes with format=nf4 and without dora",
+                "loftq 只能与 format=nf4 一起使用，且不能与 dora 同时使用",
             )

@@ -5,28 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 import bitsandbytes as bnb
-from torch import nn
+import torch
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from belle_lora.config import QloraConfig
 
+Updates = dict[str, tuple[Tensor, Tensor]]
+"""``A`` (rank, inputs) and ``B`` (outputs, rank) of layers, by name, float32."""
 
-def quantize(model: PreTrainedModel, config: QloraConfig) -> None:
+
+def quantize(model: PreTrainedModel, config: QloraConfig) -> Updates:
     """Replace every ``nn.Linear`` but the output layer in place, one at a time, so that little more memory is needed.
 
     Embeddings and norms stay as they are. Weights that peft should see as quantized are marked as transformers does.
+    With ``init=loftq`` returns for every layer the low-rank product that comes closest to what the bits lost.
     """
+    lost: Updates = {}
     model.requires_grad_(False)
     output = model.get_output_embeddings()
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and child is not output:
-                setattr(parent, name, _quantized(child, config))
+    for name in [name for name, child in model.named_modules() if type(child) is nn.Linear and child is not output]:
+        layer = model.get_submodule(name)
+        new = _quantized(layer, config)
+        if config.init == "loftq":
+            held = bnb.functional.dequantize_4bit(new.weight.data, new.weight.quant_state)  # type: ignore[arg-type]
+            lost[name] = factors(layer.weight.data.float() - held.float(), config.rank)  # type: ignore[operator]
+        model.set_submodule(name, new)
     mark: Any = model
     mark.is_loaded_in_4bit, mark.is_loaded_in_8bit = config.format == "nf4", config.format == "int8"
+    return lost
 
 
-def _quantized(layer: nn.Linear, config: QloraConfig) -> nn.Module:
+def factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """``A`` and ``B`` of equal scale with ``B A`` close to the best approximation of *matrix* (outputs, inputs) of that rank.
+
+    Source: LoftQ (arXiv 2310.08659), algorithm 1 with one round; the singular vectors by a randomized method.
+    """
+    left, values, right = torch.svd_lowrank(matrix, q=min(2 * rank, *matrix.shape), niter=8)
+    root = values[:rank].sqrt()
+    return (right[:, :rank] * root).T.contiguous(), left[:, :rank] * root
+
+
+def _quantized(layer: Any, config: QloraConfig) -> nn.Module:
     sizes, bias, dtype = (layer.in_features, layer.out_features), layer.bias is not None, layer.weight.dtype
     new: Any
     if config.format == "nf4":

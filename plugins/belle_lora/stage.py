@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -21,7 +23,7 @@ from belle_lora.config import LoraConfig, QloraConfig
 
 def train(config: LoraConfig, context: StageContext) -> Adapter | RewardModel:
     """The adapter and where its base comes from. An adapter to start from is merged and becomes part of that base."""
-    return _tune(config, context, lambda model: None)
+    return _tune(config, context, lambda model: {})
 
 
 def train_quantized(config: QloraConfig, context: StageContext) -> Adapter | RewardModel:
@@ -31,19 +33,24 @@ def train_quantized(config: QloraConfig, context: StageContext) -> Adapter | Rew
     return _tune(config, context, lambda model: quantize(model, config))
 
 
-def _tune(config: LoraConfig, context: StageContext, ready: Callable[[PreTrainedModel], None]) -> Adapter | RewardModel:
+def _tune(
+    config: LoraConfig, context: StageContext, ready: Callable[[PreTrainedModel], dict[str, Any]]
+) -> Adapter | RewardModel:
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=True))
     parameters = loaded.parameters
     with quiet():  # peft announces what it lacks when it is imported
-        from belle_lora.adapters import add_adapter
+        from belle_lora.adapters import add_adapter, begin_with
 
-        ready(loaded.model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(context.shared["seed"])
+            updates = ready(loaded.model)
         model = add_adapter(loaded.model, config, seed=context.shared["seed"])
+        begin_with(model, updates)
         moved = {}
-        if config.init == "pissa":  # what was taken out of the base is needed to state the update of the whole base
-            model.save_pretrained(str(context.scratch / "pissa"))
-            moved["path_initial_model_for_weight_conversion"] = str(context.scratch / "pissa")
+        if config.init != "zero":  # to state the change of the base as it is stored, what it began with is needed
+            model.save_pretrained(str(context.scratch / "initial"))
+            moved["path_initial_model_for_weight_conversion"] = str(context.scratch / "initial")
     metrics = fit(model, loaded, config, context)
     if (head := getattr(model, SCORE, None)) is not None:
         delattr(model, SCORE)

@@ -112,11 +112,11 @@ def test_rslora_scales_by_the_root_of_the_rank():
 
 def test_loraplus_moves_b_faster():
     """AdamW's first step is as long as the learning rate, whatever the gradient."""
-    from belle_core.training.optimizer import adamw
+    from belle_core.training.optimizer import build_optimizer
 
     config = LoraConfig(rank=4, b_ratio=16.0, learning_rate=1e-3)
     model = add_adapter(built(), config, seed=1)
-    optimizer = adamw(model, config)
+    optimizer = build_optimizer(model, config)
     for group in optimizer.param_groups:
         group["lr"] = config.learning_rate * group["rate_factor"]
     before = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
@@ -238,8 +238,54 @@ def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits,
     assert "quantization_config" not in json.loads((context.directory / "config.json").read_text())
 
 
+def test_loftq_begins_closer_to_the_base():
+    bnb = pytest.importorskip("bitsandbytes")
+    from belle_lora.adapters import begin_with
+    from belle_lora.quantized import quantize
+
+    weights = dict(built().named_parameters())
+    wanted, model, config = built()(input_ids=IDS).logits, built(), QloraConfig(rank=8, alpha=32, init="loftq")
+    lost = quantize(model, config)
+    plain = model(input_ids=IDS).logits
+    model = add_adapter(model, config, seed=1).eval()
+    begin_with(model, lost)
+    assert (model(input_ids=IDS).logits - wanted).norm() < 0.9 * (plain - wanted).norm()
+    layer = model.base_model.model.model.layers[0].mlp.up_proj
+    held = bnb.functional.dequantize_4bit(layer.base_layer.weight.data, layer.base_layer.weight.quant_state)
+    residual = weights["model.layers.0.mlp.up_proj.weight"] - held
+    best = torch.linalg.svdvals(residual)[8:].norm()
+    assert (residual - layer.get_delta_weight("default")).norm().item() == pytest.approx(best.item(), rel=0.02)
+
+
+def test_loftq_adapter_states_the_change_of_the_floats(tmp_path, monkeypatch):
+    """Beside the bits the model is ``Q + B A``, at first ``Q + B0 A0``; merged into the floats it is ``W + B A - B0 A0``."""
+    pytest.importorskip("bitsandbytes")
+    import belle_lora.stage as stage
+
+    seen = {}
+
+    def fit_and_look(model, loaded, config, context, fit=stage.fit):
+        layer = model.base_model.model.model.layers[1].self_attn.v_proj
+        seen["first"] = layer.get_delta_weight("default").clone()
+        metrics = fit(model, loaded, config, context)
+        seen["last"] = layer.get_delta_weight("default").clone()
+        return metrics
+
+    monkeypatch.setattr(stage, "fit", fit_and_look)
+    config = QloraConfig(objective=SftConfig(), epochs=1, batch=8, rank=4, learning_rate=1e-2, init="loftq")
+    adapter = train_quantized(config, training_context(tmp_path / "s" / "Adapter" / "a"))
+    name = "model.layers.1.self_attn.v_proj.weight"
+    base, merged = load_base(adapter).model.get_parameter(name), load_runnable(adapter).model.get_parameter(name)
+    assert seen["first"].norm() > 0
+    torch.testing.assert_close(merged - base, seen["last"] - seen["first"], atol=1e-5, rtol=1e-3)
+
+
 def test_pissa_and_bits_do_not_go_together():
     with pytest.raises(Invalid, match="pissa needs a base in floats"):
         QloraConfig(init="pissa")
     with pytest.raises(Invalid, match="pissa cannot be combined with dora"):
         LoraConfig(init="pissa", dora=True)
+    with pytest.raises(Invalid, match="loftq goes with format=nf4"):
+        QloraConfig(init="loftq", format="int8")
+    with pytest.raises(Invalid, match="init must be one of zero, pissa"):
+        LoraConfig(init="loftq")
