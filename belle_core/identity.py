@@ -32,11 +32,13 @@ class Identities:
     def __init__(self, config: RunConfig, catalog: Catalog, digests: Digests) -> None:
         self.config, self.catalog, self.digests = config, catalog, digests
         self.keys: dict[str, str] = {}
+        self._inner: dict[int, str] = {}
 
     def of(self, step: Step) -> Recipe:
         """The recipe of *step*; those of its sources must have been asked for before."""
         files: list[str] = []
         stage = step.stage
+        self._inner.pop(id(step.section), None)
         values = {
             "stage": f"{stage.kind}/{stage.name}",
             "version": stage.version,
@@ -46,14 +48,16 @@ class Identities:
         }
         if self.config.limit is not None:
             values["limit"] = self.config.limit
-        key = self.keys[step.name] = fingerprint(values)
+        key = self.keys[step.name] = self._inner[id(step.section)] = fingerprint(values)
         return Recipe(key, values, files)
 
     def plain(self, value: Any, where: str, files: list[str]) -> Any:
         """*value* as JSON: options without effect left out, input files replaced by their digests.
 
-        Options that name files indirectly list them in a method ``input_files()``.
+        Options that name files indirectly list them in a method ``input_files()``. Options of an inner step are its fingerprint.
         """
+        if (key := self._inner.get(id(value))) is not None:
+            return key
         if not is_dataclass(value):
             return _json(value, lambda item: self.plain(item, where, files))
         result: dict[str, Any] = {}
@@ -119,6 +123,11 @@ def _json(value: Any, recurse: Any) -> Any:
     if isinstance(value, (str, int, float, bool)) or value is None:
         return value
     return str(value)
+
+
+def sources_of(step: Step, artifacts: dict[str, Artifact]) -> dict[str, Artifact]:
+    """The finished artifacts of the steps that the options of *step* hold, by their names there."""
+    return {key: artifacts[name] for key, name in step.inner.items()}
 
 
 def inputs_of(step: Step, artifacts: dict[str, Artifact]) -> dict[type[Artifact], Artifact]:

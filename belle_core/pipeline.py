@@ -15,7 +15,7 @@ from belle_core.checkpoint import check_checkpoint
 from belle_core.config import CleaningConfig, RunConfig
 from belle_core.errors import BelleError, Several
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
-from belle_core.identity import Identities, Recipe, inputs_of, shared_of
+from belle_core.identity import Identities, Recipe, inputs_of, shared_of, sources_of
 from belle_core.plugins import Catalog
 from belle_core.processes import carry_out
 from belle_core.provenance import provenance
@@ -53,10 +53,18 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
             if step.stage.check:
                 _load_check(step)(step.section, shared_of(step, config))
         except BelleError as error:
+            error = _located(step, error)
             if str(error) not in map(str, errors):
                 errors.append(error)
     if errors:
         raise errors[0] if len(errors) == 1 else Several(errors)
+
+
+def _located(step: Step, error: BelleError) -> BelleError:
+    """*error* with the step that it is about, where more than one of its kind can be there."""
+    if step.where == step.stage.kind or isinstance(error, Several):
+        return error
+    return BelleError(f"{step.where}: {error.english}", f"{step.where}：{error.chinese}")
 
 
 def _check_filters(section: CleaningConfig) -> None:
@@ -92,7 +100,7 @@ def execute(
                 if artifact is None:
                     about = {"step": step.name, "title": step.stage.title, "number": number, "total": len(steps)}
                     observe(StepStarted(fingerprint=recipe.key, **about))  # type: ignore[arg-type]
-                    artifact = _make(step, recipe, config, inputs_of(step, made), store, observe)
+                    artifact = _make(step, recipe, config, made, store, observe)
         made[step.name] = artifact
         seconds = time.monotonic() - started
         observe(
@@ -113,15 +121,16 @@ def _make(
     step: Step,
     recipe: Recipe,
     config: RunConfig,
-    inputs: dict[type[Artifact], Artifact],
+    made: dict[str, Artifact],
     store: Store,
     observe: Observer,
 ) -> Artifact:
+    inputs, sources = inputs_of(step, made), sources_of(step, made)
     if isinstance(data := inputs.get(Examples), Examples):
         check_record(step, data.record)
     together = "trainer" in step.stage.reads and processes_of(config.trainer) > 1
     run = partial(carry_out, step.stage) if together else step.stage.load()
-    for artifact in inputs.values():
+    for artifact in (*inputs.values(), *sources.values()):
         store.verify(artifact)
     context = StageContext(
         directory=store.partial(step.produces, recipe.key),
@@ -130,6 +139,7 @@ def _make(
         limit=config.limit,
         emit=lambda stream, values, at: observe(Metrics(step=step.name, stream=stream, values=values, at=at)),
         show=lambda answers, at: observe(Answers(step=step.name, answers=answers, at=at)),
+        sources=sources,
     )
     started = time.time()
     try:
@@ -137,7 +147,7 @@ def _make(
     except BelleError as error:
         where = f"{step.name} ({step.stage.title})"
         raise BelleError(f"{where}: {error.english}", f"{where}：{error.chinese}") from error
-    about = provenance(step.stage, inputs.values(), recipe.files, started)
+    about = provenance(step.stage, [*inputs.values(), *sources.values()], recipe.files, started)
     return store.commit(artifact, {"type": type(artifact).__name__, "recipe": recipe.values, "provenance": about})
 
 

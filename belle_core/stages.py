@@ -144,6 +144,8 @@ class StageContext:
     """``show([{"id", "question", "reference", "answer"}], step)`` sends answers the same way."""
     rank: int = 0
     """Which of the processes that carry out this stage together this is; 0 writes the artifact."""
+    sources: dict[str, Artifact] = field(default_factory=dict)
+    """Artifacts of the steps that its options hold, by their names there (``data.sources.<name>``)."""
 
     @property
     def scratch(self) -> Path:

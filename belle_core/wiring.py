@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from belle_core.artifacts import Artifact, RewardModel, Runnable, Tokenizer
@@ -31,6 +31,8 @@ class Step:
     """The step each input comes from, by type."""
     parts: tuple[Part, ...] = ()
     """What is chosen in the sub-groups of its options, such as the objective."""
+    inner: dict[str, str] = field(default_factory=dict)
+    """Steps that its options hold, such as the sources of a mix: their name there → name of the step."""
 
     @property
     def produces(self) -> type[Artifact]:
@@ -55,11 +57,30 @@ def sections(config: RunConfig) -> Iterator[tuple[str, str, Any]]:
             yield kind, kind, section
 
 
+def inner_sections(name: str, where: str, section: Any, catalog: Catalog) -> dict[str, tuple[str, str, Any]]:
+    """Stages among the values of a mapping in *section*, by their name there: (step name, path, options) of each."""
+    mappings = ((f.name, getattr(section, f.name)) for f in fields(section)) if is_dataclass(section) else ()
+    return {
+        key: (f"{name}.{key}", f"{where}.{option}.{key}", inner)
+        for option, mapping in mappings
+        if isinstance(mapping, dict)
+        for key, inner in mapping.items()
+        if catalog.stage_for(inner) is not None
+    }
+
+
+def with_inner(outer: Iterable[tuple[str, str, Any]], catalog: Catalog) -> Iterator[tuple[str, str, Any]]:
+    """Every section after those that it holds."""
+    for name, where, section in outer:
+        yield from with_inner(inner_sections(name, where, section, catalog).values(), catalog)
+        yield name, where, section
+
+
 def wire(config: RunConfig, catalog: Catalog) -> list[Step]:
     """The steps of a run; raises ``BelleError`` for everything that cannot be connected."""
     steps: list[Step] = []
     errors: list[BelleError] = []
-    for name, where, section in sections(config):
+    for name, where, section in with_inner(sections(config), catalog):
         try:
             steps.append(_connect(name, where, section, steps, config, catalog))
         except BelleError as error:
@@ -104,7 +125,8 @@ def _connect(name: str, where: str, section: Any, before: list[Step], config: Ru
     for left in chosen:
         known = [kind.__name__.lower() for kind in (*stage.consumes, *there)] + ([MODEL] if stage.starts_from else [])
         raise unknown("input", left, known, typed=f"inputs.{name}.{left}")
-    return Step(name, where, stage, section, sources, parts)
+    inner = {key: step for key, (step, *_) in inner_sections(name, where, section, catalog).items()}
+    return Step(name, where, stage, section, sources, parts, inner)
 
 
 def parts_of(stage: Stage, section: Any, catalog: Catalog) -> tuple[Part, ...]:

@@ -130,6 +130,7 @@ class _Planner:
             fingerprint=self.prepared.recipes[step.name].key,
             cached=artifact is not None,
             inputs={kind.__name__: source for kind, source in step.sources.items()}
+            | step.inner
             | ({"Model": "initial"} if step.initial else {}),
             figures=figures,
             training=training,
@@ -157,12 +158,13 @@ class _Planner:
         return self.figures.get(step.sources.get(kind, ""), {})
 
     def _estimate(self, step: Step) -> dict[str, Any]:
-        """What the stage itself says: ``estimate(config, known)`` with the figures of its inputs by type."""
+        """What the stage itself says: ``estimate(config, known)`` with the figures of inputs by type, of inner steps by name."""
         if not step.stage.estimate:
             return {}
         known = {
             "shared": shared_of(step, self.prepared.config),
             "inputs": {kind.__name__: self.figures[source] for kind, source in step.sources.items()},
+            "sources": {key: self.figures[name] for key, name in step.inner.items()},
             "limit": self.prepared.config.limit,
         }
         try:
