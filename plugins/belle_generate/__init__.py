@@ -2,7 +2,16 @@
 
 from belle_core import Stage, hookimpl
 from belle_core.artifacts import Examples
-from belle_generate.config import DistillConfig, FromQuestionsConfig, GenerateConfig
+from belle_generate.config import (
+    DistillConfig,
+    EvolveConfig,
+    FromQuestionsConfig,
+    GenerateConfig,
+    MultiTurnConfig,
+    PreferenceConfig,
+    RoleChatConfig,
+    SchoolMathConfig,
+)
 from belle_generate.self_instruct.config import SelfInstructConfig
 
 
@@ -25,5 +34,10 @@ def _stage(name: str, config: type[GenerateConfig], run: str, estimate: str) -> 
 def belle_stages() -> list[Stage]:
     return [
         _stage("self_instruct", SelfInstructConfig, "self_instruct.stage:make", "self_instruct"),
+        _stage("multi_turn", MultiTurnConfig, "multi_turn:make", "multi_turn"),
+        _stage("role_chat", RoleChatConfig, "role_chat:make", "role_chat"),
+        _stage("school_math", SchoolMathConfig, "school_math:make", "school_math"),
+        _stage("evolve", EvolveConfig, "evolve:make", "evolve"),
         _stage("distill", DistillConfig, "distill:make", "distill"),
+        _stage("preference", PreferenceConfig, "preference:make", "preference"),
     ]

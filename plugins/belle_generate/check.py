@@ -18,10 +18,10 @@ def check(config: GenerateConfig, shared: dict[str, Any]) -> None:
     for name, endpoint in config.endpoints().items():
         if not endpoint.answers_with:
             raise BelleError(
-                f"{name}.model has no value; name the model at the endpoint, or a model on this machine with {name}.local",
-                f"{name}.model 没有取值；请写接口上的模型名，或用 {name}.local 指定本机模型",
+                f"{name}.model has no value; name the model at the endpoint, or a model on this machine with {name}.local or {name}.artifact",
+                f"{name}.model 没有取值；请写接口上的模型名，或用 {name}.local、{name}.artifact 指定本机模型",
             )
-        if not endpoint.local:
+        if not endpoint.here:
             from belle_core.generation.calls.client import api_key, check_package
 
             check_package()

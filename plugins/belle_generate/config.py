@@ -11,6 +11,11 @@ from belle_core.errors import Invalid
 from belle_core.generation.calls import EndpointConfig
 
 
+def writer_defaults(**more: Any) -> Any:
+    """An endpoint with other defaults."""
+    return field(default_factory=lambda: EndpointConfig(**more))
+
+
 @dataclass
 class GenerateConfig(DataConfig):
     """Data that a language model writes."""
@@ -60,6 +65,78 @@ class DistillConfig(FromQuestionsConfig):
     """System text for questions that have none; it is not kept in the examples."""
 
 
-def writer_defaults(**more: Any) -> Any:
-    """An endpoint with other defaults."""
-    return field(default_factory=lambda: EndpointConfig(**more))
+@dataclass
+class MultiTurnConfig(FromQuestionsConfig):
+    """Dialogues: a given first question, then answers and further questions by the model in turn."""
+
+    turns: int = 3
+    """Most questions of a dialogue; it ends earlier when its topic is exhausted, but has at least two."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, turns=2)
+
+
+DIRECTIONS = ("constrain", "deepen", "concretise", "reason", "broaden")
+
+
+@dataclass
+class EvolveConfig(FromQuestionsConfig):
+    """Harder and broader versions of given instructions, with answers: Evol-Instruct (arXiv 2304.12244)."""
+
+    rounds: int = 1
+    """How often each instruction is taken further; every round gives an example."""
+    directions: list[str] = field(default_factory=lambda: list(DIRECTIONS))
+    """What a round may do: ``constrain``, ``deepen``, ``concretise``, ``reason`` (in depth), ``broaden`` (a new one beside it)."""
+    similarity: float = 0.85
+    """A version is rejected when its ROUGE-L with where it came from, or with an earlier one, is above this (0.5 to 1)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, rounds=1, similarity=0.5)
+        for name in self.directions or [""]:
+            if name not in DIRECTIONS:
+                known = ", ".join(DIRECTIONS)
+                raise Invalid("directions", f"knows {known}; got {name!r}", f"只支持 {known}，现在是 {name!r}")
+
+
+@dataclass
+class PreferenceConfig(FromQuestionsConfig):
+    """Pairs of a better and a worse answer: two are written, a judge reads them in both orders."""
+
+    second: EndpointConfig = field(default_factory=EndpointConfig)
+    """Who writes the second answer; without a model: the same as the first, drawn again."""
+    judge: EndpointConfig = writer_defaults(temperature=0.0, max_tokens=512)
+    """Who judges; without a model: the writer of the first answer, at temperature 0."""
+
+    def endpoints(self) -> dict[str, EndpointConfig]:
+        others = {"second": self.second, "judge": self.judge}
+        return {"endpoint": self.endpoint} | {name: who for name, who in others.items() if who.answers_with}
+
+
+@dataclass
+class RoleChatConfig(GenerateConfig):
+    """Dialogues between two people with a role each; the model plays one of them when it is trained."""
+
+    size: int = 1000
+    """Examples to make; what ``clean`` drops is missing from them."""
+    lines: int = 10
+    """Lines of a dialogue that are asked for."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, size=1, lines=4)
+
+
+@dataclass
+class SchoolMathConfig(GenerateConfig):
+    """Word problems of school with solutions whose every equation was recomputed."""
+
+    size: int = 1000
+    """Examples to make; what ``clean`` drops is missing from them."""
+    similarity: float = 0.8
+    """A problem is rejected when its ROUGE-L with an earlier one is above this (0.5 to 1)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(self, size=1, similarity=0.5)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from belle_core.data.asking import read_questions
 from belle_core.generation.calls import EndpointConfig
 from belle_core.generation.calls.ledger import Amount, Ledger
-from belle_generate.config import FromQuestionsConfig, GenerateConfig
+from belle_generate.config import (
+    EvolveConfig,
+    FromQuestionsConfig,
+    GenerateConfig,
+    MultiTurnConfig,
+    PreferenceConfig,
+    RoleChatConfig,
+    SchoolMathConfig,
+)
 from belle_generate.producing import Job
 from belle_generate.self_instruct.config import SelfInstructConfig
 
@@ -16,6 +25,14 @@ TASK = 130
 """Characters of a task on average, with its answer; Chinese has about one token a character."""
 ANSWER = 350
 """Characters of an answer to a single question."""
+FURTHER = 30
+"""Characters of a further question in a dialogue."""
+INSTRUCTIONS = 250
+"""Characters of what a request says besides its material."""
+PROBLEM = 200
+"""Characters of a word problem with its solution."""
+CORRECT = 3.5
+"""Problems that are kept of the five that a request of school_math asks for."""
 KEPT = 4.5
 """Tasks that are kept of the seven that a request of self-instruct asks for."""
 
@@ -41,6 +58,56 @@ def distill(config: FromQuestionsConfig, known: dict[str, Any]) -> dict[str, Any
     return figures(config, size, size * (asked + answer), {"endpoint": Amount(size, size * asked, size * answer)})
 
 
+def multi_turn(config: MultiTurnConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """Every call reads the dialogue so far: an answer a turn, and a question between two."""
+    size, asked = questions(config, known)
+    turns = config.turns
+    pair = FURTHER + ANSWER
+    read = sum(asked + turn * pair for turn in range(turns)) + sum(
+        INSTRUCTIONS + asked + turn * pair for turn in range(1, turns)
+    )
+    written = turns * ANSWER + (turns - 1) * FURTHER
+    amount = Amount(size * (2 * turns - 1), size * read, size * written)
+    return figures(config, size, size * (asked + written), {"endpoint": amount})
+
+
+def evolve(config: EvolveConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """Two calls a round; instructions grow by some thirty characters each time."""
+    size, asked = questions(config, known)
+    rounds = config.rounds
+    read = sum(INSTRUCTIONS + 2 * asked + 60 * round for round in range(rounds))
+    written = sum(asked + 30 * (round + 1) + ANSWER for round in range(rounds))
+    amount = Amount(2 * size * rounds, size * read, size * written)
+    return figures(config, size * rounds, size * written, {"endpoint": amount})
+
+
+def preference(config: PreferenceConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """Two answers and two judgements."""
+    size, asked = questions(config, known)
+    paid = config.endpoints()
+    amounts: dict[str, Amount] = defaultdict(Amount)
+    amounts["endpoint"] += Amount(size, size * asked, size * ANSWER)
+    amounts["second" if "second" in paid else "endpoint"] += Amount(size, size * asked, size * ANSWER)
+    judging = Amount(2 * size, 2 * size * (INSTRUCTIONS + asked + 2 * ANSWER), 2 * size * 60)
+    amounts["judge" if "judge" in paid else "endpoint"] += judging
+    return figures(config, size, size * (asked + ANSWER), dict(amounts))
+
+
+def role_chat(config: RoleChatConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """One call a dialogue."""
+    size = min(config.size, known["limit"] or config.size)
+    written = 80 + config.lines * 30
+    return figures(config, size, size * written, {"endpoint": Amount(size, size * INSTRUCTIONS, size * written)})
+
+
+def school_math(config: SchoolMathConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """Five problems a call, of which some do not compute."""
+    size = min(config.size, known["limit"] or config.size)
+    calls = max(1, round(size / CORRECT))
+    amount = Amount(calls, calls * INSTRUCTIONS, calls * 5 * PROBLEM)
+    return figures(config, size, size * PROBLEM, {"endpoint": amount})
+
+
 def questions(config: FromQuestionsConfig, known: dict[str, Any]) -> tuple[int, int]:
     """Number of questions and their mean length in characters, as far as known."""
     if config.questions:
@@ -55,7 +122,7 @@ def questions(config: FromQuestionsConfig, known: dict[str, Any]) -> tuple[int, 
 
 def figures(config: GenerateConfig, size: int, characters: int, amounts: dict[str, Amount]) -> dict[str, Any]:
     """As ``belle plan`` wants them; a local model is no paid call."""
-    paid: dict[str, EndpointConfig] = {n: c for n, c in config.endpoints().items() if n in amounts and not c.local}
+    paid: dict[str, EndpointConfig] = {n: c for n, c in config.endpoints().items() if n in amounts and not c.here}
     return {
         "examples": size,
         "splits": {"train": size},

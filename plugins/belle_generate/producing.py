@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
-from belle_core.data import ExamplesWriter
+from belle_core.data import ExamplesWriter, clean
 from belle_core.data.questions import question_key
 from belle_core.data.splits import choose, held_out
 from belle_core.errors import BelleError
@@ -81,21 +80,20 @@ class Production:
     """One data set in the making."""
 
     def __init__(self, config: GenerateConfig, context: StageContext, *, size: int | None, per_job: int = 1) -> None:
-        """``size``: examples to keep (``None``: whatever the jobs give); ``per_job``: most that a job gives."""
+        """``size``: examples to make, before cleaning (``None``: whatever the jobs give); ``per_job``: most that a job gives."""
         self.config, self.context, self.per_job = config, context, per_job
         parts = {name: held_out(name, getattr(config, name)) for name in ("test", "dev")}
         self._parts = {name: part for name, part in parts.items() if part.number}
         most = context.limit and context.limit * (1 + len(self._parts))
         self.target = min((n for n in (size, most) if n is not None), default=None)
-        self.kept = self._barren = 0
-        self.reasons: Counter[str] = Counter()
+        self.made = self._barren = 0
         self._keys = bytearray()
         self._writer = ExamplesWriter(context.directory, limit=context.limit, gather=bool(self._parts))
 
     def make(self, jobs: Iterable[Job], work: Work, *, accept: Accept = lambda example: None, total: int) -> Examples:
-        """Do *jobs* until enough is kept. ``accept`` sees examples in order; ``total`` is what progress counts up to."""
+        """Do *jobs* until enough is made, and clean it. ``accept`` sees examples in order; ``total``: what progress counts up to."""
         with self._writer, self._calling() as (background, callers):
-            progress = Progress(total, what=("kept", "条已保留"), more=lambda: self._words(callers))
+            progress = Progress(total, what=("made", "条已生成"), more=lambda: self._words(callers))
 
             async def safely(job: Job) -> Outcome:
                 try:
@@ -103,49 +101,55 @@ class Production:
                 except Refused as refusal:
                     return [Rejected(job.id, "refused", str(refusal))]
 
-            done = in_order(background, self._wanted(jobs), safely, ahead=self._ahead, tick=lambda: progress.add(0))
-            for _, outcome in done:
-                before = self.kept
-                self._take(outcome, accept)
-                progress.add(self.kept - before)
-                self._report(callers)
+            def examples() -> Iterator[tuple[str, Example]]:
+                done = in_order(background, self._wanted(jobs), safely, ahead=self._ahead, tick=lambda: progress.add(0))
+                for _, outcome in done:
+                    before = self.made
+                    yield from self._accepted(outcome, accept)
+                    progress.add(self.made - before)
+                    self._report(callers)
+
+            for _, kept in clean(examples(), self.config, self.context, self._writer):
+                self._writer.write("train", kept.example, kept.line)
+                self._keys += question_key(kept.example) if self._parts else b""
             progress.close()
-            print("      " + say("kept", "保留") + f" {self.kept:,}{self._words(callers)}", flush=True)
+            print("      " + say("made", "生成") + f" {self.made:,}{self._words(callers)}", flush=True)
             self._write_spending(callers)
             return self._finish()
 
     def _wanted(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for job in jobs:
-            if self.target is not None and self.kept >= self.target:
+            if self.target is not None and self.made >= self.target:
                 return
             yield job
 
     def _ahead(self) -> int:
         """Jobs that may be under way: enough to keep the endpoint busy, never more than are needed."""
         window = 4 * self.config.endpoint.concurrency
-        return window if self.target is None else min(window, ceil((self.target - self.kept) / self.per_job))
+        return window if self.target is None else min(window, ceil((self.target - self.made) / self.per_job))
 
-    def _take(self, outcome: Outcome, accept: Accept) -> None:
-        before = self.kept
+    def _accepted(self, outcome: Outcome, accept: Accept) -> Iterator[tuple[str, Example]]:
+        before = self.made
         for item in outcome:
-            if self.target is not None and self.kept >= self.target:
+            if self.target is not None and self.made >= self.target:
                 break
             rejected = item if isinstance(item, Rejected) else accept(item)
             if rejected:
                 self._writer.reject(rejected.where, rejected.reason, rejected.evidence)
-                self.reasons[rejected.reason] += 1
             elif isinstance(item, Example):
-                self._writer.write("train", item)
-                self._keys += question_key(item) if self._parts else b""
-                self.kept += 1
-        self._barren = 0 if self.kept > before else self._barren + 1
-        if self.target is not None and self._barren >= BARREN and self.kept < self.target:
-            why = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common(3))
+                self.made += 1
+                yield item.id, item
+        self._barren = 0 if self.made > before else self._barren + 1
+        if self.target is not None and self._barren >= BARREN and self.made < self.target:
             raise BelleError(
-                f"the last {BARREN} requests gave nothing to keep ({why}); {self.kept:,} examples are kept: ask for fewer "
+                f"the last {BARREN} requests gave nothing to keep ({self._why()}); {self.made:,} examples are made: ask for fewer "
                 "(data.size), or look at the model and its temperature",
-                f"最近 {BARREN} 次请求没有得到可保留的内容（{why}）；已保留 {self.kept:,} 条：请减小 data.size，或检查模型与温度",
+                f"最近 {BARREN} 次请求没有得到可保留的内容（{self._why()}）；已生成 {self.made:,} 条：请减小 data.size，或检查模型与温度",
             )
+
+    def _why(self) -> str:
+        reasons = self._writer.reasons.most_common(3)
+        return ", ".join(f"{reason} {count:,}" for reason, count in reasons) or "-"
 
     @contextmanager
     def _calling(self) -> Iterator[tuple[Background, Callers]]:
@@ -161,17 +165,15 @@ class Production:
                     background.run(caller.close())
 
     def _words(self, callers: Callers) -> str:
-        rejected = sum(self.reasons.values())
-        text = ""
-        if rejected:
-            why = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common(3))
-            text += say(f" · rejected {rejected:,} ({why})", f" · 拒绝 {rejected:,}（{why}）")
+        rejected = sum(self._writer.reasons.values())
+        why = self._why()
+        text = say(f" · rejected {rejected:,} ({why})", f" · 拒绝 {rejected:,}（{why}）") if rejected else ""
         for name, caller in callers.items():
             text += " · " + (f"{name}: " if len(callers) > 1 else "") + caller.ledger.words()
         return text
 
     def _report(self, callers: Callers) -> None:
-        figures: dict[str, float] = {"kept": self.kept, "rejected": sum(self.reasons.values())}
+        figures: dict[str, float] = {"made": self.made, "rejected": sum(self._writer.reasons.values())}
         for name, caller in callers.items():
             spent = caller.ledger.spent
             figures |= {
@@ -179,7 +181,7 @@ class Production:
                 f"{name}_tokens": spent.tokens,
                 f"{name}_cost": caller.ledger.cost(spent),
             }
-        self.context.emit("data", figures, self.kept)
+        self.context.emit("data", figures, self.made)
 
     def _write_spending(self, callers: Callers) -> None:
         """``spending.json``: what the calls cost, attempts without an answer included."""
@@ -198,12 +200,12 @@ class Production:
         (self.context.directory / "spending.json").write_text(text + "\n", encoding="utf-8", newline="\n")
 
     def _finish(self) -> Examples:
-        if not self.kept:
-            why = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.most_common(5)) or "-"
-            raise BelleError(f"nothing is left to keep ({why})", f"没有可保留的内容（{why}）")
+        kept = self._writer.counts["train"]
+        if not kept:
+            raise BelleError(f"nothing is left to keep ({self._why()})", f"没有可保留的内容（{self._why()}）")
         if self._parts:
-            limit = self.context.limit or self.kept
+            limit = self.context.limit or kept
             self._writer.hold_out(
-                choose(self._keys, {name: min(part.size(self.kept), limit) for name, part in self._parts.items()})
+                choose(self._keys, {name: min(part.size(kept), limit) for name, part in self._parts.items()})
             )
         return self._writer.finish(licences=[self.config.terms()])

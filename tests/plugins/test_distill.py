@@ -85,12 +85,21 @@ def test_a_real_local_model_answers(tmp_path, mode):
     assert examples.licences == ["written by model; its terms of use apply"]
 
 
-def test_an_artifact_of_the_store_answers_by_its_fingerprint(tmp_path, store):
-    trained = run(
-        ["+data=demo", "data.size=20", "+train=full", "train.epochs=1", "limit=2", "train.max_length=64"], quiet=True
-    )
+def test_an_earlier_run_answers_by_its_name(tmp_path):
+    small = ["data.size=20", "train.epochs=1", "limit=2", "train.max_length=64", "name=tiny"]
+    trained = run(["+data=demo", "+train=full", *small], quiet=True)
     path = tmp_path / "q.txt"
     path.write_text("你好\n", encoding="utf-8")
-    for local in (trained.artifacts["train"].fingerprint, "quickstart"):
-        with pytest.raises(BelleError, match="cut_off 1" if local != "quickstart" else "no artifact's fingerprint"):
-            distill(None, f"data.questions={path}", f"data.endpoint.local={local}", "data.endpoint.max_tokens=3")
+    for reference in ("tiny", trained.artifacts["train"].fingerprint):
+        with pytest.raises(BelleError, match="cut_off 1"):
+            distill(None, f"data.questions={path}", f"data.endpoint.artifact={reference}", "data.endpoint.max_tokens=3")
+    with pytest.raises(BelleError, match="nobody"):
+        distill(None, f"data.questions={path}", "data.endpoint.artifact=nobody")
+
+
+def test_what_was_made_is_cleaned_like_all_data(tmp_path):
+    path = tmp_path / "q.txt"
+    path.write_text("很长的问题很长的问题\n短\n又一个很长的问题\n", encoding="utf-8")
+    with LlmServer(echo) as server:
+        cleaned = distill(server, f"data.questions={path}", "+filter@data.clean.short=length", "data.clean.short.min=8")
+    assert cleaned.splits == {"train": 2} and sum(cleaned.rejected.values()) == 1

@@ -51,7 +51,7 @@ class Caller:
     """All calls of one endpoint in one step.
 
     ``where`` is how messages call it (``data.endpoint``); *folder* is where its journal lies unless the options name one;
-    *store* is where a local model's fingerprint is looked up.
+    *store* is where an artifact is looked up.
     """
 
     def __init__(self, config: EndpointConfig, *, where: str, folder: Path, store: Path) -> None:
@@ -177,7 +177,7 @@ class Caller:
 
 
 def _answerer(config: EndpointConfig, store: Path) -> Answerer:
-    if config.local:
+    if config.here:
         from belle_core.generation.calls.local import LocalModel
 
         return LocalModel(config, store)

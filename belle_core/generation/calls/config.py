@@ -23,7 +23,9 @@ class EndpointConfig:
     api_key_env: str = option("", identity=False)
     """NAME of the environment variable that holds the key; empty: ``OPENAI_API_KEY`` for OpenAI, none elsewhere."""
     local: str | None = option(None, file=True)
-    """A model on this machine instead: a checkpoint directory, a GGUF file, or an artifact's fingerprint."""
+    """A model on this machine instead: a checkpoint directory or a GGUF file."""
+    artifact: str | None = option(None, artifact=True)
+    """The result of an earlier run instead: a run, ``run/step`` or a fingerprint."""
     template: str = ""
     """Chat template of a local model by name; empty: the one that travels with it."""
     mode: str = "chat"
@@ -89,7 +91,11 @@ class EndpointConfig:
             raise Invalid(
                 "budget_cost", "needs price_input and price_output", "需要同时给出 price_input 和 price_output"
             )
-        if self.local and self.journal:
+        if self.local and self.artifact:
+            raise Invalid(
+                "artifact", "cannot go with local; one model answers", "不能与 local 同时使用，只能有一个模型"
+            )
+        if self.here and self.journal:
             raise Invalid("journal", "is for endpoints, not for a local model", "只用于接口，不用于本地模型")
 
     @property
@@ -98,6 +104,13 @@ class EndpointConfig:
         return self.api_key_env or ("OPENAI_API_KEY" if self.base_url.rstrip("/") == OPENAI else "")
 
     @property
+    def here(self) -> str:
+        """What answers on this machine; empty for an endpoint."""
+        return str(self.local or self.artifact or "")
+
+    @property
     def answers_with(self) -> str:
         """The model's name for records."""
-        return self.model or (str(self.local).replace("\\", "/").rstrip("/").rpartition("/")[2] if self.local else "")
+        return self.model or (
+            str(self.local).replace("\\", "/").rstrip("/").rpartition("/")[2] if self.local else self.here
+        )

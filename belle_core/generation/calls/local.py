@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 from belle_core.conversation import Conversation
 from belle_core.encoding import Segment
-from belle_core.errors import BelleError
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.request import LENGTH, STOP, Refused, Reply, Request, continued, longest
 from belle_core.generation.engine import Engine, Sampling
 from belle_core.generation.opening import open_engine
+from belle_core.references import find_artifact
+from belle_core.store import Store
 
 
 class LocalModel:
@@ -55,19 +55,11 @@ class LocalModel:
 
 
 def open_local(config: EndpointConfig, store: Path) -> Engine:
-    """The engine that ``endpoint.local`` names; raises ``BelleError`` when there is none."""
-    from belle_core.store import Store
-
-    local, template = str(config.local), config.template or None
-    if Path(local).expanduser().exists():
-        return open_engine(local, template=template)
-    if not re.fullmatch(r"[0-9a-f]{6,16}", local):
-        raise BelleError(
-            f"endpoint.local={local}: no checkpoint directory, no GGUF file and no artifact's fingerprint "
-            "(`belle runs show <run>` tells them)",
-            f"endpoint.local={local}：不是模型目录、GGUF 文件，也不是产物指纹（用 `belle runs show <运行>` 查看）",
-        )
+    """The engine of ``endpoint.local`` or ``endpoint.artifact``; raises ``BelleError`` when there is none."""
+    template = config.template or None
+    if config.local:
+        return open_engine(config.local, template=template)
     artifacts = Store(store)
-    artifact = artifacts.load(local)
+    artifact = find_artifact(str(config.artifact), artifacts)
     artifacts.verify(artifact)
     return open_engine(artifact, template=template)

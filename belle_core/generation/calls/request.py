@@ -85,7 +85,7 @@ def body_of(request: Request, config: EndpointConfig) -> dict[str, Any]:
 
 def key_of(request: Request, config: EndpointConfig) -> str:
     """What a question and its answerer are known by in the journal."""
-    return digest([config.local and config.answers_with, config.mode, request.seed, body_of(request, config)])
+    return digest([config.here and config.answers_with, config.mode, request.seed, body_of(request, config)])
 
 
 def longest(request: Request, config: EndpointConfig) -> int:

@@ -22,7 +22,7 @@ class SelfInstructConfig(GenerateConfig):
     endpoint: EndpointConfig = writer_defaults(temperature=1.0, max_tokens=3072)
     """Who writes."""
     size: int = 1000
-    """Examples to keep."""
+    """Examples to make; what ``clean`` drops is missing from them."""
     seeds: str | None = option(None, file=True)
     """Seed tasks: JSON Lines with ``instruction``, ``input``, ``output`` and perhaps ``category``; empty: those that come along."""
     similarity: float = 0.7

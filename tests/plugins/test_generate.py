@@ -1,0 +1,249 @@
+"""Dialogues, role play, evolved instructions and preferences: what is asked, what is kept, and why the rest is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from belle_generate.preference import SCHEMA
+from belle_generate.role_chat import dialogue_in
+from llm_server import LlmServer, question_of
+from written import chance, echo
+
+from belle_core.api import run
+from belle_core.errors import BelleError, Invalid
+from belle_core.generation.calls.structured import json_in
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "q.txt"
+    path.write_text("".join(f"问题{name}\n" for name in "甲乙丙丁"), encoding="utf-8")
+    return path
+
+
+def make(name, server, *more, where="data.endpoint"):
+    address = [f"{where}.model=m", f"{where}.base_url={server.url}", f"{where}.backoff=0.01"]
+    return run([f"+data={name}", *address, *more], quiet=True).artifacts["data"]
+
+
+def records(artifact, name="train"):
+    return [json.loads(line) for line in (artifact.directory / f"{name}.jsonl").open(encoding="utf-8")]
+
+
+# --- dialogues
+
+
+def talk(body):
+    """Answers, and asks on; 乙 is exhausted at once, 丙 after a second question."""
+    text = question_of(body)
+    if not text.startswith("下面是用户与助手"):
+        return f"关于{text}的回答"
+    if "问题乙" in text or ("问题丙" in text and text.count("用户：") > 2):
+        return "<结束>"
+    return f"用户：追问{text.count('助手：')}，{text[text.index('问题') + 2]}呢？"
+
+
+def test_the_dialogue_goes_on_from_the_given_question(questions):
+    with LlmServer(talk) as server:
+        examples = make("multi_turn", server, f"data.questions={questions}", "data.turns=3")
+    found = {record["id"]: record for record in records(examples)}
+    assert [len(found[f"q-{number}"]["messages"]) for number in (1, 3, 4)] == [6, 4, 6]
+    assert [turn["role"] for turn in found["q-1"]["messages"]] == ["user", "assistant"] * 3
+    assert found["q-1"]["messages"][2]["content"] == "追问1，甲呢？"
+    assert found["q-1"]["messages"][3]["content"] == "关于追问1，甲呢？的回答"
+    assert examples.rejected == {"one_turn": 1}
+    sent = [body["messages"] for body in server.bodies if "追问2，丁" in body["messages"][-1]["content"]]
+    assert [len(messages) for messages in sent] == [5]  # answers are given with the whole dialogue in view
+
+
+SCENE = """设定：老李是果园导游，小陈是来摘橘子的游客，两人在山脚相遇。
+老李：欢迎来到橘园！
+小陈（笑）：今年橘子甜吗？
+小陈：我想摘两筐。
+老李：甜得很，往上走。
+小陈：好的，谢谢！"""
+
+
+def test_a_scene_becomes_a_conversation_with_its_setting():
+    found = dialogue_in(SCENE, cut=False)
+    assert [turn.role for turn in found.turns] == ["user", "assistant"] * 2
+    assert found.turns[1].text == "今年橘子甜吗？\n我想摘两筐。"
+    assert found.system.startswith("老李是果园导游") and found.system.endswith("你是小陈，正在与老李对话。")
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "reason"),
+    [
+        ("我写不出来。", False, "malformed"),
+        (SCENE.replace("设定：", ""), False, "malformed"),
+        (SCENE + "\n老王：我也来！", False, "not_two_speakers"),
+        (SCENE, True, "too_few_turns"),
+        (SCENE.replace("小陈：好的，谢谢！", "小陈：好的，谢\n老李：再见"), True, None),
+    ],
+)
+def test_scenes_that_are_none_are_told_apart(text, cut, reason):
+    found = dialogue_in(text, cut=cut)
+    assert found == reason if reason else not isinstance(found, str)
+
+
+def test_role_chat_makes_as_many_as_were_asked_for(tmp_path):
+    with LlmServer(lambda body: SCENE if chance(body).random() < 0.8 else "抱歉") as server:
+        examples = make("role_chat", server, "data.size=12")
+    assert examples.splits == {"train": 12} and set(examples.rejected) <= {"malformed"}
+    assert len({json.dumps(body["messages"], ensure_ascii=False) for body in server.bodies}) > 8
+
+
+# --- evolved instructions
+
+
+def evolved(body):
+    text = question_of(body)
+    if "改写方法：" not in text and "全新的任务" not in text:
+        return "答案。" if "答不出" not in text else "很抱歉，我无法回答。"
+    old = text.split("任务：\n", 1)[1].split("\n\n")[0]
+    return {
+        "问题乙": "问题乙",
+        "问题丙": "改写后的任务应当更难：问题丙以及别的许多东西",
+        "问题丁": "答不出的难题，需要十步以上的推理才能完成它",
+    }.get(old, f"改写后的任务：{old}，并用三个例子说明，不超过{len(old)}行，然后比较它们")
+
+
+def test_versions_go_through_the_paper_s_elimination(questions):
+    with LlmServer(evolved) as server:
+        examples = make("evolve", server, f"data.questions={questions}", "data.rounds=2")
+    first, second = records(examples)
+    assert first["messages"][0]["content"] == "问题甲，并用三个例子说明，不超过3行，然后比较它们"
+    assert second["messages"][0]["content"].startswith(first["messages"][0]["content"])
+    assert (second["meta"]["from"], second["meta"]["round"]) == ("q-1", 2)
+    assert examples.rejected == {"not_evolved": 2, "leaked": 2, "answer_refusal": 2}
+    with pytest.raises(BelleError, match="directions"):
+        make("evolve", server, "data.directions=[deeper]")
+
+
+# --- preferences
+
+
+def judged(verdict):
+    """A writer whose answers tell which draw they are, and a judge."""
+
+    def answer(body):
+        text = question_of(body)
+        if text.startswith("请比较两个助手"):
+            first, second = text.split("【回答A】\n")[1].split("\n\n")[0], text.split("【回答B】\n")[1].split("\n\n")[0]
+            return verdict(first, second)
+        return f"第{chance(body).randint(0, 10**6)}种回答"
+
+    return answer
+
+
+def longer_number(first, second):
+    return json.dumps({"reason": "更准确", "better": "A" if first > second else "B"}, ensure_ascii=False)
+
+
+def test_the_better_of_two_answers_is_chosen(questions):
+    with LlmServer(judged(longer_number)) as server:
+        examples = make("preference", server, f"data.questions={questions}", "data.judge.structured=json_schema")
+    assert examples.record == "pair" and examples.splits == {"train": 4}
+    for record in records(examples):
+        assert record["messages"][-1]["content"] > record["rejected"][0]
+        assert record["meta"]["reasons"] == ["更准确"] * 2 and record["meta"]["judge"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        (lambda first, second: '{"better": "A", "reason": "在前"}', "judge_disagrees"),
+        (lambda first, second: '好的：```json\n{"reason": "一样", "better": "tie"}\n```', "tie"),
+        (lambda first, second: "A更好", "malformed_verdict"),
+        (lambda first, second: '{"better": "C"}', "malformed_verdict"),
+    ],
+    ids=["position", "tie", "no-json", "other"],
+)
+def test_a_judge_that_cannot_decide_gives_no_pair(questions, verdict, reason):
+    with LlmServer(judged(verdict)) as server, pytest.raises(BelleError, match=f"{reason} 4"):
+        make("preference", server, f"data.questions={questions}")
+
+
+def test_writers_and_judge_may_be_three_models_with_budgets_of_their_own(questions):
+    with (
+        LlmServer(judged(longer_number)) as one,
+        LlmServer(lambda body: "第0种回答") as two,
+        LlmServer(judged(longer_number)) as three,
+    ):
+        more = [f"data.second.base_url={two.url}", "data.second.model=weak"]
+        more += [f"data.judge.base_url={three.url}", "data.judge.model=judge", "data.judge.structured=json_schema"]
+        examples = make("preference", one, f"data.questions={questions}", *more)
+        assert (one.paid.total(), two.paid.total(), three.paid.total()) == (4, 4, 8)
+        assert all(record["rejected"] == ["第0种回答"] for record in records(examples))
+        assert three.bodies[0]["response_format"]["json_schema"]["schema"] == SCHEMA
+        assert three.bodies[0]["temperature"] == 0
+        spending = json.loads((examples.directory / "spending.json").read_text())
+        assert {name: about["calls"] for name, about in spending.items()} == {"endpoint": 4, "second": 4, "judge": 8}
+        with pytest.raises(BelleError, match=r"data\.judge\.budget_calls"):
+            make("preference", one, f"data.questions={questions}", *more, "data.judge.budget_calls=3", "seed=2")
+
+
+def test_json_is_found_wherever_it_stands():
+    assert json_in('好的。\n```json\n{"a": {"b": 1}}\n```完') == {"a": {"b": 1}}
+    assert json_in('{坏的} 然后 {"a": 1}') == {"a": 1}
+    assert json_in("没有") is None and json_in("[1]") is None and json_in("{" * 5000) is None
+
+
+# --- all of them
+
+
+STAGES = {
+    "self_instruct": ["data.size=90"],
+    "role_chat": ["data.size=90"],
+    "school_math": ["data.size=70"],
+    "distill": ["data.questions=q.txt"],
+    "multi_turn": ["data.questions=q.txt"],
+    "evolve": ["data.questions=q.txt"],
+    "preference": ["data.questions=q.txt"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "calls"),
+    {
+        "self_instruct": 20,
+        "role_chat": 90,
+        "school_math": 20,
+        "distill": 4,
+        "multi_turn": 20,
+        "evolve": 8,
+        "preference": 16,
+    }.items(),
+)
+def test_every_stage_tells_its_calls_and_costs_beforehand(questions, name, calls):
+    from belle_core.planning import make_plan
+
+    more = ["data.endpoint.model=m", "data.endpoint.base_url=http://localhost:1/v1", "data.endpoint.price_output=1"]
+    plan = make_plan([f"+data={name}", *more, *STAGES[name]])
+    (step,) = plan.steps
+    assert step.calls == calls and step.cost > 0 and step.figures["tokens"] > 0 and not plan.problems
+
+
+def test_wrong_options_are_refused():
+    from belle_generate.config import EvolveConfig, MultiTurnConfig, RoleChatConfig, SchoolMathConfig
+
+    for wrong in (
+        lambda: MultiTurnConfig(turns=1),
+        lambda: EvolveConfig(rounds=0),
+        lambda: EvolveConfig(directions=[]),
+        lambda: RoleChatConfig(lines=2),
+        lambda: SchoolMathConfig(similarity=0.1),
+        lambda: MultiTurnConfig(size=0),
+    ):
+        with pytest.raises(Invalid):
+            wrong()
+
+
+def test_a_stage_made_twice_is_the_same(questions, tmp_path):
+    with LlmServer(echo, latency=lambda number: 0.01 * (number % 3)) as server:
+        one = make("distill", server, f"data.questions={questions}", f"store={tmp_path / 'a'}")
+        other = make(
+            "distill", server, f"data.questions={questions}", f"store={tmp_path / 'b'}", "data.endpoint.concurrency=1"
+        )
+    assert (one.directory / "train.jsonl").read_bytes() == (other.directory / "train.jsonl").read_bytes()
