@@ -85,6 +85,7 @@ def test_a_real_local_model_answers(tmp_path, mode):
     assert examples.licences == ["written by model; its terms of use apply"]
 
 
+@pytest.mark.slow
 def test_an_earlier_run_answers_by_its_name(tmp_path):
     small = ["data.size=20", "train.epochs=1", "limit=2", "train.max_length=64", "name=tiny"]
     trained = run(["+data=demo", "+train=full", *small], quiet=True)
