@@ -38,7 +38,8 @@ class Selection(Callback):
             return
         if point.dev < self.loss:
             self.loss, self.step, self.waited = point.dev, point.step, 0
-            self._save(pl_module)
+            if pl_module.global_rank == 0:
+                self._save(pl_module)
         else:
             self.waited += 1
         self._end(trainer)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from belle_optimizers.config import AdafactorConfig, AdamwConfig
+from belle_optimizers.whole import check_whole
 
 
 def adamw(config: AdamwConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -16,4 +17,5 @@ def adamw(config: AdamwConfig, groups: list[dict[str, Any]]) -> torch.optim.Opti
 
 def adafactor(config: AdafactorConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """Adafactor without momentum."""
+    check_whole("adafactor", groups)
     return torch.optim.Adafactor(groups, beta2_decay=config.beta2_decay, d=config.clip)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,26 @@ def test_patience_ends_the_run_and_keeps_the_best(tmp_path, history):
     assert figures["best_step"] == best and points[-1]["step"] == max(looks)
     expected = averaged(history, 0.5)[best]
     assert all(torch.allclose(weights[name], expected[name], atol=1e-6) for name in weights)
+
+
+def test_patience_goes_on_counting_after_an_interruption(tmp_path, monkeypatch):
+    settings = config(**SPOILT, looks=24, patience=3)
+    weights, figures, points = trained(tmp_path, settings)
+    step, left = InstructionModule.training_step, points[-1]["step"] - 2  # after a look that was no better
+
+    def interrupted(self, batch, number):
+        nonlocal left
+        step(self, batch, number)
+        left -= 1
+        if left == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(InstructionModule, "training_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "again", settings)
+    again, same, course = trained(tmp_path / "again", settings)
+    assert all(torch.equal(weights[name], again[name]) for name in weights) and course == points
+    assert same["best_step"] == figures["best_step"]
 
 
 def test_the_best_needs_something_to_judge_by(tmp_path):

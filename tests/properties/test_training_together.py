@@ -6,9 +6,12 @@ import json
 
 import pytest
 import torch
+from belle_optimizers.config import AdafactorConfig, MuonConfig
 from safetensors.torch import load_file
 from together import train
 from transformers import AutoModelForCausalLM
+
+from belle_core.errors import BelleError
 
 WEIGHTS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -44,3 +47,19 @@ def test_two_processes_learn_what_one_learns(strategy, method, alone, tmp_path):
     assert [path.name for path in artifact.directory.glob("**/*") if path.suffix in (".pt", ".bin", ".ckpt")] == []
     if method == "full":
         AutoModelForCausalLM.from_pretrained(artifact.directory)
+
+
+def test_averages_and_best_weights_are_those_of_one_process(tmp_path):
+    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "ema": 0.5, "keep": "best", "optimizer": MuonConfig()}
+    one = train(tmp_path / "one" / "Model" / "a", "full", train=settings)[0]
+    two = train(tmp_path / "two" / "Model" / "a", "full", train=settings, devices=2)[0]
+    first, second = (load_file(a.directory / WEIGHTS["full"]) for a in (one, two))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=2e-4, rtol=1e-3)
+    assert two.metrics["best_step"] == one.metrics["best_step"]
+
+
+def test_an_optimizer_that_needs_whole_weights_says_so(tmp_path):
+    settings = {"epochs": 1, "batch": 20, "learning_rate": 1e-3, "optimizer": AdafactorConfig()}
+    with pytest.raises(BelleError, match="train/optimizer=adafactor cannot work on weights that are divided"):
+        train(tmp_path / "Model" / "a", "full", train=settings, devices=2, strategy="fsdp")
