@@ -93,6 +93,8 @@ class TrainerConfig:
     """Machines that train together."""
     strategy: str = option("auto", identity=False)
     """How several devices share the work, by Lightning's name."""
+    fast: bool = option(True, identity=False)
+    """Let known layers of LLaMA, Mistral, Qwen 2 and 3 and of LoRA have a backward pass of their own: the same up to rounding."""
     gradient_checkpointing: bool = option(False, identity=False)
     """Recompute activations in the backward pass: less memory, about a third more time."""
     checkpoint_seconds: float = option(300.0, identity=False)

@@ -22,6 +22,8 @@ from belle_core.strategies import check_trainer, processes_of
 from belle_core.training.batches import Passes, Steps
 from belle_core.training.companions import Companions
 from belle_core.training.examples import EncodedExamples, encode_examples
+from belle_core.training.fast import faster
+from belle_core.training.fast.memory import keep_memory
 from belle_core.training.loading import Loaded
 from belle_core.training.module import InstructionModule
 from belle_core.training.objective import Objective, build_objective
@@ -61,7 +63,8 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     train, dev = (_encoded(split, loaded, objective, config, context) for split in ("train", "dev"))
     assert train is not None
     _check_shares(min(config.batch, len(train)), settings)
-    with packing(model, config.max_length, wanted=settings.packing) as packed:
+    keep_memory()
+    with faster(model, wanted=settings.fast), packing(model, config.max_length, wanted=settings.packing) as packed:
         tokens = settings.batch * config.max_length if packed else None
         passes = Passes(settings.batch, tokens, sharing.rank, sharing.ranks)
         steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])

@@ -9,8 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from belle_core.training.batches import Batch
+from belle_core.training.fast.loss import LabelLosses, WeightedLoss
 from belle_core.training.segments import Segments
 
+PLAIN_OUTPUTS = {f"{name}ForCausalLM" for name in ("Llama", "Mistral", "Qwen2", "Qwen3", "Gemma", "Phi3")}
+"""Models of transformers that do nothing to their logits."""
 UNMASKED = torch.zeros(1, 1, 1, 1)
 """Tells transformers that the mask is taken care of, whatever its content."""
 
@@ -39,7 +42,12 @@ def last_hidden(model: Any, batch: Batch) -> Tensor:
 
 def token_losses(model: Any, batch: Batch) -> Tensor:
     """Negative log-likelihood of every label in nats, (labels,) float32, unweighted."""
-    return functional.cross_entropy(label_logits(model, batch).float(), batch.targets, reduction="none")
+    weight = plain_output(model)
+    if weight is None or (weight.requires_grad and torch.is_grad_enabled()):
+        return functional.cross_entropy(label_logits(model, batch).float(), batch.targets, reduction="none")
+    hidden = _label_hidden(model, batch)
+    losses: Tensor = LabelLosses.apply(hidden, weight.to(hidden.dtype), batch.targets)
+    return losses
 
 
 def sequence_scores(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -51,8 +59,36 @@ def sequence_scores(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
 
 def answer_loss(model: Any, batch: Batch) -> Tensor:
     """Weighted sum over the labels, in nats; the caller divides by the weights of the whole optimizer step."""
+    weight = plain_output(model)
+    if weight is not None and weight.requires_grad and torch.is_grad_enabled():
+        loss: Tensor = WeightedLoss.apply(_label_hidden(model, batch), weight, batch.targets, batch.weights)
+        return loss
     weighted = token_losses(model, batch) * batch.weights  # autocast would round a matrix product to bfloat16
     return weighted.sum()
+
+
+def plain_output(model: Any) -> Tensor | None:
+    """The weight of the output layer if logits are the product with it and nothing else, so that they can be made in parts."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    layer = model.get_output_embeddings()
+    known = type(base).__name__ in PLAIN_OUTPUTS and type(base).__module__.startswith("transformers.models.")
+    if not known or type(layer) is not torch.nn.Linear or layer.bias is not None:
+        return None
+    weight = layer.weight
+    sharded = type(weight) is not torch.nn.Parameter or hasattr(weight, "ds_id")  # FSDP2, DeepSpeed ZeRO-3
+    return None if sharded else weight
+
+
+def _label_hidden(model: Any, batch: Batch) -> Tensor:
+    """What the output layer would be given where a label is to be predicted, (labels, width)."""
+    layer = model.get_output_embeddings()
+    layer.forward = lambda hidden: hidden
+    try:
+        hidden = _logits(model, batch, batch.keep)
+    finally:
+        del layer.forward
+    kind = hidden.device.type
+    return hidden.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else hidden
 
 
 def _logits(model: Any, batch: Batch, positions: Tensor) -> Tensor:

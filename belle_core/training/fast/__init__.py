@@ -1,1 +1,3 @@
 """Pieces of transformers' models with a backward pass of their own: same numbers, less work and memory."""
+
+from belle_core.training.fast.patching import faster as faster

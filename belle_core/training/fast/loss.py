@@ -1,0 +1,75 @@
+"""Cross-entropy of an output layer, a chunk of the labels at a time: the logits of a batch never exist whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LOGITS = 1 << 23
+"""Logits that exist at once; four times as many where the layer trains, since its gradient is added up per chunk."""
+
+
+class LabelLosses(torch.autograd.Function):
+    """Negative log-likelihood of every label under a frozen layer.
+
+    The gradient of a label's loss by its hidden state is made along with the loss: what comes from above scales it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        """``hidden``: (labels, width), ``weight``: (vocabulary, width), ``targets``: (labels,). Returns (labels,) float32."""
+        losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
+        by_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        for rows in _chunks(len(targets), weight, LOGITS):
+            slope = _slope(hidden[rows], weight, targets[rows], losses[rows])
+            if by_hidden is not None:
+                torch.mm(slope.to(hidden.dtype), weight, out=by_hidden[rows])
+        ctx.save_for_backward(by_hidden)
+        return losses
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """The gradient of ``hidden``."""
+        (by_hidden,) = ctx.saved_tensors
+        return (by_hidden * grad[:, None]).to(by_hidden.dtype), None, None
+
+
+class WeightedLoss(torch.autograd.Function):
+    """The weighted sum of all losses, with a layer that trains, too."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """As in :class:`LabelLosses`; ``weights``: (labels,) float32. Returns a scalar; *weight* may be of a wider type."""
+        losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
+        narrow, by_hidden, by_weight = weight.to(hidden.dtype), torch.empty_like(hidden), torch.zeros_like(weight)
+        for rows in _chunks(len(targets), weight, 4 * LOGITS):
+            slope = _slope(hidden[rows], narrow, targets[rows], losses[rows])
+            slope = slope.mul_(weights[rows, None]).to(hidden.dtype)
+            torch.mm(slope, narrow, out=by_hidden[rows])
+            by_weight += slope.t() @ hidden[rows]
+        ctx.save_for_backward(by_hidden, by_weight)
+        return (losses * weights).sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Gradients of ``hidden`` and ``weight``."""
+        by_hidden, by_weight = ctx.saved_tensors
+        return by_hidden * grad.to(by_hidden.dtype), by_weight * grad, None, None
+
+
+def _slope(hidden: Tensor, weight: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
+    """Gradient of each label's loss by its logits, (labels, vocabulary); fills in the ``losses``."""
+    logits = hidden @ weight.t()
+    shares = torch.softmax(logits, -1, dtype=losses.dtype)
+    normalizer = logits.amax(-1).to(losses.dtype) - shares.amax(-1).log()  # log of the sum of all exponentials
+    torch.sub(normalizer, logits.gather(1, targets[:, None])[:, 0], out=losses)
+    shares[torch.arange(len(targets), device=targets.device), targets] -= 1
+    return shares
+
+
+def _chunks(labels: int, weight: Tensor, most: int) -> Iterator[slice]:
+    size = max(1, most // len(weight))
+    return (slice(begin, min(labels, begin + size)) for begin in range(0, labels, size))
