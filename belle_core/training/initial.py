@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def initial_model(model: ModelConfig, *, seed: int, tokenizer: Any, dtype: str |
 
 
 def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False) -> PreTrainedModel:
-    """The model of a Hugging Face directory, from safetensors only; raises ``BelleError`` when weights are missing."""
+    """The model of a Hugging Face directory, from safetensors only; raises ``BelleError`` when its weights do not fit."""
     try:
         with quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -39,9 +40,10 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
                 use_safetensors=True,
                 trust_remote_code=trust_remote_code,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are told below, in one line
             )
-    except OSError as error:
-        why = str(error).splitlines()[0]
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
+        why = " ".join(str(error).split())[:300]
         raise BelleError(f"{directory}: no model can be loaded: {why}", f"{directory}：无法加载模型：{why}") from error
     model, report = loaded
     if missing := sorted(report["missing_keys"]):
@@ -49,7 +51,24 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
             f"{directory}: {len(missing)} tensors that the architecture needs are missing, the first is {missing[0]}",
             f"{directory}：缺少模型结构所需的 {len(missing)} 个张量，第一个是 {missing[0]}",
         )
+    check_config(model, report, directory)
     return model  # type: ignore[no-any-return]
+
+
+def check_config(model: PreTrainedModel, report: dict[str, Any], directory: Path) -> None:
+    """Raise ``BelleError`` when the weights are of another configuration: other shapes, or more layers."""
+    shapes = [
+        f"{name} has the shape {list(stored)}, not {list(wanted)}" for name, stored, wanted in report["mismatched_keys"]
+    ]
+    known = {re.sub(r"\.\d+\.", ".*.", name) for name in model.state_dict()}
+    layers = [
+        f"{name} is too much" for name in sorted(report["unexpected_keys"]) if re.sub(r"\.\d+\.", ".*.", name) in known
+    ]
+    if wrong := shapes + layers:
+        raise BelleError(
+            f"{directory}: the weights are of another config.json: {len(wrong)} tensors do not fit it, the first: {wrong[0]}",
+            f"{directory}：权重与 config.json 不符：{len(wrong)} 个张量对不上，第一个：{wrong[0]}",
+        )
 
 
 def _built(model: ModelConfig, seed: int, tokenizer: Any) -> PreTrainedModel:

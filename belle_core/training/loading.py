@@ -107,7 +107,13 @@ def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
     with quiet():
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(base.model, str(adapter.directory)).merge_and_unload()
+        try:
+            model = PeftModel.from_pretrained(base.model, str(adapter.directory)).merge_and_unload()
+        except (RuntimeError, ValueError) as error:
+            raise BelleError(
+                f"adapter {adapter.fingerprint} is for another base than {base.files}: its layers or their shapes are not those of the model",
+                f"适配器 {adapter.fingerprint} 属于另一个基座，而不是 {base.files}：层或其形状与模型不符",
+            ) from error
     files = adapter.directory
     template = trained_template(files, base.tokenizer)
     return replace(base, model=model, template=template, files=files, origin={"artifact": adapter.fingerprint})

@@ -88,6 +88,27 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
         load_initial(checkpoint, 1, tokenizer_files())
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"intermediate_size": 40},
+            r"6 tensors do not fit it, the first: .*mlp.* has the shape \[.*48.*\], not \[.*40.*\]",
+        ),
+        ({"num_hidden_layers": 1}, r"9 tensors do not fit it, the first: model.layers.1.* is too much"),
+        ({"num_hidden_layers": 3}, r"tensors that the architecture needs are missing, the first is .*layers.2"),
+        ({"model_type": "lama"}, r"no model can be loaded: .*lama"),
+    ],
+)
+def test_a_checkpoint_of_another_config_is_one_line(tmp_path, change, message):
+    save_model(load_initial(CONFIG, 1, tokenizer_files()), tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(BelleError, match=message) as caught:
+        load_initial(ModelConfig(checkpoint=str(tmp_path)), 1, tokenizer_files())
+    assert "\n" not in str(caught.value)
+
+
 def test_more_tokens_than_rows_are_refused(tmp_path):
     small = load_initial(CONFIG, 1, tokenizer_files())
     small.model.resize_token_embeddings(50)

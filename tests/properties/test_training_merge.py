@@ -15,10 +15,12 @@ from peft import PeftModel
 from tiny_training import training_context
 from transformers import AutoModelForCausalLM
 
+from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
 from belle_core.store import Store
 from belle_core.training.loading import load_base, load_runnable, load_start
 from belle_core.training.merging import merged_directory
+from belle_core.training.saving import save_model
 
 SFT = SftConfig()
 IDS = torch.arange(3, 40)[None]
@@ -75,6 +77,21 @@ def test_adapter_without_its_base_says_so(trained):
     store.remove(model.directory)
     with pytest.raises(BelleError, match="needs its base m, which is no longer in"):
         load_runnable(first)
+
+
+def test_adapter_on_a_checkpoint_that_became_another_model_says_so(tmp_path):
+    """The directory that ``model.checkpoint`` named now holds a model of other sizes."""
+    store, checkpoint = Store(tmp_path / "store"), tmp_path / "checkpoint"
+    context = training_context(store.root / "Adapter" / "a.partial")
+    checkpoint.mkdir()
+    save_model(load_start(context), checkpoint)
+    context.shared["model"] = ModelConfig(checkpoint=str(checkpoint))
+    adapter = commit(store, train_lora(LoraConfig(objective=SFT, epochs=0.2, batch=8), context))
+    other = training_context(store.root / "Model" / "m.partial", architecture={"intermediate_size": 40})
+    save_model(load_start(other), checkpoint)
+    with pytest.raises(BelleError, match=r"adapter a is for another base than .*checkpoint") as caught:
+        load_runnable(adapter)
+    assert "\n" not in str(caught.value)
 
 
 def test_adapter_on_the_initial_model_finds_it_again(tmp_path):
