@@ -1,8 +1,9 @@
-"""Instruction data from files: JSON and JSON Lines in any layout for which a format is installed."""
+"""Data from files and hubs, in any layout for which a format is installed."""
 
 from belle_core import Stage, hookimpl
 from belle_core.artifacts import Examples
 from belle_files.config import FilesConfig
+from belle_files.hub_config import HubConfig
 
 
 @hookimpl
@@ -16,5 +17,13 @@ def belle_stages() -> list[Stage]:
             check="belle_files.check:check",
             estimate="belle_files.estimate:estimate",
             produces=Examples,
-        )
+        ),
+        Stage(
+            kind="data",
+            name="hub",
+            config=HubConfig,
+            run="belle_files.hub:fetch",
+            check="belle_files.hub:check",
+            produces=Examples,
+        ),
     ]

@@ -1,4 +1,4 @@
-"""Options of ``+data=files``."""
+"""Options of ``+data=files``, most of which ``+data=hub`` has too."""
 
 from __future__ import annotations
 
@@ -17,13 +17,9 @@ NOT_TEXT = ("utf-7", "unicode-escape", "raw-unicode-escape", "idna", "punycode",
 
 
 @dataclass
-class FilesConfig(DataConfig):
-    """Reads what is there; every record is kept or rejected with a reason."""
+class ReadingConfig(DataConfig):
+    """What can be said about files wherever they lie."""
 
-    path: Any = option(MISSING, file=True)
-    """A file, a directory (all files in it), a glob, or a list of these; packed files are unpacked."""
-    names: list[str] = field(default_factory=list)
-    """Data sets to take from LLaMA-Factory's ``dataset_info.json``, which ``path`` (or the directory there) then is."""
     columns: Any = None
     """Own names of fields: ``{instruction: question_zh}`` reads ``question_zh`` as ``instruction``."""
     dev: str = option("0", file=True)
@@ -40,12 +36,6 @@ class FilesConfig(DataConfig):
     """Name of the data in its examples; empty: the name of the file."""
     licence: str = option("", identity=False)
     """Licence of the data, as stated by its authors."""
-
-    def input_files(self) -> list[str]:
-        """Files that are named in another file, whose bytes count too."""
-        from belle_files.llamafactory import chosen
-
-        return [str(one.path) for one in chosen(self.path, self.names)] if self.names else []
 
     def __post_init__(self) -> None:
         for name in ("dev", "test"):
@@ -65,6 +55,22 @@ class FilesConfig(DataConfig):
             )
         if self.encoding != "auto":
             self.encoding = _known(self.encoding)
+
+
+@dataclass
+class FilesConfig(ReadingConfig):
+    """Reads what is there; every record is kept or rejected with a reason."""
+
+    path: Any = option(MISSING, file=True)
+    """A file, a directory (all files in it), a glob, or a list of these; packed files are unpacked."""
+    names: list[str] = field(default_factory=list)
+    """Data sets to take from LLaMA-Factory's ``dataset_info.json``, which ``path`` (or the directory there) then is."""
+
+    def input_files(self) -> list[str]:
+        """Files that are named in another file, whose bytes count too."""
+        from belle_files.llamafactory import chosen
+
+        return [str(one.path) for one in chosen(self.path, self.names)] if self.names else []
 
 
 def _known(encoding: str) -> str:

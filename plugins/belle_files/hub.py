@@ -1,0 +1,80 @@
+"""Data sets by name: finds the files of a split on a hub, fetches them into its cache, and reads them like any files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import fields
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from belle_core import StageContext
+from belle_core.artifacts import Examples
+from belle_core.data.splits import held_out
+from belle_core.errors import BelleError
+from belle_core.language import say
+from belle_files.config import FilesConfig, ReadingConfig
+from belle_files.hub_config import HubConfig
+from belle_files.repository import Repository, open_repository
+from belle_files.repository_splits import files_of, splits_in
+from belle_files.stage import read
+
+
+def check(config: HubConfig, shared: dict[str, Any]) -> None:
+    """Raise ``BelleError`` when the repository or one of the wanted splits is not there."""
+    if not config.name:
+        raise BelleError(
+            "data.name has no value; say data.name=<team>/<data set>",
+            "data.name 没有取值；请写 data.name=<团队>/<数据集>",
+        )
+    _wanted(config, open_repository(config.name, config.revision, config.hub))
+
+
+def fetch(config: HubConfig, context: StageContext) -> Examples:
+    """The data set in train, dev and test; what was read stands in ``hub.json``."""
+    repository = open_repository(config.name, config.revision, config.hub)
+    wanted = _wanted(config, repository)
+    if config.revision is None and repository.commit:
+        print(
+            say(
+                f"belle: to read the same again later, say data.revision={repository.commit}",
+                f"belle：以后要读取同样的内容，请写 data.revision={repository.commit}",
+            ),
+            file=sys.stderr,
+        )
+    paths = {option: [str(repository.fetch(name)) for name in names] for option, names in wanted.items()}
+    common = {f.name: getattr(config, f.name) for f in fields(ReadingConfig)}
+    examples = read(FilesConfig(**{**common, "source": config.source or config.name, **paths}), context)
+    about = {"name": config.name, "hub": config.hub, "commit": repository.commit, "files": wanted}
+    (Path(context.directory) / "hub.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return examples
+
+
+def _wanted(config: HubConfig, repository: Repository) -> dict[str, list[str]]:
+    """Files in the repository by option: ``path``, and ``dev`` and ``test`` where they are splits."""
+    if config.files:
+        names = [name for name in repository.names if fnmatch(name, config.files)]
+        if not names:
+            raise _nothing(config, f"files={config.files}", repository.names)
+        return {"path": names}
+    splits = splits_in(repository, config.subset)
+    wanted = {"path": config.split}
+    wanted |= {name: value for name in ("dev", "test") if (value := held_out(name, getattr(config, name)).path)}
+    found = {}
+    for option, split in wanted.items():
+        if option != "path" and Path(split).expanduser().exists():
+            continue
+        if not (names := files_of(repository, splits, split)):
+            raise _nothing(config, f"{'split' if option == 'path' else option}={split}", sorted(splits))
+        found[option] = names
+    return found
+
+
+def _nothing(config: HubConfig, asked: str, there: list[str]) -> BelleError:
+    known = ", ".join(there[:20]) or "-"
+    subset = f" ({config.subset})" if config.subset else ""
+    return BelleError(
+        f"data.{asked}: {config.name}{subset} has no such files; there are: {known}",
+        f"data.{asked}：{config.name}{subset} 中没有对应的文件；现有：{known}",
+    )

@@ -1,0 +1,198 @@
+"""``+data=hub`` against a hub on loopback: names, commits, splits, subsets, the cache."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow
+import pytest
+from belle_files.repository import Repository
+from belle_files.repository_splits import files_of, splits_in
+from pyarrow import parquet
+
+from belle_core import run
+from belle_core.errors import BelleError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def rows(word, count):
+    return [{"instruction": f"{word}{n}", "input": "", "output": f"答{n}"} for n in range(count)]
+
+
+def table(records):
+    content = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(records), content)
+    return content.getvalue()
+
+
+FILES = {
+    "README.md": "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*\n"
+    "  - split: validation\n    path: data/validation.parquet\n- config_name: english\n  data_files: en.jsonl\n---\n# 数据\n".encode(),
+    "data/train-0.parquet": table(rows("甲", 3)),
+    "data/train-1.parquet": table(rows("乙", 2)),
+    "data/validation.parquet": table(rows("丙", 1)),
+    "en.jsonl": json.dumps({"instruction": "Hi", "output": "Hello"}).encode(),
+}
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The few calls of the Hugging Face API that reading a data set makes."""
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, *, body: bool) -> None:
+        self.server.seen.append((self.path, self.headers.get("Authorization")))
+        path = self.path.split("?")[0].strip("/")
+        prefix = f"datasets/team/set/resolve/{COMMIT}/"
+        if path in ("api/datasets/team/set", f"api/datasets/team/set/revision/{COMMIT}"):
+            return self.send(
+                {"id": "team/set", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}, body
+            )
+        if path.startswith(prefix) and path.removeprefix(prefix) in FILES:
+            return self.send(FILES[path.removeprefix(prefix)], body)
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send(self, content, body: bool) -> None:
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(200)
+        for name, value in (
+            ("Content-Length", str(len(raw))),
+            ("X-Repo-Commit", COMMIT),
+            ("ETag", f'"{sha256(raw).hexdigest()}"'),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(raw)
+
+    def log_message(self, *arguments) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def hub():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server.seen = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def belle(tmp_path, hub, *arguments, offline=False):
+    """A process that knows only the loopback hub (the client reads its variables when it is imported)."""
+    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k != "HF_HUB_OFFLINE"}
+    environment |= {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "HF_TOKEN": "hf_" + "x" * 34,
+                    "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
+    environment |= {"HF_HUB_OFFLINE": "1"} if offline else {}
+    command = [sys.executable, "-m", "belle_core", "+data=hub", *arguments]
+    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def lines(tmp_path, split):
+    (path,) = (tmp_path / "store" / "Examples").glob(f"*/{split}.jsonl")
+    return [json.loads(line)["messages"][0]["content"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_data_set_is_fetched_by_name_with_the_token_and_again_from_the_cache(tmp_path, hub):
+    done = belle(tmp_path, hub, "data.name=team/set", "data.dev=validation")
+    assert done.returncode == 0, done.stderr
+    assert f"data.revision={COMMIT}" in done.stderr and "hf_xxx" not in done.stderr + done.stdout
+    assert lines(tmp_path, "train") == ["甲0", "甲1", "甲2", "乙0", "乙1"] and lines(tmp_path, "dev") == ["丙0"]
+    tokens = {authorization for path, authorization in hub.seen if "team/set" in path}
+    assert tokens == {"Bearer hf_" + "x" * 34}
+    (about,) = (tmp_path / "store" / "Examples").glob("*/hub.json")
+    assert json.loads(about.read_text())["commit"] == COMMIT and not any("en.jsonl" in path for path, _ in hub.seen)
+    again = belle(tmp_path, hub, "data.name=team/set", f"data.revision={COMMIT}", "store=second", offline=True)
+    assert again.returncode == 0, again.stderr
+
+
+def test_what_the_hub_does_not_have_is_one_line(tmp_path, hub):
+    for arguments, message in (
+        (["data.name=team/sett"], "data.name=team/sett: not in the local hub cache, and http://127.0.0.1"),
+        (
+            ["data.name=team/set", "data.split=tests"],
+            "data.split=tests: team/set has no such files; there are: train, validation",
+        ),
+    ):
+        done = belle(tmp_path, hub, *arguments)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1 and message in done.stderr, done.stderr
+        assert "hf_xxx" not in done.stderr
+
+
+# ---- which files ----
+
+
+def repository(*names, card=""):
+    def fetch(name) -> Path:
+        Path("README.md").write_text(card, encoding="utf-8")
+        return Path("README.md")
+
+    return Repository(sorted([*names, "README.md"]), "", fetch)
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "expected"),
+    [
+        (["Belle_open_source_0.5M.json", "dataset_infos.json"], "train", ["Belle_open_source_0.5M.json"]),
+        (["train.jsonl.gz", "dev.jsonl.gz", "test.csv"], "dev", ["dev.jsonl.gz"]),
+        (["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "data/test-00000-of-00001.parquet"],
+         "train", ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]),
+        (["chat.json", "test.json"], "train", ["chat.json"]),
+        (["latest.json", "contest.json"], "train", ["contest.json", "latest.json"]),  # the words are within others
+        (["validation/0.arrow", "train/0.arrow", "train/state.json"], "validation", ["validation/0.arrow"]),
+        (["train.py", "model.bin"], "train", []),
+    ],
+)  # fmt: skip
+def test_names_tell_the_splits(names, split, expected):
+    found = repository(*names)
+    assert files_of(found, splits_in(found, ""), split) == expected
+
+
+def test_the_card_tells_subsets():
+    card = FILES["README.md"].decode()
+    found = repository(*(name for name in FILES if name != "README.md"), card=card)
+    assert files_of(found, splits_in(found, "english"), "train") == ["en.jsonl"]
+    assert files_of(found, splits_in(found, ""), "dev") == ["data/validation.parquet"]
+    with pytest.raises(BelleError, match=r"data.subset=french: there is none; known: default, english"):
+        splits_in(found, "french")
+    folders = repository("zh/a.json", "en/a.json")
+    assert files_of(folders, splits_in(folders, "zh"), "train") == ["zh/a.json"]
+    broken = repository("a.json", card="---\nconfigs: [\n---\n")
+    assert files_of(broken, splits_in(broken, ""), "train") == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "data.name has no value"),
+        (["data.name=team/set"], "data.name=team/set: not in the local hub cache"),
+        (["data.name=team/set", "data.hub=github"], "data.hub must be huggingface or modelscope"),
+    ],
+)
+def test_mistakes_are_one_line(options, message):
+    with pytest.raises(BelleError, match=message) as caught:
+        run(["+data=hub", *options], quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(find_spec("modelscope") is not None, reason="ModelScope's client is installed here")
+def test_modelscope_without_its_package_says_what_to_install():
+    with pytest.raises(BelleError, match=r'pip install "belle\[modelscope\]"'):
+        run(["+data=hub", "data.name=team/set", "data.hub=modelscope"], quiet=True)
