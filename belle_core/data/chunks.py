@@ -11,20 +11,36 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
-from belle_core.data.storage import line_of, parse_line
+from belle_core.data.storage import ExamplesWriter, line_of, parse_line, record_of, text_of
 
 
 class Kept:
     """An example and its line in a file, each made from the other when it is asked for."""
 
-    def __init__(
-        self, example: Example | None = None, line: str | None = None, summaries: tuple[bytes, ...] = ()
-    ) -> None:
+    def __init__(self, example: Example | None = None, line: str | None = None, *more: Any) -> None:
         if example is not None:
             self.example = example
         if line is not None:
             self.line = line
-        self.summaries = summaries
+        if more:
+            self.record, self.characters, self.summaries = more
+
+    summaries: tuple[bytes, ...] = ()
+    """What the corpus filters that follow want to know."""
+
+    @cached_property
+    def record(self) -> str:
+        """What the example can be used for."""
+        return record_of(self.example)
+
+    @cached_property
+    def characters(self) -> int:
+        """Length of its text."""
+        return len(text_of(self.example))
+
+    def write(self, writer: ExamplesWriter, split: str) -> None:
+        """Add the example to a split."""
+        writer.write_line(split, self.line, record=self.record, characters=self.characters)
 
     @cached_property
     def example(self) -> Example:
@@ -41,8 +57,8 @@ class Kept:
 class Outcome:
     """What became of a chunk."""
 
-    kept: list[tuple[int, str, tuple[bytes, ...]]] = field(default_factory=list)
-    """Number in the chunk, line, and what the following corpus filters want to know."""
+    kept: list[tuple[int, str, str, int, tuple[bytes, ...]]] = field(default_factory=list)
+    """Number in the chunk, line, kind of record, characters, and what the following corpus filters want to know."""
     dropped: list[tuple[int, int, str, str, str]] = field(default_factory=list)
     """Number in the chunk, number of the filter, id, reason and evidence."""
     changed: Counter[int] = field(default_factory=Counter)
@@ -76,7 +92,8 @@ class Chain:
             try:
                 for after in self._through(example, 0, number, outcome):
                     text = line if after is before else line_of(after)
-                    outcome.kept.append((number, text, tuple([f.summary(after) for f in self.corpora])))
+                    summaries = tuple([f.summary(after) for f in self.corpora])
+                    outcome.kept.append((number, text, record_of(after), len(text_of(after)), summaries))
             except Exception as error:
                 error.add_note(f"while cleaning this record: {line[:500]}")
                 raise

@@ -14,6 +14,13 @@ DIGEST = 16
 """Bytes of a key."""
 
 
+BETWEEN_DIGITS = re.compile(r"[0-9][\W_]+[0-9]")
+
+
+ODD = "\u2017\u203e\ufe49-\ufe4c"
+"""Punctuation that NFKC makes an accent of."""
+
+
 def question_of(example: Example) -> str:
     """What the user says first, or the whole text of an example that is no conversation."""
     if example.conversation is None:
@@ -26,6 +33,9 @@ def normalised(text: str) -> str:
 
     Punctuation between two digits stays (``3-2`` is not ``32``), and so does everything in a text that is nothing else.
     """
+    bare = _either().sub("", text)
+    if bare and unicodedata.is_normalized("NFKC", bare) and not BETWEEN_DIGITS.search(text):
+        return bare.casefold()  # as most texts are: only their punctuation had another form, and it is gone
     folded = unicodedata.normalize("NFKC", text).casefold()
     bare = _dispensable().sub("", _blank().sub("", folded))
     return bare or folded
@@ -34,6 +44,12 @@ def normalised(text: str) -> str:
 def question_key(example: Example) -> bytes:
     """16 bytes that are equal for equal questions."""
     return blake2b(normalised(question_of(example)).encode("utf-8", "replace"), digest_size=DIGEST).digest()
+
+
+@cache
+def _either() -> re.Pattern[str]:
+    """White space and punctuation, for texts in which none stands between digits."""
+    return _class(lambda kind: kind in ("Cc", "Cf") or kind[0] in "ZP", f"(?:(?![{ODD}])[{{0}}])+")
 
 
 @cache

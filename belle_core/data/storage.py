@@ -51,14 +51,18 @@ class ExamplesWriter:
         return self.counts[split] >= self.limit
 
     def write(self, split: str, example: Example, line: str = "") -> None:
-        """Add *example* to ``train``, ``dev`` or ``test``; *line* is the same as text, if it is known."""
+        """Add *example* to ``train``, ``dev`` or ``test``; *line* is what :func:`line_of` makes of it, if that is known."""
+        self.write_line(split, line or line_of(example), record=record_of(example), characters=len(text_of(example)))
+
+    def write_line(self, split: str, line: str, *, record: str, characters: int) -> None:
+        """The same with the example as :func:`line_of` puts it, and what is counted of it."""
         if self.full(split):
             return
-        self._write(split, line or line_of(example))
+        self._write(split, line)
         self.counts[split] += 1
-        self._records.add(record_of(example))
+        self._records.add(record)
         if split == "train":
-            self.characters += len(text_of(example))
+            self.characters += characters
 
     def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
         """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, without personal data."""

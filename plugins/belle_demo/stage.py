@@ -16,5 +16,5 @@ def make(config: DemoConfig, context: StageContext) -> Examples:
         for split, examples in splits.items():
             placed = ((example.id, example) for example in examples)
             for _, kept in clean(placed, config, context, writer, held_out=split != "train"):
-                writer.write(split, kept.example, kept.line)
+                kept.write(writer, split)
         return writer.finish(licences=["Apache-2.0"])

@@ -35,12 +35,11 @@ def _read_part(intake: Intake, name: str, known: dict[bytes, str], context: Stag
     writer, config = intake.writer, intake.config
     examples = intake.examples(name, lambda: writer.full(name))
     for place, kept in clean(examples, config, context, writer, held_out=True):
-        example = kept.example
-        key = question_key(example)
+        key = question_key(kept.example)
         if known.setdefault(key, name) == name:
-            writer.write(name, example)
+            kept.write(writer, name)
         else:
-            writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(example)[:100]}")
+            writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(kept.example)[:100]}")
     _not_empty(intake, name)
 
 
@@ -54,12 +53,11 @@ def _read_train(
     most = None if writer.limit is None else writer.limit * (1 + len(numbers))
     examples = intake.examples("path", lambda: writer.full("train") or len(distinct) == most)
     for place, kept in clean(examples, config, context, writer):
-        example = kept.example
-        key = question_key(example) if known or numbers else b""
+        key = question_key(kept.example) if known or numbers else b""
         if key in known:
-            writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(example)[:100]}")
+            writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(kept.example)[:100]}")
             continue
-        writer.write("train", example, kept.line)
+        kept.write(writer, "train")
         keys += key
         if most is not None and numbers:
             distinct.add(key)

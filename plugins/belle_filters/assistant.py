@@ -28,10 +28,6 @@ ENGLISH = (
     r"\b(?:trained|developed|created) by (?:OpenAI|Anthropic|Google|Meta|Microsoft)\b",
     r"\bmy (?:training data|knowledge cutoff)\b",
 )
-HINT = re.compile(
-    "模型|助手|助理|机器人|人工智能|AI|我的训练|我的知识|我[是由]由?|GPT|language model|chatbot|OpenAI|artificial|my (?:training|knowledge)|(?:trained|developed|created) by"
-)
-"""Cheap to search for; without it none of the others match."""
 
 
 class Assistant:
@@ -42,11 +38,23 @@ class Assistant:
     def __init__(self, config: AssistantConfig) -> None:
         names = "|".join(config.names)
         more = (rf"我(?:是|叫|由|来自)[^，。,\n]{{0,12}}?(?:{names})", rf"\bI(?:'m| am) (?:{names})") if names else ()
-        self._hint = re.compile(f"{HINT.pattern}|{names}", re.IGNORECASE) if names else HINT
         self._pattern = re.compile("|".join([*CHINESE, *more, *ENGLISH]), re.IGNORECASE)
 
     def __call__(self, example: Example) -> Example | Drop:
         for text in answers(example):
-            if self._hint.search(text) and (found := self._pattern.search(text)):
+            if _possible(text) and (found := self._pattern.search(text)):
                 return Drop(evidence=excerpt(text, *found.span()))
         return example
+
+
+def _possible(text: str) -> bool:
+    """Whether there is a word without which no pattern matches; cheap, and seldom so."""
+    return (
+        "我" in text
+        or "作为" in text
+        or "身为" in text
+        or " a" in text
+        or "I" in text
+        or " by " in text
+        or "y " in text
+    )

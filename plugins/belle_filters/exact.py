@@ -32,7 +32,7 @@ class Exact:
             return
         if self.config.by == "question":
             conversation = conversation.prompt()
-        yield normalised(conversation.system)
+        yield normalised(conversation.system) if conversation.system else ""
         for turn in conversation.turns:
             yield normalised(turn.text)
         if self.config.by == "conversation":

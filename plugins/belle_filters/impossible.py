@@ -25,10 +25,11 @@ PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 """Where the image once was."""
-HINT = re.compile(
-    "图|照|海报|漫画|视频|音频|录音|动画|网址|网站|链接|网页|URL|附件|文件|文档|PDF|picture|image|photo|graph|chart|diagram|map|video|song|music|audio|link|website|webpage|file|attachment",
-    re.IGNORECASE,
-)
+HINTS = (
+    "图", "照", "海报", "漫画", "视频", "音频", "录音", "动画", "网址", "网站", "链接", "网页", "附件", "文件", "文档", "声音", "url", "pdf", "picture", "image",
+    "photo", "graph", "chart", "diagram", "map", "video", "song", "music", "audio", "link", "website", "webpage", "file", "attachment",
+)  # fmt: skip
+"""Cheap to search for; without one of them no pattern matches."""
 CODE = re.compile(
     r"代码|编写|函数|程序|脚本|HTML|CSS|JavaScript|Python|Java\b|SQL|算法|命令行|code|program|function|script",
     re.IGNORECASE,
@@ -43,11 +44,12 @@ class Impossible:
 
     def __init__(self, config: ImpossibleConfig) -> None:
         self._pattern = re.compile("|".join([*PATTERNS, *config.more]), re.IGNORECASE)
-        self._hint = None if config.more else HINT
+        self._hints = ("",) if config.more else HINTS
 
     def __call__(self, example: Example) -> Example | Drop:
         for turn in example.conversation.turns if example.conversation else ():
-            if turn.role != "user" or (self._hint and not self._hint.search(turn.text)):
+            lower = turn.text.lower()
+            if turn.role != "user" or not any(hint in lower for hint in self._hints):
                 continue
             instruction = turn.text.partition("\n")[0]  # what follows is material, which may speak of images
             found = self._pattern.search(instruction) or PLACEHOLDER.search(turn.text)

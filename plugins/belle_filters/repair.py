@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from belle_core.conversation import Example
 from belle_filters.config import RepairConfig
 from belle_filters.texts import mapped
 
 SUSPECT = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
-    "|[\u0300-\u036f]{3}"
-    r"|[ \t]\n|\n\n\n|\A\s|\s\Z"
+    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]|[\u0300-\u036f]{3}"
 )
-"""What there is to repair; most texts have none of it."""
+"""Characters to repair; most texts have none of them."""
 LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufff9-\ufffb\ud800-\udfff\u2061-\u2064\u206a-\u206f]")
 """Control characters, and halves of surrogate pairs."""
@@ -59,7 +58,7 @@ class Repair:
         """*text* without flaws."""
         if self.mojibake and not text.isascii():
             text = self._decoded(text)
-        if not SUSPECT.search(text):
+        if not (SUSPECT.search(text) or " \n" in text or "\t\n" in text or "\n\n\n" in text or text != text.strip()):
             return text
         text = LINE_ENDS.sub("\n", text)
         text = INVISIBLE.sub("", SPACES.sub(" ", CONTROLS.sub("", _paired(text))))
@@ -71,11 +70,21 @@ class Repair:
         """*text* as it was before it was decoded wrongly, where that is certain."""
         if LATIN_MOJIBAKE.search(text):
             text = self._fix(text, self._ftfy)
+        if not _gbk_mojibake().match(text):
+            return text
         try:
             again = text.encode("gb18030").decode("utf-8")  # Chinese text is never UTF-8 in GB 18030 by chance
         except UnicodeError:
             return text
         return again if len(HAN.findall(again)) >= 3 else text
+
+
+@cache
+def _gbk_mojibake() -> re.Pattern[str]:
+    """How UTF-8 begins when it is read as GBK: its first two bytes of three make one of a few hundred characters."""
+    pairs = (bytes([first, second]) for first in range(0xE2, 0xF0) for second in range(0x80, 0xC0))
+    characters = "".join(re.escape(pair.decode("gb18030", "ignore")) for pair in pairs)
+    return re.compile(f"[\x00-\x7f]*[{characters}]")
 
 
 def _paired(text: str) -> str:

@@ -196,7 +196,7 @@ def cleaned(folder: Path, examples, chosen, *, workers: int = 1, limit: int | No
     with ExamplesWriter(folder, limit=limit) as writer:
         config = CleaningConfig(clean=chosen, workers=workers)
         for _, kept in clean(((e.id, e) for e in examples), config, context, writer, held_out=held_out):
-            writer.write("train", kept.example, kept.line)
+            kept.write(writer, "train")
         return writer.finish(licences=[])
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from belle_core.conversation import Conversation, Example
+from belle_core.data import questions
 from belle_core.data.questions import normalised, question_key, question_of
 from belle_core.data.splits import HeldOut, choose, held_out
 from belle_core.errors import BelleError, Invalid
@@ -160,3 +163,15 @@ def test_the_question_of_a_conversation_is_its_first():
         [{"role": r, "content": c} for r, c in (("system", "s"), ("user", "一"), ("assistant", "二"), ("user", "三"))]
     )
     assert question_of(Example("x", conversation)) == "一" and question_of(Example("x", text="正文")) == "正文"
+
+
+def test_the_short_way_of_normalising_is_the_long_one():
+    """Every character of the first plane by itself, between letters and between digits."""
+
+    def long_way(text: str) -> str:
+        folded = unicodedata.normalize("NFKC", text).casefold()
+        return questions._dispensable().sub("", questions._blank().sub("", folded)) or folded
+
+    for character in map(chr, [*range(0xD800), *range(0xE000, 0x10000)]):
+        for text in (character, f"a{character}b", f"3{character}2", f"e{character}\u0301"):
+            assert normalised(text) == long_way(text), hex(ord(character))
