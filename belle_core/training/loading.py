@@ -104,6 +104,7 @@ def load_runnable(artifact: Runnable, *, dtype: Dtype = None) -> Loaded:
 def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
     """Base and update added up. An adapter's base may be an adapter again; both are then merged, the older one first."""
     base = load_base(adapter, dtype=dtype)
+    held = base.model.dtype
     with quiet():
         from peft import PeftModel
 
@@ -115,6 +116,7 @@ def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
                 f"适配器 {adapter.fingerprint} 属于另一个基座，而不是 {base.files}：层或其形状与模型不符",
             ) from error
     files = adapter.directory
+    model = model.to(held)  # layers that were trained whole come back in float32
     template = trained_template(files, base.tokenizer)
     return replace(base, model=model, template=template, files=files, origin={"artifact": adapter.fingerprint})
 

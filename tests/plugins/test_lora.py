@@ -75,6 +75,15 @@ def test_adapters_of_a_bfloat16_model_train_in_float32(tmp_path):
     assert points[-1]["dev"] < points[0]["dev"]
 
 
+def test_layers_trained_whole_come_back_in_the_format_of_the_base(tmp_path):
+    context = training_context(tmp_path / "s" / "Adapter" / "a", architecture={"tie_word_embeddings": False})
+    context.shared["model"].dtype = "bfloat16"
+    config = LoraConfig(objective=SftConfig(), epochs=0.5, batch=8, learning_rate=1e-2, whole=["embed_tokens"])
+    merged = load_runnable(train(config, context)).model
+    assert {p.dtype for p in merged.parameters()} == {torch.bfloat16}
+    assert merged(input_ids=IDS).logits.isfinite().all()
+
+
 # --- variants: what each one promises
 
 IDS = torch.arange(3, 30)[None]

@@ -67,6 +67,25 @@ def test_merged_and_reloaded_equals_unmerged(trained):
     )
 
 
+def test_an_adapter_on_resized_embeddings_is_merged_into_them(trained):
+    """More rows than the tokenizer has tokens, as after an extension of the vocabulary that is padded."""
+    store, model, *_ = trained
+    wide = load_runnable(model)
+    wide.model.resize_token_embeddings(wide.model.config.vocab_size + 13, mean_resizing=False)
+    directory = store.partial(type(model), "wide")
+    save_model(wide, directory)
+    base = commit(store, replace(model, directory=directory))
+    context = training_context(store.root / "Adapter" / "w.partial", start=base)
+    config = LoraConfig(objective=SFT, epochs=0.5, batch=8, learning_rate=2e-2, rank=4)
+    adapter = commit(store, train_lora(config, context))
+    unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base.directory), str(adapter.directory))
+    merged = merged_directory(training_context(store.root / "Bundle" / "w.partial", start=adapter))
+    found = AutoModelForCausalLM.from_pretrained(merged)
+    torch.testing.assert_close(logits(found), logits(unmerged), atol=1e-4, rtol=1e-4)
+    assert found.get_output_embeddings().weight.shape[0] == wide.model.config.vocab_size
+    assert (logits(found) - logits(AutoModelForCausalLM.from_pretrained(base.directory))).abs().max() > 1e-2
+
+
 def test_merged_directory_of_a_model_is_its_own(trained):
     store, model, *_ = trained
     assert merged_directory(training_context(store.root / "Bundle" / "c.partial", start=model)) == model.directory
