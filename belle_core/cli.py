@@ -69,6 +69,10 @@ def dispatch(arguments: list[str]) -> None:
     elif any(a.split("=")[0] in HYDRA_FLAGS for a in arguments):
         hydra_service(arguments)
     else:
+        from belle_core.choices import options_of
+        from belle_core.overrides import refuse_choices
+
+        refuse_choices(arguments, options_of)
         from belle_core.api import run
 
         overrides, config_dir = split(arguments)

@@ -16,7 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from belle_core.artifacts import Tokenizer
 from belle_core.choices import config_directory, options_of, plugin_folders
 from belle_core.config import ModelConfig, NoTracker, RunConfig, TrainerConfig
-from belle_core.mistakes import find_mistakes, key_of, section_of, to_objects, wrong_option
+from belle_core.mistakes import find_mistakes, to_objects
+from belle_core.overrides import key_of, section_of, wrong_key, wrong_option
 from belle_core.plugins import load_catalog
 from belle_core.stages import KINDS, PART_GROUPS, Part, Stage
 
@@ -92,7 +93,7 @@ def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed
         return options_of(group, config_dir)
 
     try:
-        if any(wrong_option(override, options) for override in overrides):
+        if any(wrong_option(override, options) or wrong_key(override, overrides) for override in overrides):
             raise LookupError  # known without composing
         tree, whole = compose_whole(overrides, config_dir)
         config = to_objects(tree)

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from belle_core.errors import BelleError
-from belle_core.mistakes import key_of
 from belle_core.names import LISTED, nearest, unknown
+from belle_core.overrides import key_of
 from belle_core.stages import KINDS
 
 TYPES = {

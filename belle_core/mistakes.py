@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from belle_core.errors import BelleError, Invalid, Several
 from belle_core.names import nearest, unknown
+from belle_core.overrides import group_of, key_of, section_of, wrong_option
 
 
 def find_mistakes(
@@ -162,23 +163,6 @@ def _strangers(node: DictConfig) -> Iterator[tuple[str, list[str]]]:
     yield from ((str(key), known) for key in node if key not in known)
 
 
-def key_of(override: str) -> str:
-    """``+train@steps.a=lora`` → ``train@steps.a``."""
-    return override.split("=", 1)[0].lstrip("+~")
-
-
-def group_of(override: str) -> str:
-    """``+train@steps.a=lora`` → ``train``."""
-    return key_of(override).split("@")[0]
-
-
-def section_of(override: str) -> str:
-    """The first word of where an override goes: ``train.rank=4`` → ``train``, ``+train@steps.a=lora`` → ``steps.a``."""
-    key = key_of(override)
-    parts = key.rpartition("@")[2].replace("/", ".").split(".")
-    return ".".join(parts[:2]) if parts[0] == "steps" else parts[0]
-
-
 def _try(compose: Callable[[list[str]], DictConfig], overrides: Sequence[str]) -> DictConfig | Exception:
     try:
         return compose(list(overrides))
@@ -201,17 +185,4 @@ def _syntax(override: str) -> BelleError | None:
             f"{override}: cannot be read as an option ({why}); write key=value, with quotes around signs such as [ {{ , '",
             f"{override}：无法识别这个选项（{why}）；格式是 key=value，含 [ {{ , 等符号的值要加引号",
         )
-    return None
-
-
-def wrong_option(override: str, groups: Callable[[str], list[str]]) -> BelleError | None:
-    """A group choice whose option does not exist, e.g. ``+train=lorra``."""
-    key, _, value = override.partition("=")
-    group = group_of(override)
-    options = groups(group)
-    if not options or "." in group or override.startswith("~"):
-        return None
-    for choice in value.strip("[]").split(","):
-        if choice and choice not in options and choice != "null":
-            return unknown(group, choice, options, typed=f"{key}={choice}")
     return None

@@ -1,0 +1,72 @@
+"""What can be said about an override from its text and the catalog alone, before Hydra is imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+
+from belle_core.config import ModelConfig, TrainerConfig
+from belle_core.errors import BelleError, Several
+from belle_core.names import unknown
+from belle_core.plugins import load_catalog
+
+PLAIN_CHOICE = re.compile(r"\+?[\w/@.-]+=[\w./-]+")
+"""A group choice without signs that need Hydra's parser."""
+Groups = Callable[[str], list[str]]
+"""Options of a config group by its name; empty when there is no such group."""
+
+
+def key_of(override: str) -> str:
+    """``+train@steps.a=lora`` → ``train@steps.a``."""
+    return override.split("=", 1)[0].lstrip("+~")
+
+
+def group_of(override: str) -> str:
+    """``+train@steps.a=lora`` → ``train``."""
+    return key_of(override).split("@")[0]
+
+
+def section_of(override: str) -> str:
+    """The first word of where an override goes: ``train.rank=4`` → ``train``, ``+train@steps.a=lora`` → ``steps.a``."""
+    key = key_of(override)
+    parts = key.rpartition("@")[2].replace("/", ".").split(".")
+    return ".".join(parts[:2]) if parts[0] == "steps" else parts[0]
+
+
+def wrong_option(override: str, groups: Groups) -> BelleError | None:
+    """A group choice whose option does not exist, e.g. ``+train=lorra``."""
+    key, _, value = override.partition("=")
+    group = group_of(override)
+    options = groups(group)
+    if not options or "." in group or override.startswith("~"):
+        return None
+    for choice in value.strip("[]").split(","):
+        if choice and choice not in options and choice != "null":
+            return unknown(group, choice, options, typed=f"{key}={choice}")
+    return None
+
+
+def refuse_choices(overrides: list[str], groups: Groups) -> None:
+    """Raise ``BelleError`` for wrong choices where there is nothing else to check, which needs no composition."""
+    if not all(PLAIN_CHOICE.fullmatch(override) and groups(group_of(override)) for override in overrides):
+        return
+    wrong = [error for override in overrides if (error := wrong_option(override, groups))]
+    if wrong:
+        raise wrong[0] if len(wrong) == 1 else Several(wrong)
+
+
+def wrong_key(override: str, overrides: list[str]) -> bool:
+    """Whether *override* surely sets an option that its section does not have, e.g. ``train.rnk=2``."""
+    section, _, rest = key_of(override).partition(".")
+    if not rest or override.startswith("+") or "@" in section:
+        return False
+    options = {"model": ModelConfig, "trainer": TrainerConfig}.get(section) or _chosen(section, overrides)
+    return options is not None and rest.split(".")[0] not in {f.name for f in fields(options)}
+
+
+def _chosen(section: str, overrides: list[str]) -> type | None:
+    """The options of the stage that ``+<section>=<name>`` chooses; ``None`` for a preset or none."""
+    name = next((o.partition("=")[2] for o in overrides if key_of(o) == section), "")
+    stage = load_catalog().stages.get((section, name))
+    return stage.config if stage else None
