@@ -100,7 +100,7 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
 
 def hydra_service(arguments: list[str]) -> None:
     """Help, ``--cfg``, completion and sweeps are Hydra's."""
-    from belle_core.compose import publish
+    from belle_core.published import publish
     from belle_core.sweep import check_jobs, hydra_main
 
     publish()

@@ -1,25 +1,22 @@
-"""Hydra: publishes what plugins offer, and composes a command line into a typed configuration."""
+"""Hydra: composes a command line into a typed configuration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from belle_core.artifacts import Tokenizer
-from belle_core.choices import config_directory, options_of, plugin_folders
-from belle_core.config import ModelConfig, NoTracker, RunConfig, TrainerConfig
+from belle_core.choices import config_directory, options_of
+from belle_core.config import RunConfig
 from belle_core.mistakes import find_mistakes, to_objects
 from belle_core.overrides import key_of, section_of, wrong_key, wrong_option
 from belle_core.plugins import load_catalog
-from belle_core.stages import KINDS, PART_GROUPS, Part, Stage
+from belle_core.published import publish
+from belle_core.stages import KINDS
 
 IMPLICIT = ("data", "tokenizer")
 
@@ -33,41 +30,6 @@ class Composed:
     """What was typed plus the implicit steps."""
     resolved: dict[str, Any]
     """The same as plain values, for records."""
-
-
-class PluginSearchPath(SearchPathPlugin):
-    """Adds the ``conf/`` folder of every plugin to Hydra's search path."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        for name, (_, folder) in plugin_folders().items():
-            search_path.append(provider=name, path=f"file://{folder}")
-
-
-@cache
-def publish() -> None:
-    """The only place that touches Hydra's global state."""
-    store = ConfigStore.instance()
-    store.store(name="run_schema", node=RunConfig, provider="belle_core")
-    store.store(group="model", name="model_schema", node=ModelConfig, provider="belle_core")
-    store.store(group="trainer", name="auto", node=TrainerConfig, provider="belle_core")
-    store.store(group="tracker", name="none", node=NoTracker, provider="belle_core")
-    catalog = load_catalog()
-    for item in catalog:
-        group = item.kind if isinstance(item, Stage) else PART_GROUPS[item.kind]
-        if item.config is not None and group is not None:
-            provider = catalog.providers[item.kind, item.name]
-            store.store(group=group, name=item.name, node=_node(item), provider=provider)
-    Plugins.instance().register(PluginSearchPath)
-
-
-def _node(item: Stage | Part) -> Any:
-    """The schema of a stage or part; sub-groups are chosen after the schema, or it would overwrite the choice."""
-    assert item.config is not None
-    node = OmegaConf.structured(item.config)
-    if isinstance(item, Stage) and item.subgroups:
-        with open_dict(node):
-            node["defaults"] = ["_self_", *({group: choice} for group, choice in item.subgroups.items())]
-    return node
 
 
 def compose_tree(overrides: list[str], config_dir: str | None = None) -> DictConfig:

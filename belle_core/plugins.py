@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any
 
 import pluggy
@@ -24,7 +24,7 @@ def load_plugins() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
     # first-party plugins first, so that of two with one name the other distribution's is the one that is refused
-    found = sorted(entry_points(group=hooks.PROJECT), key=lambda e: (e.dist is None or e.dist.name != "belle", e.name))
+    found = sorted(entry_points(group=hooks.PROJECT), key=lambda e: (not _first_party(e), e.name))
     if not found:
         raise BelleError(
             "no plugin is installed; in a checkout run `pip install -e .` first",
@@ -39,6 +39,16 @@ def load_plugins() -> pluggy.PluginManager:
     except pluggy.PluginValidationError as error:
         raise _broken(_entry_of(manager, error.plugin, found), str(error)) from error
     return manager
+
+
+@cache
+def _name_of(distribution: Distribution) -> str:
+    """Its name; remembered, since asking parses the whole metadata each time."""
+    return distribution.name
+
+
+def _first_party(entry: EntryPoint) -> bool:
+    return entry.dist is not None and _name_of(entry.dist) == "belle"
 
 
 def _register(manager: pluggy.PluginManager, entry: EntryPoint) -> None:

@@ -7,7 +7,12 @@ from difflib import get_close_matches
 
 from belle_core.config import CleaningConfig
 from belle_core.errors import Invalid
-from belle_demo.catalog import BASE, SKILLS
+
+
+def _base_skills() -> list[str]:
+    from belle_demo.catalog import BASE  # only where demo data is chosen: its texts take time to import
+
+    return list(BASE)
 
 
 @dataclass
@@ -16,7 +21,7 @@ class DemoConfig(CleaningConfig):
 
     size: int = 6800
     """Number of training examples; test and dev data do not depend on it."""
-    skills: list[str] = field(default_factory=lambda: list(BASE))
+    skills: list[str] = field(default_factory=_base_skills)
     """Names of the skills to train on; the test data always holds all of them."""
     replay: float = 0.0
     """Share of the training examples (0 to 1) that repeats base skills which are not among ``skills``."""
@@ -31,10 +36,12 @@ class DemoConfig(CleaningConfig):
                 f"应不小于 0 且小于 1，现在是 {self.replay}",
             )
         self._check_skills()
-        if self.replay and set(BASE) <= set(self.skills):
+        if self.replay and set(_base_skills()) <= set(self.skills):
             raise Invalid("replay", "must be 0 when every base skill is trained on", "训练全部基础技能时必须为 0")
 
     def _check_skills(self) -> None:
+        from belle_demo.catalog import SKILLS
+
         if not self.skills:
             raise Invalid(
                 "skills", f"must name at least one of {', '.join(SKILLS)}", f"至少写一个：{'、'.join(SKILLS)}"
