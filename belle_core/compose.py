@@ -16,7 +16,7 @@ from belle_core.mistakes import find_mistakes, to_objects
 from belle_core.overrides import key_of, section_of, wrong_key, wrong_option
 from belle_core.plugins import load_catalog
 from belle_core.published import publish
-from belle_core.stages import KINDS
+from belle_core.stages import KINDS, Stage
 
 IMPLICIT = ("data", "tokenizer")
 
