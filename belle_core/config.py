@@ -172,6 +172,10 @@ class TrainConfig:
     """Which weights the result has: the ``last``, or the ``best`` by dev loss."""
     patience: int = 0
     """End the run after so many looks in a row without a better dev loss, and keep the best; 0: never."""
+    keep_state: bool = False
+    """Keep the state after the last step in the result (with AdamW three times what trains), for ``resume_from``."""
+    resume_from: str | None = option(None, file=True)
+    """Directory of a result with its state: go on from its last step, up to ``epochs`` in all."""
 
     @property
     def keeps_best(self) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 from pytorch_lightning import Callback
 
 from belle_core.artifacts import Examples
-from belle_core.config import TrainerConfig
+from belle_core.config import TrainConfig, TrainerConfig
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.report.sections import ANSWERS
 from belle_core.stages import StageContext
 from belle_core.training.alarm import Alarm
 from belle_core.training.averaging import Averages
+from belle_core.training.continuing import Continuation
 from belle_core.training.loading import Loaded
 from belle_core.training.neftune import Neftune
 from belle_core.training.samples import Samples
@@ -44,7 +45,7 @@ class Companions:
         self.selection = Selection(context.scratch, config.patience) if config.keeps_best else None
         noise = Neftune(config.neftune) if config.neftune else None
         self.samples = _samples(loaded, settings, context)
-        wanted = (self.averages, noise, self.selection, self.samples)
+        wanted = (self.averages, noise, self.selection, self.samples, _continuation(config, loaded, context))
         self.callbacks: list[Callback] = [one for one in wanted if one is not None]
         module.averages = self.averages
         module.alarm = Alarm(context.scratch, loaded.tokenizer.decode, settings.spike)
@@ -71,3 +72,15 @@ def _samples(loaded: Loaded, settings: TrainerConfig, context: StageContext) -> 
     asked = islice(read_examples(examples, "dev"), settings.samples)
     length = loaded.context_length
     return Samples(list(asked), loaded.encoder, length, every=settings.sample_every, show=context.show)
+
+
+def _continuation(config: TrainConfig, loaded: Loaded, context: StageContext) -> Continuation | None:
+    if not config.keep_state and config.resume_from is None:
+        return None
+    course = {
+        "data": context.input(Examples).fingerprint,
+        "batch": config.batch,
+        "seed": context.shared["seed"],
+        "start": loaded.origin,
+    }
+    return Continuation(config, course, context.directory, context.directory / "scratch")

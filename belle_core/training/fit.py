@@ -21,6 +21,7 @@ from belle_core.stages import StageContext
 from belle_core.strategies import check_trainer, processes_of
 from belle_core.training.batches import Passes, Steps
 from belle_core.training.companions import Companions
+from belle_core.training.continuing import STATE, state_to_load
 from belle_core.training.examples import EncodedExamples, encode_examples
 from belle_core.training.fast import faster
 from belle_core.training.fast.memory import keep_memory
@@ -36,7 +37,6 @@ from belle_core.training.sharing import sharing_of
 from belle_core.training.sharing.alone import Alone
 from belle_core.training.start import Start
 
-STATE = "state.ckpt"
 LEAN: dict[str, Any] = {
     "max_epochs": 1,  # one pass over all optimizer steps of the run
     "logger": False,
@@ -111,7 +111,7 @@ def _run(
         progress = [Progress(context.emit, settings.log_every, computed)] if context.rank == 0 else []
         callbacks = [*companions.callbacks, *progress, state]
         trainer = _trainer(settings, precision, callbacks, context.scratch, module.sharing)
-        path = str(state.path) if state.path.is_file() else None
+        path = state_to_load(module.config, state.path)
         trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
     if state.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt

@@ -28,7 +28,9 @@ class Selection(Callback):
         self._saved = 0  # the step that the last saved state calls the best
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """A run that was over when its state was saved stays so."""
+        """A run that was over when its state was saved stays so; one that goes on from another's state begins to judge anew."""
+        if self.step and not self._path(self.step).is_file():
+            self.loss, self.step, self.waited = math.inf, 0, 0
         self._end(trainer)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:

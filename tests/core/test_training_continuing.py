@@ -1,0 +1,70 @@
+"""More training of the same kind: what goes on from a kept state ends as if it had been one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from belle_full.config import FullConfig
+from belle_full.stage import train
+from belle_lora.config import LoraConfig
+from belle_lora.stage import train as train_lora
+from belle_objectives.config import SftConfig
+from safetensors.torch import load_file
+from tiny_training import training_context
+
+from belle_core.compose import compose_run
+from belle_core.errors import BelleError
+
+SAME = {"objective": SftConfig(), "batch": 8, "learning_rate": 3e-3, "schedule": "constant", "warmup": 3}
+
+
+def trained(folder: Path, method: str = "full", **changes):
+    """The artifact's directory and its weights."""
+    run, kind, name = (train, FullConfig, "model") if method == "full" else (train_lora, LoraConfig, "adapter_model")
+    context = training_context(folder / "Model" / "a")
+    run(kind(**SAME | changes), context)
+    return context.directory, load_file(context.directory / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_one_epoch_and_another_are_two(method, tmp_path):
+    one, _ = trained(tmp_path / "one", method, epochs=1, keep_state=True, ema=0.5)
+    _, whole = trained(tmp_path / "whole", method, epochs=2, ema=0.5)
+    directory, two = trained(tmp_path / "two", method, epochs=2, resume_from=str(one), ema=0.5)
+    assert whole.keys() == two.keys() and all(torch.equal(whole[name], two[name]) for name in whole)
+    points = [json.loads(line)["step"] for line in (directory / "curve.jsonl").read_text().splitlines()]
+    assert points == list(range(17)) and not (directory / "state").exists()
+
+
+def test_best_weights_are_judged_anew(tmp_path):
+    one, _ = trained(tmp_path / "one", epochs=1, keep_state=True, keep="best")
+    directory, _ = trained(tmp_path / "two", epochs=2, resume_from=str(one), keep="best")
+    assert (directory / "model.safetensors").is_file()
+
+
+def test_what_cannot_go_on_says_why(tmp_path):
+    one, _ = trained(tmp_path / "one", epochs=1, keep_state=True)
+    with pytest.raises(BelleError, match=r"that run had another batch \(8, here 4\)"):
+        trained(tmp_path / "batch", epochs=2, batch=4, resume_from=str(one))
+    with pytest.raises(BelleError, match=r"did 8 optimizer steps, and this one has 4; raise train\.epochs"):
+        trained(tmp_path / "short", epochs=0.5, resume_from=str(one))
+    with pytest.raises(BelleError, match=r"there is no state/state\.ckpt in it"):
+        trained(tmp_path / "none", epochs=2, resume_from=str(tmp_path))
+
+
+def test_the_state_counts_by_its_bytes(tmp_path):
+    from belle_core.digest import Digests
+    from belle_core.identity import Identities
+    from belle_core.plugins import load_catalog
+
+    keys = set()
+    for content in ("a", "b"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        (tmp_path / "x" / "state").write_text(content)
+        config = compose_run(["+train=full", f"train.resume_from={tmp_path / 'x'}"]).config
+        identities = Identities(config, load_catalog(), Digests(tmp_path / f"digests-{content}"))
+        keys.add(json.dumps(identities.plain(config.train, "train", [])))
+    assert len(keys) == 2
