@@ -57,7 +57,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     """
     settings: TrainerConfig = context.shared["trainer"]
     check_trainer(settings)
-    sharing = sharing_of(settings, context.rank)
+    sharing = sharing_of(settings, context.rank, clip=config.clip)
     objective = build_objective(config.objective)
     began = time.monotonic()
     train, dev = (_encoded(split, loaded, objective, config, context) for split in ("train", "dev"))
@@ -73,7 +73,8 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         objective.begin(model, Start(loaded, context, train, dev))
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
-        sharing.gather(model)
+        with quiet():
+            sharing.gather(model)
         if context.rank == 0:
             companions.finish(context.directory)
             module.curve.write(context.directory)
@@ -133,23 +134,22 @@ def prepare(model: Any, settings: TrainerConfig, precision: str) -> None:
 
 
 def _trainer(settings: TrainerConfig, precision: str, callbacks: list[Any], scratch: Path, sharing: Alone) -> Trainer:
-    whole = (
-        precision == "bf16-true"
-    )  # then all is bfloat16 already, and Lightning would convert the labels' weights, too
+    chosen = sharing.options(precision)
+    plugins = [AtomicCheckpoints(), *chosen.pop("plugins", ())]
     options: dict[str, Any] = {
         "accelerator": settings.accelerator,
         "devices": settings.devices,
         "num_nodes": settings.nodes,
-        **sharing.options("32-true" if whole else precision),
+        **chosen,
     }
     try:
-        return Trainer(**options, **LEAN, callbacks=callbacks, plugins=[AtomicCheckpoints()], default_root_dir=scratch)
+        return Trainer(**options, **LEAN, callbacks=callbacks, plugins=plugins, default_root_dir=scratch)
     except (MisconfigurationException, ValueError) as error:
-        chosen = " ".join(
+        wanted = " ".join(
             f"trainer.{name}={getattr(settings, name)}" for name in ("accelerator", "devices", "strategy")
         )
         why = " ".join(str(error).split())
-        raise BelleError(f"{chosen}: {why}", f"{chosen}：{why}") from error
+        raise BelleError(f"{wanted}: {why}", f"{wanted}：{why}") from error
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class InstructionModule(LightningModule):
                         f"{path} 已丢失，无法恢复初始模型的输出；删除保存的状态后，运行将从头开始",
                     )
                 add_reference(
-                    self.model,
+                    self.sharing.callee(self),
                     data,
                     path,
                     passes=self.steps.passes,
@@ -98,7 +98,7 @@ class InstructionModule(LightningModule):
         """One optimizer step; raises ``BelleError`` when the loss or the gradient is no number, or nothing is learned."""
         self._seed()
         optimizer: Any = self.optimizers()
-        step = self.objective.ready(self.model, step)
+        step = self.objective.ready(self.sharing.callee(self), step)
         loss = self._backward(step)
         reported = self._reported(step.amount)
         if self.done == 0:
@@ -112,6 +112,7 @@ class InstructionModule(LightningModule):
         for group in optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
         optimizer.step()
+        figures[1] = float(self.sharing.norm(self, norm))
         optimizer.zero_grad(set_to_none=True)
         if self.averages:
             self.averages.update(self)
@@ -138,7 +139,7 @@ class InstructionModule(LightningModule):
         self.model.eval()
         with self.evaluated(), self.trainer.precision_plugin.forward_context():
             step = self.steps.passes.step(self.dev, np.arange(len(self.dev)), self.dev.lengths)
-            step = self.objective.ready(self.model, step.to(self.device))
+            step = self.objective.ready(self.sharing.callee(self), step.to(self.device))
             loss = sum(self._loss(batch, weight) for batch, weight in step.weighted)
         self.model.train()
         total = self.sharing.total(torch.as_tensor(loss, device=self.device))
@@ -148,7 +149,7 @@ class InstructionModule(LightningModule):
         """Summed loss of a batch; one with weight 0 leaves no trace in what is reported either."""
         before = self.objective.figures
         self.objective.figures = dict(before)
-        loss = self.objective.loss(self.model, batch) * weight
+        loss = self.objective.loss(self.sharing.callee(self), batch) * weight
         if not weight:
             self.objective.figures = {
                 name: before.get(name, 0 * value) for name, value in self.objective.figures.items()
@@ -176,7 +177,7 @@ class InstructionModule(LightningModule):
         return self.done * looks // self.steps.total > (self.done - 1) * looks // self.steps.total
 
     def _check_gradients(self) -> None:
-        missing = [name for name, p in self.trainable if p.grad is None]
+        missing = [name for name, p in self.trainable if not self.sharing.learned(p)]
         if missing:
             raise RuntimeError(
                 f"{len(missing)} of {len(self.trainable)} trainable tensors got no gradient, the first is {missing[0]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -31,8 +32,29 @@ def alone(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+needs_deepspeed = pytest.mark.skipif(find_spec("deepspeed") is None, reason='needs pip install "belle[deepspeed]"')
+
+
+def zero(strategy: str, *more):
+    return pytest.param(strategy, *more, marks=needs_deepspeed)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "method"),
+    [
+        ("ddp", "full"),
+        ("ddp", "lora"),
+        ("fsdp", "full"),
+        ("fsdp", "lora"),
+        zero("deepspeed_zero1", "full"),
+        zero("deepspeed_zero2", "full"),
+        zero("deepspeed_zero2", "lora"),
+        zero("deepspeed_zero3", "full"),
+        zero("deepspeed_zero3", "lora"),
+        zero("deepspeed_zero2_offload", "lora"),
+        zero("deepspeed_zero3_offload", "full"),
+    ],
+)
 def test_two_processes_learn_what_one_learns(strategy, method, alone, tmp_path):
     artifact, said = train(tmp_path / "Model" / "two", method, devices=2, strategy=strategy)
     one, two = (load_file(a.directory / WEIGHTS[method]) for a in (alone[method], artifact))
@@ -63,3 +85,24 @@ def test_an_optimizer_that_needs_whole_weights_says_so(tmp_path):
     settings = {"epochs": 1, "batch": 20, "learning_rate": 1e-3, "optimizer": AdafactorConfig()}
     with pytest.raises(BelleError, match="train/optimizer=adafactor cannot work on weights that are divided"):
         train(tmp_path / "Model" / "a", "full", train=settings, devices=2, strategy="fsdp")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "method", "precision"),
+    [
+        ("ddp", "full", "bf16-mixed"),
+        ("fsdp", "lora", "bf16-mixed"),
+        ("fsdp", "full", "bf16-true"),
+        zero("deepspeed_zero2", "full", "bf16-mixed"),
+        zero("deepspeed_zero3", "lora", "bf16-mixed"),
+    ],
+)
+def test_half_precision_learns_together(strategy, method, precision, tmp_path):
+    pace = {"epochs": 6, "batch": 8, "learning_rate": 1e-2}
+    artifact, said = train(
+        tmp_path / "Model" / "two", method, train=pace, devices=2, strategy=strategy, precision=precision
+    )
+    dev = [values["loss"] for stream, values, _ in said if stream == "dev"]
+    assert dev[-1] < dev[0] - (0.3 if method == "full" else 0.05), dev  # the base of the adapter is random
+    weights = load_file(artifact.directory / WEIGHTS[method])
+    assert weights and all(tensor.isfinite().all() and tensor.dtype == torch.float32 for tensor in weights.values())

@@ -7,8 +7,8 @@ from belle_core.strategies import processes_of, strategy_of
 from belle_core.training.sharing.alone import Alone
 
 
-def sharing_of(settings: TrainerConfig, rank: int) -> Alone:
-    """What ``trainer.strategy`` names, for the process of that *rank*."""
+def sharing_of(settings: TrainerConfig, rank: int, *, clip: float) -> Alone:
+    """What ``trainer.strategy`` names, for the process of that *rank*; *clip* is the gradient's largest norm."""
     strategy, ranks = strategy_of(settings), processes_of(settings)
     if strategy.family == "ddp":
         from belle_core.training.sharing.ddp import Ddp
@@ -18,4 +18,8 @@ def sharing_of(settings: TrainerConfig, rank: int) -> Alone:
         from belle_core.training.sharing.fsdp import Fsdp
 
         return Fsdp(rank, ranks)
+    if strategy.family == "zero":
+        from belle_core.training.sharing.zero import Zero
+
+        return Zero(rank, ranks, strategy, clip)
     return Alone(rank, ranks)

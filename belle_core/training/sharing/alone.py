@@ -22,7 +22,15 @@ class Alone:
 
     def options(self, precision: str) -> dict[str, Any]:
         """Of Lightning's ``Trainer``."""
-        return {"precision": precision}
+        return {"precision": held(precision)}
+
+    def callee(self, module: Any) -> Any:
+        """What is called in place of ``module.model``."""
+        return module.model
+
+    def learned(self, p: Tensor) -> bool:
+        """Whether *p* has a gradient."""
+        return p.grad is not None
 
     def divide(self, module: Any) -> None:
         """Divide the weights of ``module.model``, where that is what is shared."""
@@ -42,6 +50,10 @@ class Alone:
         """Scale the gradients down to the norm *limit* (0: leave them); returns the norm that they had."""
         return nn.utils.clip_grad_norm_([p for _, p in module.trainable], limit or math.inf)
 
+    def norm(self, module: Any, clipped: Tensor) -> Tensor:
+        """The gradient's norm, after the update; *clipped* is what :meth:`clip` said."""
+        return clipped
+
     def total(self, values: Tensor) -> Tensor:
         """The sum of *values* over all ranks."""
         return values
@@ -49,3 +61,8 @@ class Alone:
     def any(self, flag: bool, device: Any) -> bool:
         """Whether *flag* is set on any rank."""
         return bool(self.total(torch.tensor(float(flag), device=device)))
+
+
+def held(precision: str) -> str:
+    """What Lightning is told: where all is bfloat16 already, it would convert the labels' weights, too."""
+    return "32-true" if precision == "bf16-true" else precision

@@ -9,6 +9,7 @@ from typing import Any
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 
+from belle_core.training.sharing.alone import held
 from belle_core.training.sharing.several import Several
 
 
@@ -20,7 +21,7 @@ class Ddp(Several):
         strategy = DDPStrategy(
             cluster_environment=TorchElasticEnvironment(), broadcast_buffers=False, gradient_as_bucket_view=True
         )
-        return {"precision": precision, "strategy": strategy}
+        return {"precision": held(precision), "strategy": strategy}
 
     @contextmanager
     def backward(self, module: Any, *, last: bool) -> Iterator[float]:

@@ -15,6 +15,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from belle_core.training.resuming import readable
+from belle_core.training.sharing.alone import held
 from belle_core.training.sharing.several import Several
 
 
@@ -40,7 +41,7 @@ class Fsdp(Several):
 
     def options(self, precision: str) -> dict[str, Any]:
         """Lightning's ``ModelParallelStrategy`` with data parallelism alone."""
-        return {"precision": precision, "strategy": Strategy(self.ranks)}
+        return {"precision": held(precision), "strategy": Strategy(self.ranks)}
 
     def divide(self, module: Any) -> None:
         """Each decoder layer is a unit, all the rest another."""
