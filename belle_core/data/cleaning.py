@@ -107,8 +107,8 @@ class _Cleaning:
             self.counts[records[number].name]["added"] += count
         for place, number, id, reason, evidence in outcome.dropped:
             self._drop(chunk[place][0], records[number], Drop(reason, evidence), id)
-        for place, *kept in outcome.kept:
-            yield chunk[place][0], Kept(None, *kept)
+        for place, line, record, characters, summaries in outcome.kept:
+            yield chunk[place][0], Kept(None, line, record, characters, summaries)
 
     def _corpus(self, items: Iterator[Placed], named: Named, number: int) -> Iterator[Placed]:
         scratch = self.context.scratch / "cleaning" / named.name

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from belle_core.conversation import Conversation, Example
+from belle_core.conversation import Example
 from belle_core.data.storage import text_of
 from belle_core.encoding import Encoded
 from belle_core.tokenization import load_tokenizer
@@ -59,10 +58,14 @@ class Scorer:
 
     def _encode(self, example: Example) -> Encoded:
         if self.encoder is not None and example.conversation is not None:
-            turns = example.conversation.turns
-            last = len(turns) - 1
-            only = tuple(replace(turn, weight=float(at == last)) for at, turn in enumerate(turns))
-            return self.encoder.encode(Conversation(only, example.conversation.system))
+            ids = self.encoder.encode(example.conversation).ids
+            given = self.encoder.prompt(example.conversation) if example.conversation.answer else ids
+            common = next(
+                (at for at, pair in enumerate(zip(ids, given)) if pair[0] != pair[1]), min(len(ids), len(given))
+            )
+            return Encoded(
+                ids, [0.0] * common + [1.0] * (len(ids) - common)
+            )  # a checkpoint's own template marks no answers
         return self._encode_text(text_of(example))
 
     def _encode_text(self, text: str) -> Encoded:
