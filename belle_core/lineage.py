@@ -22,6 +22,10 @@ def ancestors(directory: Path, _seen: set[Path] | None = None) -> Iterator[dict[
     seen.add(directory)
     manifest = json.loads(path.read_text(encoding="utf-8"))
     yield manifest | {"fingerprint": directory.name}
-    store = directory.parents[1]
-    for reference in manifest["provenance"]["inputs"]:
-        yield from ancestors(store / reference, seen)
+    store, about = directory.parents[1], manifest["provenance"]
+    parents = [store / reference for reference in about["inputs"]]
+    parents += [
+        Path(name).parent for name in about.get("files", ()) if Path(name).name == MANIFEST
+    ]  # named in an option
+    for parent in parents:
+        yield from ancestors(parent, seen)

@@ -15,9 +15,10 @@ from peft import PeftModel
 from tiny_training import training_context
 from transformers import AutoModelForCausalLM
 
-from belle_core import prepare
+from belle_core import prepare, run
 from belle_core.artifacts import Model
 from belle_core.errors import BelleError, Invalid
+from belle_core.lineage import ancestors
 from belle_core.stages import StageContext
 from belle_core.store import Store
 from belle_core.testing import check_plugin
@@ -140,6 +141,18 @@ def test_an_adapter_has_one_identity_however_it_is_named(pair, monkeypatch):
         prepare(["+train=merge", f"train.adapters={{a: 0.5, {a.directory}: 0.5}}"])
     with pytest.raises(BelleError, match=r"train.adapters: nothing: no such artifact in"):
         prepare(["+train=merge", "train.adapters={nothing: 0.5}"])
+
+
+@pytest.mark.slow
+def test_the_command_line_merges_what_two_runs_made_and_the_data_can_be_told(store):
+    small = ["+data=demo", "data.size=40", "+train=lora", "train.epochs=0.5", "trainer.accelerator=cpu"]
+    for name, rate in (("one", 1e-3), ("two", 1e-2)):
+        run([*small, f"train.learning_rate={rate}", f"name={name}"], quiet=True)
+    made = run(["+train=merge", "train.adapters={one: 0.7, two/train: 0.3}", "+deploy=merged"], quiet=True).artifacts
+    stages = [manifest["recipe"]["stage"] for manifest in ancestors(made["deploy"].directory)]
+    assert stages[:2] == ["deploy/merged", "train/merge"] and stages.count("train/lora") == 2
+    assert {"data/demo", "tokenizer/bpe"} <= set(stages)
+    assert "| train/merge |" in (made["deploy"].directory / "model" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_plugin_keeps_the_rules():
