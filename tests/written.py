@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from random import Random
 
 from llm_server import question_of
+from omegaconf import OmegaConf
+
+from belle_core import StageContext
+from belle_core.artifacts import Artifact
+from belle_core.plugins import load_catalog
 
 VERBS = [
     "说明",
@@ -89,3 +95,18 @@ def tasks(body, *, count: int = 7) -> str:
 def echo(body) -> str:
     """An answer that shows what was asked."""
     return f"答：{question_of(body)[-40:]}"
+
+
+def stage(name: str, *overrides: str, folder: Path) -> Artifact:
+    """What ``+data=<name>`` makes with options such as ``data.size=3``, ``seed=1``, ``limit=2``, without the rest of a run.
+
+    *folder* plays the store; what an interrupted call leaves there is gone on with.
+    """
+    found = load_catalog().stages["data", name]
+    own = [override.removeprefix("data.") for override in overrides if override.startswith("data.")]
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(found.config), OmegaConf.from_dotlist(own)))
+    given = dict(override.split("=") for override in overrides if not override.startswith("data."))
+    directory = folder / "Examples" / "made.partial"
+    directory.mkdir(parents=True, exist_ok=True)
+    limit = int(given["limit"]) if "limit" in given else None
+    return found.load()(config, StageContext(directory, {"seed": int(given.get("seed", 42))}, {}, limit))

@@ -143,8 +143,8 @@ class Production:
         if self.target is not None and self._barren >= BARREN and self.made < self.target:
             raise BelleError(
                 f"the last {BARREN} requests gave nothing to keep ({self._why()}); {self.made:,} examples are made: ask for fewer "
-                "(data.size), or look at the model and its temperature",
-                f"最近 {BARREN} 次请求没有得到可保留的内容（{self._why()}）；已生成 {self.made:,} 条：请减小 data.size，或检查模型与温度",
+                "(size), or look at the model and its temperature",
+                f"最近 {BARREN} 次请求没有得到可保留的内容（{self._why()}）；已生成 {self.made:,} 条：请减小 size，或检查模型与温度",
             )
 
     def _why(self) -> str:
@@ -158,9 +158,10 @@ class Production:
             callers: Callers = {}
             try:
                 for name, config in self.config.endpoints().items():
-                    callers[name] = Caller(config, where=f"data.{name}", folder=scratch, store=store)
+                    callers[name] = Caller(config, where=name, folder=scratch, store=store)
                 yield background, callers
             finally:
+                background.cancel()
                 for caller in callers.values():
                     background.run(caller.close())
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from llm_server import Fault, LlmServer, question_of
 from scripted import saying
-from written import echo
+from written import echo, stage
 
 from belle_core.api import run
 from belle_core.errors import BelleError
@@ -17,13 +17,18 @@ def records(artifact, name="train"):
     return [json.loads(line) for line in (artifact.directory / f"{name}.jsonl").open(encoding="utf-8")]
 
 
-def distill(server, *more, step="data"):
-    where = {"data": "+data=distill"}.get(step, f"+data@{step}=distill")
-    address = [] if server is None else [f"{step}.endpoint.model=m", f"{step}.endpoint.base_url={server.url}"]
-    return run([where, *address, *more], quiet=True).artifacts[step.rpartition(".")[2]]
+@pytest.fixture
+def distill(tmp_path):
+    """The artifact of ``+data=distill`` by itself."""
+
+    def call(server, *more):
+        address = [] if server is None else ["data.endpoint.model=m", f"data.endpoint.base_url={server.url}"]
+        return stage("distill", *address, *more, folder=tmp_path / "made")
+
+    return call
 
 
-def test_questions_of_a_file_are_answered_in_order(tmp_path):
+def test_questions_of_a_file_are_answered_in_order(distill, tmp_path):
     path = tmp_path / "q.jsonl"
     path.write_text(
         '{"id": "a", "question": "天为什么蓝？", "category": "open_qa"}\n{"instruction": "翻译", "input": "你好"}\n'
@@ -31,7 +36,7 @@ def test_questions_of_a_file_are_answered_in_order(tmp_path):
         encoding="utf-8",
     )
     with LlmServer(echo, latency=lambda number: 0.05 * (2 - number % 3)) as server:
-        examples = distill(server, f"data.questions={path}", "data.system='你是老师。'")
+        examples = distill(server, f"data.questions={path}", "data.system=你是老师。")
     first, second, third = records(examples)
     assert (first["id"], first["category"]) == ("a", "open_qa")
     assert first["messages"] == [
@@ -45,7 +50,9 @@ def test_questions_of_a_file_are_answered_in_order(tmp_path):
 
 def test_an_earlier_step_gives_the_questions(tmp_path):
     with LlmServer(echo) as server:
-        examples = distill(server, "+data=demo", "data.size=6", "steps.answers.size=4", step="steps.answers")
+        address = ["steps.answers.endpoint.model=m", f"steps.answers.endpoint.base_url={server.url}"]
+        given = ["+data=demo", "data.size=6", "+data@steps.answers=distill", "steps.answers.size=4"]
+        examples = run([*given, *address], quiet=True).artifacts["answers"]
         assert server.paid.total() == 4
     assert examples.splits == {"train": 4}
     assert all(
@@ -53,7 +60,7 @@ def test_an_earlier_step_gives_the_questions(tmp_path):
     )
 
 
-def test_useless_answers_are_rejected_with_what_they_were(tmp_path):
+def test_useless_answers_are_rejected_with_what_they_were(distill, tmp_path):
     path = tmp_path / "q.txt"
     path.write_text("好问题\n截断\n空\n拒绝\n不许\n", encoding="utf-8")
     said = {"截断": ("说到一半", "length"), "空": " … ", "拒绝": "很抱歉，我无法回答。", "不许": Fault(400)}
@@ -65,13 +72,13 @@ def test_useless_answers_are_rejected_with_what_they_were(tmp_path):
     assert rejected["cut_off"] == {"where": "q-2", "reason": "cut_off", "evidence": "说到一半"}
 
 
-def test_without_questions_it_is_said_where_they_could_come_from():
+def test_without_questions_it_is_said_where_they_could_come_from(distill):
     with LlmServer(echo) as server, pytest.raises(BelleError, match="no questions"):
         distill(server)
 
 
 @pytest.mark.parametrize("mode", ["chat", "completion"])
-def test_a_real_local_model_answers(tmp_path, mode):
+def test_a_real_local_model_answers(distill, tmp_path, mode):
     """A checkpoint whose answer is known; a completion model goes on with a dialogue in BELLE's format."""
     model = saying(tmp_path / "model", "你好世界")
     path = tmp_path / "q.jsonl"
@@ -91,16 +98,19 @@ def test_an_earlier_run_answers_by_its_name(tmp_path):
     trained = run(["+data=demo", "+train=full", *small], quiet=True)
     path = tmp_path / "q.txt"
     path.write_text("你好\n", encoding="utf-8")
+    command = ["+data=distill", f"data.questions={path}", "data.endpoint.max_tokens=3"]
     for reference in ("tiny", trained.artifacts["train"].fingerprint):
         with pytest.raises(BelleError, match="cut_off 1"):
-            distill(None, f"data.questions={path}", f"data.endpoint.artifact={reference}", "data.endpoint.max_tokens=3")
+            run([*command, f"data.endpoint.artifact={reference}"], quiet=True)
     with pytest.raises(BelleError, match="nobody"):
-        distill(None, f"data.questions={path}", "data.endpoint.artifact=nobody")
+        run([*command, "data.endpoint.artifact=nobody"], quiet=True)
 
 
 def test_what_was_made_is_cleaned_like_all_data(tmp_path):
     path = tmp_path / "q.txt"
     path.write_text("很长的问题很长的问题\n短\n又一个很长的问题\n", encoding="utf-8")
     with LlmServer(echo) as server:
-        cleaned = distill(server, f"data.questions={path}", "+filter@data.clean.short=length", "data.clean.short.min=8")
+        address = ["data.endpoint.model=m", f"data.endpoint.base_url={server.url}", f"data.questions={path}"]
+        short = ["+filter@data.clean.short=length", "data.clean.short.min=8"]
+        cleaned = run(["+data=distill", *address, *short], quiet=True).artifacts["data"]
     assert cleaned.splits == {"train": 2} and sum(cleaned.rejected.values()) == 1

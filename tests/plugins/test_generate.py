@@ -8,9 +8,8 @@ import pytest
 from belle_generate.preference import SCHEMA
 from belle_generate.role_chat import dialogue_in
 from llm_server import LlmServer, question_of
-from written import chance, echo
+from written import chance, echo, stage
 
-from belle_core.api import run
 from belle_core.errors import BelleError, Invalid
 from belle_core.generation.calls.structured import json_in
 
@@ -22,9 +21,15 @@ def questions(tmp_path):
     return path
 
 
-def make(name, server, *more, where="data.endpoint"):
-    address = [f"{where}.model=m", f"{where}.base_url={server.url}", f"{where}.backoff=0.01"]
-    return run([f"+data={name}", *address, *more], quiet=True).artifacts["data"]
+@pytest.fixture
+def make(tmp_path):
+    """The artifact of a stage that asks a server."""
+
+    def call(name, server, *more, folder="made"):
+        address = ["data.endpoint.model=m", f"data.endpoint.base_url={server.url}", "data.endpoint.backoff=0.01"]
+        return stage(name, *address, *more, folder=tmp_path / folder)
+
+    return call
 
 
 def records(artifact, name="train"):
@@ -44,7 +49,7 @@ def talk(body):
     return f"用户：追问{text.count('助手：')}，{text[text.index('问题') + 2]}呢？"
 
 
-def test_the_dialogue_goes_on_from_the_given_question(questions):
+def test_the_dialogue_goes_on_from_the_given_question(make, questions):
     with LlmServer(talk) as server:
         examples = make("multi_turn", server, f"data.questions={questions}", "data.turns=3")
     found = {record["id"]: record for record in records(examples)}
@@ -87,7 +92,7 @@ def test_scenes_that_are_none_are_told_apart(text, cut, reason):
     assert found == reason if reason else not isinstance(found, str)
 
 
-def test_role_chat_makes_as_many_as_were_asked_for(tmp_path):
+def test_role_chat_makes_as_many_as_were_asked_for(make):
     with LlmServer(lambda body: SCENE if chance(body).random() < 0.8 else "抱歉") as server:
         examples = make("role_chat", server, "data.size=12")
     assert examples.splits == {"train": 12} and set(examples.rejected) <= {"malformed"}
@@ -109,7 +114,7 @@ def evolved(body):
     }.get(old, f"改写后的任务：{old}，并用三个例子说明，不超过{len(old)}行，然后比较它们")
 
 
-def test_versions_go_through_the_paper_s_elimination(questions):
+def test_versions_go_through_the_paper_s_elimination(make, questions):
     with LlmServer(evolved) as server:
         examples = make("evolve", server, f"data.questions={questions}", "data.rounds=2")
     first, second = records(examples)
@@ -141,7 +146,7 @@ def longer_number(first, second):
     return json.dumps({"reason": "更准确", "better": "A" if first > second else "B"}, ensure_ascii=False)
 
 
-def test_the_better_of_two_answers_is_chosen(questions):
+def test_the_better_of_two_answers_is_chosen(make, questions):
     with LlmServer(judged(longer_number)) as server:
         examples = make("preference", server, f"data.questions={questions}", "data.judge.structured=json_schema")
     assert examples.record == "pair" and examples.splits == {"train": 4}
@@ -160,12 +165,12 @@ def test_the_better_of_two_answers_is_chosen(questions):
     ],
     ids=["position", "tie", "no-json", "other"],
 )
-def test_a_judge_that_cannot_decide_gives_no_pair(questions, verdict, reason):
+def test_a_judge_that_cannot_decide_gives_no_pair(make, questions, verdict, reason):
     with LlmServer(judged(verdict)) as server, pytest.raises(BelleError, match=f"{reason} 4"):
         make("preference", server, f"data.questions={questions}")
 
 
-def test_writers_and_judge_may_be_three_models_with_budgets_of_their_own(questions):
+def test_writers_and_judge_may_be_three_models_with_budgets_of_their_own(make, questions):
     with (
         LlmServer(judged(longer_number)) as one,
         LlmServer(lambda body: "第0种回答") as two,
@@ -180,8 +185,8 @@ def test_writers_and_judge_may_be_three_models_with_budgets_of_their_own(questio
         assert three.bodies[0]["temperature"] == 0
         spending = json.loads((examples.directory / "spending.json").read_text())
         assert {name: about["calls"] for name, about in spending.items()} == {"endpoint": 4, "second": 4, "judge": 8}
-        with pytest.raises(BelleError, match=r"data\.judge\.budget_calls"):
-            make("preference", one, f"data.questions={questions}", *more, "data.judge.budget_calls=3", "seed=2")
+        with pytest.raises(BelleError, match=r"judge\.budget_calls"):
+            make("preference", one, f"data.questions={questions}", *more, "data.judge.budget_calls=3", folder="b")
 
 
 def test_json_is_found_wherever_it_stands():
@@ -240,10 +245,8 @@ def test_wrong_options_are_refused():
             wrong()
 
 
-def test_a_stage_made_twice_is_the_same(questions, tmp_path):
+def test_a_stage_made_twice_is_the_same(make, questions):
     with LlmServer(echo, latency=lambda number: 0.01 * (number % 3)) as server:
-        one = make("distill", server, f"data.questions={questions}", f"store={tmp_path / 'a'}")
-        other = make(
-            "distill", server, f"data.questions={questions}", f"store={tmp_path / 'b'}", "data.endpoint.concurrency=1"
-        )
+        one = make("distill", server, f"data.questions={questions}", folder="a")
+        other = make("distill", server, f"data.questions={questions}", "data.endpoint.concurrency=1", folder="b")
     assert (one.directory / "train.jsonl").read_bytes() == (other.directory / "train.jsonl").read_bytes()

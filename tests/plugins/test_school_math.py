@@ -13,9 +13,7 @@ from belle_generate.school_math import Problem, problems_in, why_wrong
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_server import LlmServer
-from written import chance
-
-from belle_core.api import run
+from written import chance, stage
 
 # --- arithmetic
 
@@ -206,7 +204,7 @@ def test_only_what_computes_is_kept(tmp_path):
 
     with LlmServer(answer) as server:
         more = ["data.size=20", "data.endpoint.model=m", f"data.endpoint.base_url={server.url}", "data.similarity=0.95"]
-        examples = run(["+data=school_math", *more], quiet=True).artifacts["data"]
+        examples = stage("school_math", *more, folder=tmp_path)
     assert examples.splits == {"train": 20} and examples.rejected["wrong_answer"] > 0
     for line in (examples.directory / "train.jsonl").open(encoding="utf-8"):
         record = json.loads(line)

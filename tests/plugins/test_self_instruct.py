@@ -18,7 +18,7 @@ from belle_generate.self_instruct.novelty import Novelty, rouge_l, tokens_of
 from belle_generate.self_instruct.rules import why_rejected
 from belle_generate.self_instruct.seeds import read_seeds
 from llm_server import Fault, LlmServer
-from written import SIDES, THINGS, VERBS, chance, task, tasks
+from written import SIDES, THINGS, VERBS, chance, stage, task, tasks
 
 from belle_core.api import run
 from belle_core.errors import BelleError, Invalid
@@ -48,7 +48,6 @@ LIST = """4. 指令: 写一首关于秋天的诗
 
 def options(server, *more, size=40):
     return [
-        "+data=self_instruct",
         f"data.size={size}",
         "data.endpoint.model=m",
         f"data.endpoint.base_url={server.url}",
@@ -58,7 +57,12 @@ def options(server, *more, size=40):
 
 
 def made(server, *more, store, size=40):
-    return run([*options(server, *more, size=size), f"store={store}"], quiet=True).artifacts["data"]
+    return stage("self_instruct", *options(server, *more, size=size), folder=store)
+
+
+def run_as_command(server, *more, store, size=40):
+    command = ["+data=self_instruct", *options(server, *more, size=size), f"store={store}"]
+    return run(command, quiet=True).artifacts["data"]
 
 
 def files_of(artifact):
@@ -231,7 +235,7 @@ def test_the_plugin_keeps_the_rules():
 
 def test_examples_say_where_they_come_from(tmp_path):
     with LlmServer(tasks) as server:
-        examples = made(server, store=tmp_path / "s")
+        examples = run_as_command(server, store=tmp_path / "s")
         assert server.paid.total() < 15
     assert examples.splits == {"train": 40} and examples.record == "conversation"
     assert examples.licences == ["written by m; its terms of use apply"]
@@ -293,7 +297,7 @@ def test_another_seed_gives_another_data_set(tmp_path):
 
 def test_a_budget_that_is_used_up_stops_and_a_higher_one_goes_on(tmp_path):
     with LlmServer(tasks) as server:
-        with pytest.raises(BelleError, match=r"data\.endpoint\.budget_calls"):
+        with pytest.raises(BelleError, match=r"endpoint\.budget_calls"):
             made(server, "data.endpoint.budget_calls=3", store=tmp_path / "s")
         assert server.paid.total() == 3
         examples = made(server, "data.endpoint.budget_calls=300", store=tmp_path / "s")
@@ -307,7 +311,7 @@ def test_killed_in_the_middle_it_goes_on_and_ends_the_same(tmp_path):
     """Property 14 for a whole run: only calls in flight are paid again, and the data set is that of an undisturbed run."""
     with LlmServer(tasks, latency=lambda number: 0.05) as server:
         more = ["data.endpoint.concurrency=3", "data.endpoint.budget_calls=60", f"store={tmp_path / 's'}"]
-        command = [sys.executable, "-m", "belle_core", *options(server, *more)]
+        command = [sys.executable, "-m", "belle_core", "+data=self_instruct", *options(server, *more)]
         for kills, target in enumerate((2, 6), 1):
             process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while server.paid.total() < target and process.poll() is None:
@@ -316,7 +320,9 @@ def test_killed_in_the_middle_it_goes_on_and_ends_the_same(tmp_path):
             process.wait()
             time.sleep(0.1)
             assert server.paid.total() - len(server.paid) <= 3 * kills
-        whole = made(server, "data.endpoint.concurrency=3", "data.endpoint.budget_calls=60", store=tmp_path / "s")
+        whole = run_as_command(
+            server, "data.endpoint.concurrency=3", "data.endpoint.budget_calls=60", store=tmp_path / "s"
+        )
         assert server.paid.total() - len(server.paid) <= 3 * 2
         assert (
             server.paid.total()
@@ -344,12 +350,15 @@ def test_held_out_parts_and_smoke_runs(tmp_path):
         assert made(server, "limit=4", store=tmp_path / "b").splits == {"train": 4}
 
 
-def test_a_model_without_new_ideas_ends_the_run(tmp_path):
+def test_a_model_without_new_ideas_ends_the_run(tmp_path, capsys):
     random = Random(0)
     same = "\n###\n".join(task(random, number) for number in range(4, 11))
-    with LlmServer(lambda body: same) as server, pytest.raises(BelleError, match="nothing to keep"):
-        made(server, store=tmp_path / "s", size=30)
-    assert server.paid.total() < 100
+    with (
+        LlmServer(lambda body: same, latency=lambda number: 0.02) as server,
+        pytest.raises(BelleError, match="nothing to keep"),
+    ):
+        made(server, "data.endpoint.backoff=1", store=tmp_path / "s", size=30)
+    assert server.paid.total() < 100 and "trying again" not in capsys.readouterr().err
 
 
 def test_what_is_missing_is_told_before_anything_is_asked(tmp_path, monkeypatch):
@@ -380,3 +389,36 @@ def test_the_plan_tells_calls_tokens_and_cost():
 
 def test_chance_is_the_request_s():
     assert chance({"prompt": "甲", "seed": 1}).random() != chance({"prompt": "甲", "seed": 2}).random()
+
+
+@pytest.mark.slow
+def test_the_stage_keeps_the_rules_of_the_kit():
+    """Twice, killed in the middle, with other options: belle's own conformance kit on a stage that calls a server."""
+    from belle_core.testing import check_stage
+
+    with LlmServer(tasks, latency=lambda number: 0.1) as server:
+        more = ["data.size=20", "data.endpoint.model=m", f"data.endpoint.base_url={server.url}"]
+        assert check_stage("data=self_instruct", more, may_differ=["spending.json"]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tmp_path):
+    with LlmServer(tasks, latency=lambda number: 0.4) as server:
+        command = [
+            sys.executable,
+            "-m",
+            "belle_core",
+            "+data=self_instruct",
+            *options(server, f"store={tmp_path / 's'}", size=60),
+        ]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while server.paid.total() < 4 and process.poll() is None:
+            time.sleep(0.01)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+        assert time.monotonic() - started < 5 and "goes on from here" in said and "Traceback" not in said
+        paid = server.paid.total()
+        assert run_as_command(server, store=tmp_path / "s", size=60).splits == {"train": 60}
+        assert server.paid.total() - len(server.paid) <= 8 and len(server.paid) >= paid - 8

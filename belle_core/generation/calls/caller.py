@@ -50,15 +50,13 @@ class Answerer(Protocol):
 class Caller:
     """All calls of one endpoint in one step.
 
-    ``where`` is how messages call it (``data.endpoint``); *folder* is where its journal lies unless the options name one;
+    ``where`` is how messages call it (``endpoint``, ``judge``); *folder* is where its journal lies unless the options name one;
     *store* is where an artifact is looked up.
     """
 
     def __init__(self, config: EndpointConfig, *, where: str, folder: Path, store: Path) -> None:
         self.config, self.where = config, where
-        path = (
-            Path(config.journal).expanduser() if config.journal else folder / f"{where.rpartition('.')[2]}.calls.jsonl"
-        )
+        path = Path(config.journal).expanduser() if config.journal else folder / f"{where}.calls.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._unlock = _locked(path) if config.journal else lambda: None
         self.record = Record(path)

@@ -41,7 +41,8 @@ class Endpoint:
         except openai.APITimeoutError as error:
             raise Failed(f"no answer within {self.config.timeout:g} s", billed=_sent(error)) from error
         except openai.APIConnectionError as error:
-            raise Failed(f"connection: {error.__cause__ or error}", billed=_sent(error)) from error
+            cause = error.__cause__ or error
+            raise Failed(f"no connection ({str(cause) or type(cause).__name__})", billed=_sent(error)) from error
         except openai.APIStatusError as error:
             raise self._meaning(error) from error
         except (openai.OpenAIError, ValueError) as error:  # not JSON, or not the JSON of an answer

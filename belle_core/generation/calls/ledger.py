@@ -83,4 +83,5 @@ class Ledger:
         text = say(
             f"{spent.calls:,} calls, {spent.tokens:,} tokens", f"调用 {spent.calls:,} 次，{spent.tokens:,} 个词元"
         )
-        return text + (f", {self.cost(spent):.4g} {self.config.currency}" if self.cost(spent) else "")
+        price = f"{self.cost(spent):.4g} {self.config.currency}"
+        return text + (say(f", {price}", f"，{price}") if self.cost(spent) else "")

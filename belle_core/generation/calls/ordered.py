@@ -25,7 +25,7 @@ class Background:
         return self
 
     def __exit__(self, *error: object) -> None:
-        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
+        self.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
@@ -34,6 +34,10 @@ class Background:
     def submit(self, work: Coroutine[Any, Any, R]) -> Future[R]:
         """Begin *work*."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def cancel(self) -> None:
+        """Break off whatever is under way; do so before what it uses is closed."""
+        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """Do *work* and wait for it; Ctrl-C is heard meanwhile."""
