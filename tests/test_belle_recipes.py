@@ -84,7 +84,10 @@ def test_the_number_of_lora_weights_is_the_printed_one():
         assert architecture.adapter(8, targets) == pytest.approx(printed, rel=2e-3)
 
 
-@pytest.mark.parametrize("recipe", PATHS)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("belle_p2_ft7b", "belle_p2_math")]
+
+
+@pytest.mark.parametrize("recipe", ["belle_p1_ext7b", "belle_p2_lora7b", *SLOW])
 def test_a_recipe_runs(recipe, shrunk):
     made = run([*overrides(recipe), *shrunk], quiet=True).artifacts
     kinds = {name: type(artifact) for name, artifact in made.items()}

@@ -33,7 +33,12 @@ UNREAD = {
 }
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+FAST = {"llama", "qwen3", "bloom", "gemma2"}
+"""One of each kind of tensor and tokenizer; the others take as long again."""
+PARAMETERS = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
+
+
+@pytest.fixture(scope="module", params=PARAMETERS)
 def family(request, tmp_path_factory):
     """The family's name, its checkpoint, a fully tuned model, an adapter, and the adapter's merged directory."""
     folder = tmp_path_factory.mktemp(request.param)
