@@ -54,7 +54,7 @@ def loss_curve(records: Sequence[Mapping[str, Any]]) -> str:
             _line(norm, records, "grad_norm", say("gradient norm", "梯度范数"), color=COLOURS[4], lw=0.9)
             norm.spines["right"].set_visible(True)
             for side, place in ((panels[1], "upper left"), (norm, "upper right")):
-                side.set(ylim=(0, None))
+                side.set(ylim=(0, 1.4 * side.get_ylim()[1]))  # room for what the lines are
                 side.legend(loc=place)
         panels[-1].set(xlabel=say("optimizer step", "优化步数"))
     return out[0]

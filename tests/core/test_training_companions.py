@@ -28,6 +28,11 @@ from belle_core.training.loading import load_start
 from belle_core.training.module import InstructionModule
 from belle_core.training.neftune import Neftune, lengths_of
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 SFT = SftConfig()
 
 
@@ -169,6 +174,20 @@ def test_the_best_needs_something_to_judge_by(tmp_path):
     context.inputs[Examples] = write_examples(tmp_path / "no-dev", dev=0)
     with pytest.raises(BelleError, match="need dev examples"):
         train(config(keep="best"), context)
+
+
+@pytest.mark.skipif(resource is None, reason="the size of files cannot be limited")
+def test_a_disk_that_is_full_leaves_no_half_weights_and_the_run_goes_on_later(tmp_path):
+    context = training_context(tmp_path / "s" / "Model" / "a")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            train(config(keep="best"), context)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in context.scratch.rglob("best*")] == []
+    assert train(config(keep="best"), context).metrics["best_step"] > 0
 
 
 def spoiled(monkeypatch, from_call: int, change) -> None:
