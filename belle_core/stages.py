@@ -20,6 +20,7 @@ PART_GROUPS = {
     "filter": "filter",
     "format": None,
     "template": None,
+    "reward": None,
 }
 """Kinds of parts and the config group each is chosen in; ``None``: chosen by name in another section."""
 A = TypeVar("A", bound=Artifact)

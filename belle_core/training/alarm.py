@@ -27,7 +27,7 @@ class Alarm:
 
     def check(self, module: Any, step: Step, loss: float, norm: float) -> None:
         """Raise ``BelleError`` that says what is wrong, what can be done, and which file holds the sequences."""
-        if loss == 0 or not math.isfinite(loss) or not math.isfinite(norm):
+        if (loss == 0 and not module.objective.vanishes) or not math.isfinite(loss) or not math.isfinite(norm):
             path, rate = self._save(module, step, loss, norm), module.config.learning_rate
             raise BelleError(
                 f"at optimizer step {module.done + 1} the loss is {loss:g} and the gradient's norm {norm:g}, so nothing sound can be "

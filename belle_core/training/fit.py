@@ -70,7 +70,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])
         module = InstructionModule(model, objective, config, steps, dev, context.directory / "scratch", sharing)
         objective.total = sharing.total
-        objective.begin(model, Start(loaded, context, train, dev))
+        objective.begin(model, Start(loaded, context, train, dev, passes))
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
         with quiet():
@@ -78,6 +78,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         if context.rank == 0:
             companions.finish(context.directory)
             module.curve.write(context.directory)
+        objective.end(model)
     return _figures(module, train, time.monotonic() - began) | companions.figures
 
 

@@ -28,6 +28,17 @@ def last_logits(model: Any, batch: Batch) -> Tensor:
     return _logits(model, batch, batch.lasts)
 
 
+def label_states(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The same, and the hidden states (labels, width) that they are computed from."""
+    seen: list[Tensor] = []
+
+    def take(hidden: Tensor) -> Tensor:
+        seen.append(hidden.index_select(0, batch.keep))
+        return seen[0]
+
+    return _forward(model, batch, take), seen[0]
+
+
 def last_hidden(model: Any, batch: Batch) -> Tensor:
     """What the output layer is given at the last token of every sequence, (sequences, width)."""
     seen: list[Tensor] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,18 @@ class InstructionModule(LightningModule):
     def training_step(self, step: Step, _: int) -> None:
         """One optimizer step; raises ``BelleError`` when the loss or the gradient is no number, or nothing is learned."""
         self._seed()
-        optimizer: Any = self.optimizers()
         step = self.objective.ready(self.sharing.callee(self), step)
+        for _ in range(self.objective.updates):
+            point, tokens = self._update(step)
+        if self.averages:
+            self.averages.update(self)
+        self.done += 1
+        self.tokens += tokens
+        self.curve.add(replace(point, **(self._look() if self._looks_now() else {})))
+
+    def _update(self, step: Step) -> tuple[Point, int]:
+        """Forward, backward and one update of the weights; what to tell of it, and the tokens of all processes."""
+        optimizer: Any = self.optimizers()
         loss = self._backward(step)
         reported = self._reported(step.amount)
         if self.done == 0:
@@ -114,12 +125,7 @@ class InstructionModule(LightningModule):
         optimizer.step()
         figures[1] = float(self.sharing.norm(self, norm))
         optimizer.zero_grad(set_to_none=True)
-        if self.averages:
-            self.averages.update(self)
-        self.done += 1
-        self.tokens += int(tokens)
-        look = self._look() if self._looks_now() else {}
-        self.curve.add(Point(self.done, figures[0], rate, figures[1], figures=reported, **look))
+        return Point(self.done + 1, figures[0], rate, figures[1], figures=reported), int(tokens)
 
     def _backward(self, step: Step) -> Tensor:
         """This process's part of the step's mean loss in nats; gradients are those of the whole mean."""

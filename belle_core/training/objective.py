@@ -32,6 +32,10 @@ class Objective(ABC):
     """What the sequences of an example are, where there are several (``chosen``, ``rejected``)."""
     reference = False
     """It wants ``batch.reference``: log-probabilities of the sequences under the model as it starts."""
+    updates: int = 1
+    """Updates of the weights that the loop makes with what ``ready`` returns."""
+    vanishes = False
+    """A loss of exactly 0 is nothing to worry about."""
 
     def __init__(self, config: Any = None) -> None:
         self.config = config
@@ -58,6 +62,9 @@ class Objective(ABC):
 
     def begin(self, model: Any, start: Start) -> None:  # noqa: B027
         """See the model as it starts, on the CPU, and the encoded data, before anything is learned."""
+
+    def end(self, model: Any) -> None:  # noqa: B027
+        """Take from the model what was added to it for training alone."""
 
     def ready(self, model: Any, step: Step) -> Step:
         """See an optimizer step (or all dev examples) before its losses are taken; what is returned is used instead."""

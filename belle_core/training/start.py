@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from belle_core.stages import StageContext
+from belle_core.training.batches import Passes
 from belle_core.training.examples import EncodedExamples
 from belle_core.training.loading import Loaded
 
@@ -17,3 +18,5 @@ class Start:
     context: StageContext
     train: EncodedExamples
     dev: EncodedExamples | None
+    passes: Passes
+    """How much one forward pass takes."""

@@ -15,6 +15,9 @@ CATALOG = load_catalog()
 METHODS = [name for (kind, name), stage in CATALOG.stages.items() if kind == "train" and issubclass(stage.config, TrainConfig)]  # fmt: skip
 OBJECTIVES = CATALOG.names("objective")
 
+ANSWERS = {"rewards": {"length": 1.0}, "max_new_tokens": 4, "group": 2}
+OPTIONS = {"grpo": ANSWERS, "ppo": ANSWERS}
+
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("method", METHODS)
@@ -24,7 +27,7 @@ def test_one_step(method, objective, tmp_path):
         pytest.skip("needs the extra quantize")
     rejected = int("pair" in part.record)
     context = training_context(tmp_path / "store" / "Model" / "a", rejected=rejected)
-    config = stage.config(objective=part.config(), epochs=0.1, batch=6, max_length=64)
+    config = stage.config(objective=part.config(**OPTIONS.get(objective, {})), epochs=0.1, batch=6, max_length=64)
     made = stage.load()(config, context)
     assert type(made) is (part.produces or stage.produces)
     assert math.isfinite(made.metrics["train_loss"])

@@ -1,0 +1,48 @@
+"""GRPO: each answer is compared with the others to the same question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from belle_rl.policy import Policy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from belle_core.training.batches import Step
+    from belle_rl.rollout import Rollout
+
+
+class Grpo(Policy):
+    """Mean over answers of the mean over their tokens of ``-min(q A, clip(q) A) + beta KL`` (arXiv 2402.03300, equation 3)."""
+
+    def judged(self, model: Any, rollouts: list[Rollout], rewards: Tensor, parts: list[list[int]]) -> Step:
+        """Every token of an answer has the advantage of the answer."""
+        from belle_core.training.batches import Step
+        from belle_rl.advantage import group_advantages
+
+        advantages = group_advantages(rewards, self.config.group)
+        done = []
+        for one, part in zip(rollouts, parts, strict=True):
+            old = self.logps(model, one)[0] if self.config.updates > 1 else None
+            done.append(replace(one, advantages=advantages[part][one.rows], old=old))
+        return Step(done, len(rewards))
+
+    def learn(self, model: Any, batch: Rollout) -> Tensor:
+        """Sum over the answers."""
+        import torch
+
+        from belle_rl.losses import divergence, policy_losses
+
+        assert batch.advantages is not None
+        logps, _ = self.logps(model, batch)
+        old = logps.detach() if batch.old is None else batch.old
+        losses = policy_losses(logps, old, batch.advantages, self.config.clip)
+        length = torch.bincount(batch.rows, minlength=batch.sequences).float()
+        if batch.start is not None:
+            moved = divergence(logps, batch.start)
+            losses = losses + self.config.beta * moved
+            self.report(kl=(moved / length[batch.rows]).sum())
+        self.report(reward=batch.reward.sum(), length=length.sum())
+        return (losses / length[batch.rows]).sum()
