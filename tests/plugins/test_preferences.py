@@ -88,7 +88,7 @@ def prepared(name, loaded, examples, tmp_path):
     objective = build_objective(CONFIGS[name])
     data = encode_examples(examples, loaded.encoder, objective, max_length=128, split="train")
     context = training_context(tmp_path / "store" / "Model" / "b")
-    objective.begin(loaded.model, Start(loaded, context, data, None))
+    objective.begin(loaded.model, Start(loaded, context, data, None, Passes(4)))
     if objective.reference:
         fill(loaded, data, tmp_path / "reference.npy")
     return objective, data

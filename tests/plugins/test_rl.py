@@ -15,6 +15,7 @@ from belle_lora.stage import train as train_lora
 from belle_rl import rewards
 from belle_rl.advantage import generalized_advantages, group_advantages, whitened
 from belle_rl.config import GrpoConfig, PpoConfig
+from belle_rl.grpo import Grpo
 from belle_rl.judge import Judge
 from belle_rl.losses import divergence, policy_losses, value_losses
 from belle_rl.ppo import token_rewards
@@ -347,3 +348,33 @@ def test_rollouts_keep_what_the_batch_held(loaded):
     (batch,) = collate_all(data, Passes(1))
     one = rollout(batch, reward=torch.ones(1)).to("cpu")
     assert one.tokens == batch.tokens and one.ids.equal(batch.ids) and one.reward.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "pissa"])
+def test_the_reference_stays_what_the_model_was(method, tmp_path, monkeypatch):
+    """Whether a copy or the model without its adapter: after training its log-probabilities are those of the start."""
+    context = training_context(tmp_path / "s" / "Model" / "a")
+    objective = GrpoConfig(**GRPO)
+    run, config = {
+        "full": (train_full, FullConfig(objective=objective, **SETTINGS)),
+        "lora": (train_lora, LoraConfig(objective=objective, **SETTINGS)),
+        "pissa": (train_lora, LoraConfig(objective=objective, init="pissa", **SETTINGS)),
+    }[method]
+    looks = []
+
+    def look(self, model, batch, own=Grpo.start_logps):
+        found = own(self, model, batch)
+        with torch.no_grad():
+            looks.append((found, self.logps(fresh.model, batch)[0], self.logps(model, batch)[0]))
+        return found
+
+    fresh = load_start(training_context(tmp_path / "fresh" / "Model" / "a"))
+    fresh.model.eval()
+    monkeypatch.setattr(Judge, "__call__", likes_even_tokens)
+    monkeypatch.setattr(Grpo, "start_logps", look)
+    context.shared["trainer"].packing = False
+    run(config, context)
+    assert len(looks) > 3
+    for found, wanted, _ in looks:
+        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+    assert (looks[-1][2] - looks[-1][0]).abs().max() > 1e-2, "the model has moved"
