@@ -170,6 +170,13 @@ def test_what_no_attempt_can_pass_is_told_at_once(tmp_path, status, code):
     assert isinstance(error, BelleError) and str(status) in str(error) and len(server.bodies) == 1
 
 
+def test_words_of_an_endpoint_do_not_steer_the_terminal(tmp_path):
+    raw = json.dumps({"error": {"message": "bad\x1b[2J\nkey\u202e"}}).encode()
+    with LlmServer(lambda body: Fault(401, raw=raw)) as server:
+        (error,), _ = ask_all(config(server), tmp_path, ["问"])
+    assert "bad[2J key" in str(error) and "\x1b" not in str(error) and "\u202e" not in str(error)
+
+
 def test_one_refused_question_is_not_the_end_but_only_refusals_are(tmp_path):
     with LlmServer(lambda body: Fault(400) if "坏" in question_of(body) else "好的。") as server:
         (good, bad), asker = ask_all(config(server), tmp_path, ["好", "坏"])
@@ -385,6 +392,7 @@ def test_a_key_comes_from_the_environment_and_goes_to_no_other_address(tmp_path,
     [
         ("api_key_env", "sk-abc-123"),
         ("base_url", "localhost:8000"),
+        ("base_url", "https://me:sk-abc-123@host/v1"),
         ("mode", "stream"),
         ("structured", "xml"),
         ("budget_cost", 5.0),

@@ -106,3 +106,11 @@ def test_an_option_remakes_its_step_and_those_after_it_and_nothing_else(override
 
 def test_names_of_steps_do_not_decide_identity():
     assert keys("+train@steps.a=lora")["a"] == keys("+train@steps.b=lora")["b"] == keys("+train=lora")["train"]
+
+
+def test_an_optional_input_is_taken_where_an_earlier_step_makes_it():
+    endpoint = ["steps.more.endpoint.model=m", "+data@steps.more=distill"]
+    alone, after = prepare(endpoint), prepare(["+data=demo", *endpoint])
+    assert [step.sources for step in alone.steps] == [{}]
+    assert after.steps[1].sources == {Examples: "data"}
+    assert alone.recipes["more"].key != after.recipes["more"].key

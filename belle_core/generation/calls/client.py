@@ -10,6 +10,7 @@ from typing import Any
 from belle_core.errors import BelleError
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.request import Failed, Refused, Reply, Request, body_of, most_prompt_tokens
+from belle_core.generation.text import printable
 
 KNOWN = ("model", "messages", "prompt", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format")
 """Fields that the client names itself; others travel as they are."""
@@ -143,4 +144,4 @@ def _words(error: Any) -> str:
     """The endpoint's own words, on one short line."""
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
-    return " ".join(str(message or error.message).split())[:300]
+    return printable(" ".join(str(message or error.message).split()))[:300]

@@ -87,6 +87,8 @@ class EndpointConfig:
                 f"must begin with http:// or https://, got {self.base_url}",
                 f"应以 http:// 或 https:// 开头，现在是 {self.base_url}",
             )
+        if "@" in self.base_url.partition("://")[2].partition("/")[0]:
+            raise Invalid("base_url", "must not hold a password; use api_key_env", "不能包含密码；请用 api_key_env")
         if self.budget_cost is not None and not (self.price_input or self.price_output):
             raise Invalid(
                 "budget_cost", "needs price_input and price_output", "需要同时给出 price_input 和 price_output"
