@@ -69,6 +69,13 @@ def members_of(path: Path) -> list[str]:
     return sorted(entry.filename for entry in entries)
 
 
+def member_density(path: Path, member: str) -> float:
+    """Bytes in a member of a zip archive per byte on disk."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(member)
+        return entry.file_size / max(entry.compress_size, 1)
+
+
 def _is_data(name: str) -> bool:
     """Whether a member is no directory and not hidden, as macOS's own files are."""
     return not name.endswith("/") and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))

@@ -33,7 +33,8 @@ class TableFile:
         self.path, self.size = path, path.stat().st_size
         self.position = 0
         """Bytes of the file that were read; for Parquet, by the share of its rows."""
-        self._rows = 0
+        self.rows = 0
+        """Number of its rows; 0 where only reading all of it would tell."""
         arrow = pyarrow("Parquet" if head.startswith(PARQUET) else "Arrow")
         try:
             self._open(arrow, head)
@@ -44,7 +45,7 @@ class TableFile:
         self._source = arrow.memory_map(str(self.path))
         if head.startswith(PARQUET):
             self._table = import_module("pyarrow.parquet").ParquetFile(self._source)
-            self._rows = self._table.metadata.num_rows
+            self.rows = self._table.metadata.num_rows
             self._batches: Iterator[Any] = self._table.iter_batches(BATCH)
             return
         ipc = import_module("pyarrow.ipc")
@@ -72,7 +73,7 @@ class TableFile:
                             Place(source, number + 1, number), {key: _plain(value) for key, value in row.items()}
                         )
                         number += 1
-                self.position = self.size * number // self._rows if self._rows else self._source.tell()
+                self.position = self.size * number // self.rows if self.rows else self._source.tell()
         except OSError as error:  # also pyarrow's own errors
             raise self._damaged(error) from error
 

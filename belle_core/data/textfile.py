@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from belle_core.data.charsets import Undecided, detect
-from belle_core.data.packing import DAMAGE, ZIP, is_packed, unpacked
+from belle_core.data.packing import DAMAGE, ZIP, is_packed, member_density, unpacked
 from belle_core.errors import BelleError
 
 BLOCK = 1 << 18
@@ -58,6 +58,13 @@ class TextFile:
     def position(self) -> int:
         """Bytes of the file on disk that were read."""
         return self._raw.tell()
+
+    @property
+    def density(self) -> float:
+        """Bytes of text per byte on disk, in what was read so far."""
+        if self.member:
+            return member_density(self.path, self.member)  # its reader runs far ahead
+        return self._read / max(self.position, 1) if self._packed else 1.0
 
     def pieces(self) -> Iterator[str]:
         """The text from the beginning, in pieces of about 256 KiB."""

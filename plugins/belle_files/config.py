@@ -66,6 +66,13 @@ class FilesConfig(ReadingConfig):
     names: list[str] = field(default_factory=list)
     """Data sets to take from LLaMA-Factory's ``dataset_info.json``, which ``path`` (or the directory there) then is."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.names:
+            from belle_files.llamafactory import info_file
+
+            self.path = str(info_file(self.path))  # what else lies in the directory does not count
+
     def input_files(self) -> list[str]:
         """Files that are named in another file, whose bytes count too."""
         from belle_files.llamafactory import chosen

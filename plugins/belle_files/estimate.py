@@ -9,7 +9,6 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Refused
 from belle_core.data.formats import choose_format, load_format
-from belle_core.data.packing import head_of, is_packed
 from belle_core.data.places import Record
 from belle_core.data.records import open_file, read_records
 from belle_core.data.splits import held_out
@@ -20,7 +19,6 @@ from belle_files.config import FilesConfig
 from belle_files.inputs import Input, inputs_of
 
 SAMPLE = 500
-PACKED = 3.0  # how many times larger text is when unpacked, roughly
 RATE = 20_000.0  # examples per second of one core, rather too low
 
 
@@ -50,7 +48,7 @@ def _sample(one: Input, config: FilesConfig) -> tuple[int, bool, float, float, f
     """Examples in the first records, whether these are all, characters and bytes per example, and bytes read per byte on disk."""
     with open_file(one.source, config.encoding) as file:
         items = list(islice(read_records(file, one.source), SAMPLE))
-        bulk = PACKED if is_packed(head_of(one.source.path)) or isinstance(file, TableFile) else 1.0
+        bulk = 1.0 if isinstance(file, TableFile) else file.density
     records = [item for item in items if isinstance(item, Record)]
     values = [one.value_of(record) for record in records]
     catalog = load_catalog()
@@ -64,6 +62,8 @@ def _sample(one: Input, config: FilesConfig) -> tuple[int, bool, float, float, f
         except Refused:
             pass
     size = sum(len(json.dumps(value, ensure_ascii=False).encode()) for value in values)
+    if isinstance(file, TableFile) and file.rows:
+        bulk = file.rows * size / max(len(values), 1) / file.size
     count = max(len(examples), 1)
     characters = sum(len(text_of(example)) for example in examples) / count
     return len(examples), len(items) < SAMPLE, characters, size / count, bulk

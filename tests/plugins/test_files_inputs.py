@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
+from random import Random
 
 import datasets
 import pytest
@@ -97,8 +99,9 @@ def test_the_data_sets_of_llama_factory_as_they_are(factory, path):
     assert estimate(FilesConfig(path=path, names=["plain"]), KNOWN)["splits"] == {"train": 3}
 
 
-def test_the_bytes_of_a_named_data_set_count(factory):
-    with_file = ["+data=files", "data.path=data/dataset_info.json", "data.names=[plain]"]
+@pytest.mark.parametrize("path", ["data", "data/dataset_info.json"])
+def test_the_bytes_of_a_named_data_set_count(factory, path):
+    with_file = ["+data=files", f"data.path={path}", "data.names=[plain]"]
     before = prepare(with_file).recipes["data"].key
     write(factory / "pairs.json", [])
     assert prepare(with_file).recipes["data"].key == before
@@ -142,6 +145,30 @@ def test_saved_data_sets(tmp_path):
     one.to_parquet("a.parquet")
     one.to_csv("a.csv")
     assert conversations(files("data.path=a.parquet")) == conversations(files("data.path=a.csv")) == ASKED
+
+
+# ---- before anything is read ----
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.parquet", "a.zip", "saved", "a.txt"])
+def test_the_plan_knows_how_much_a_container_holds(tmp_path, name):
+    random = Random(0)
+    words = ["".join(chr(random.randint(0x4E00, 0x55FF)) for _ in range(60)) for _ in range(5000)]
+    table = datasets.Dataset.from_dict({"question": [word[:12] for word in words], "answer": words})
+    if name == "saved":
+        table.save_to_disk("saved")
+    elif name.endswith(".txt"):
+        (tmp_path / name).write_text("\n".join(words))
+    else:
+        table.to_parquet("a.parquet")
+        table.to_csv("a.csv")
+        with zipfile.ZipFile("a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write("a.csv")
+        (tmp_path / "a.csv.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
+    figures = estimate(FilesConfig(path=name, dev="0.1"), KNOWN)
+    artifact = files(f"data.path={name}", "data.dev=0.1")
+    assert figures["splits"]["train"] == pytest.approx(artifact.splits["train"], rel=0.3)
+    assert figures["characters"] == pytest.approx(artifact.characters, rel=0.3)
 
 
 # ---- several files ----

@@ -318,8 +318,8 @@ def test_the_plugin_keeps_the_rules():
         ("firefly/dummy_pretrain.jsonl", "text", 45, 0, {}),
         ("judge/fastchat/data_dummy_conversation.json", "conversation", 500, 2000, {}),
         ("judge/gpt4llm_user_oriented_instructions.jsonl", "conversation", 252, 504, {}),
-        ("judge/llmbar/LLMBar_Natural.json", "pair", 100, 200, {}),
-        ("judge/llmbar/Processed_LLMEval2.json", "pair", 198, 396, {"empty_answer": 1, "equal_answers": 1}),
+        ("dirty_zh/alpaca_data-18280-21320-中文-wys未完成.json", "conversation", 2290, 4580, {}),
+        ("judge/llmbar", "pair", 883, 1766, {"empty_answer": 1, "equal_answers": 1}),
         ("kdconv/film_dev.json", "conversation", 150, 3856, {"no_answer": 2}),
         ("llama_factory/dpo_zh_demo.json", "pair", 300, 600, {}),
         ("math/ape210k_valid.jsonl", "conversation", 2000, 4000, {}),
@@ -332,7 +332,7 @@ def test_the_plugin_keeps_the_rules():
     ],
 )
 def test_real_files_load_with_all_their_turns(shared, path, record, kept, turns, rejected):
-    artifact = run(["+data=files", f"data.path={shared}/data/{path}"], quiet=True).artifacts["data"]
+    artifact = run(["+data=files", f"data.path='{shared}/data/{path}'"], quiet=True).artifacts["data"]
     assert (artifact.record, artifact.splits, artifact.rejected) == (record, {"train": kept}, rejected)
     conversations = [example.conversation for example in read_examples(artifact, "train")]
     assert sum(len(conversation.turns) for conversation in conversations if conversation) == turns
