@@ -137,7 +137,7 @@ def test_values():
     assert values("trainer.gradient_checkpointing=") == ["trainer.gradient_checkpointing=true", "trainer.gradient_checkpointing=false"]  # fmt: skip
     assert values("model.template=b") == ["model.template=belle"]
     assert values("+train=lora,fu") == ["+train=lora,full"]
-    assert values("train/objective=s", "+train=lora") == ["train/objective=sft"]
+    assert values("train/objective=sf", "+train=lora") == ["train/objective=sft"]
     assert [item.type for item in complete_overrides("model.checkpoint=wei")] == ["file"]
 
 
