@@ -56,7 +56,7 @@ def held_out(name: str, value: str) -> HeldOut:
 def choose(keys: bytes | bytearray, sizes: dict[str, int]) -> dict[int, str]:
     """Which examples leave the training data, by number.
 
-    *keys* holds the 16-byte question keys of all examples in order. Questions are taken in the order of their first
+    *keys* holds the 8-byte question keys of all examples in order. Questions are taken in the order of their first
     appearance, beginning with the last one; all examples of a question go together, to the first split of *sizes* that has
     room for all of them; those that fit nowhere stay. Without repeated questions the first split is the end of the data and
     the next one lies before it. Raises ``BelleError`` when a split stays empty or nothing is left to train on.
