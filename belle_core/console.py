@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from belle_core.artifacts import Artifact, Bundle, Evaluation, Examples, Runnable
+from belle_core.artifacts import Artifact, Bundle, Evaluation, Examples, RewardModel, Runnable
 from belle_core.events import Event, RunFinished, StepFinished, StepStarted
 from belle_core.language import say
 
@@ -38,7 +38,7 @@ def summary(artifact: Artifact) -> str:
         return text + (say(f"; {dropped} rejected", f"；拒绝 {dropped}") if dropped else "")
     if isinstance(artifact, Evaluation):
         return ", ".join(f"{name} {value:.1%}" for name, value in artifact.scores.items())
-    if isinstance(artifact, Runnable):
+    if isinstance(artifact, (Runnable, RewardModel)):
         metrics = "".join(f", {name} {value:.4g}" for name, value in artifact.metrics.items())
         return say(f"{artifact.parameters:,} parameters", f"{artifact.parameters:,} 个参数") + metrics
     if isinstance(artifact, Bundle):

@@ -262,6 +262,12 @@ def test_what_cannot_judge_is_named(config, message, loaded, tmp_path):
         started(config, loaded, tmp_path)
 
 
+def test_several_processes_are_refused(loaded, tmp_path):
+    context = training_context(tmp_path / "store" / "Model" / "b")
+    with pytest.raises(BelleError, match=r"runs in one process; say trainer\.devices=1"):
+        build_objective(GrpoConfig(**GRPO)).begin(loaded.model, Start(loaded, context, None, None, Passes(4, ranks=2)))
+
+
 def test_a_reward_model_that_reads_other_tokens_is_refused(loaded, reward_model, tmp_path):
     other = tmp_path / "RewardModel" / "x"
     shutil.copytree(reward_model.directory, other)

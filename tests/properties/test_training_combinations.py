@@ -17,10 +17,11 @@ OBJECTIVES = CATALOG.names("objective")
 
 ANSWERS = {"rewards": {"length": 1.0}, "max_new_tokens": 4, "group": 2}
 OPTIONS = {"grpo": ANSWERS, "ppo": ANSWERS}
+FAST = ("full", "lora")
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [pytest.param(m, marks=() if m in FAST else pytest.mark.slow) for m in METHODS])
 def test_one_step(method, objective, tmp_path):
     stage, part = CATALOG.stages["train", method], CATALOG.part("objective", objective)
     if stage.extra and find_spec("bitsandbytes") is None:
