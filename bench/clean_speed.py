@@ -38,7 +38,7 @@ WORDS = [
     "报纸",
 ]
 DUPLICATES = 10
-"""Every so manieth record is the one before it."""
+"""Of so many records one repeats the one before it."""
 
 
 def write_records(source: Path, target: Path, count: int) -> int:

@@ -16,7 +16,7 @@ from belle_core.conversation import Example
 from belle_core.data.chunks import Chain, Kept, Outcome
 from belle_core.data.corpus import Passing, Placed, Stored
 from belle_core.data.filters import Drop, Named, build_filters
-from belle_core.data.storage import ExamplesWriter
+from belle_core.data.storage import ExamplesWriter, line_of
 from belle_core.data.workers import Pool, cores, ordered
 from belle_core.stages import StageContext
 
@@ -47,7 +47,7 @@ def clean(
     filters = [f for f in build_filters(config.clean) if not held_out or getattr(f.filter, "repairs", False)]
     run = _Cleaning(filters, context, writer, config.workers or cores())
     try:
-        yield from run.through(((place, Kept(example)) for place, example in examples))
+        yield from run.through(((place, Kept(example, line_of(example))) for place, example in examples))
     finally:
         if not held_out:
             writer.cleaned = run.report()
