@@ -89,6 +89,7 @@ def main() -> None:
         "tok_per_s": round(rate),
         "mfu": round(rate * flops / peak, 3),
         "peak_bytes": peak_bytes,
+        "tokens": round(marks[-1][0]),
     }
     print(json.dumps(figures | {"peak_bf16_gflops": round(peak / 1e9), "steps": len(counted)}))
 

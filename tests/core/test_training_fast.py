@@ -12,12 +12,16 @@ from belle_lora.adapters import add_adapter
 from belle_lora.config import LoraConfig
 from torch import nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.models.llama import modeling_llama
 
+from belle_core.config import TrainerConfig
 from belle_core.encoding import Encoded
 from belle_core.training.batches import Batch, collate
 from belle_core.training.examples import EncodedExamples
+from belle_core.training.fast import attention as attention_module
 from belle_core.training.fast import faster
 from belle_core.training.fast import loss as loss_module
 from belle_core.training.fast.attention import SegmentAttention
@@ -27,7 +31,9 @@ from belle_core.training.fast.norm import RmsNorm
 from belle_core.training.fast.patching import ALIKE
 from belle_core.training.fast.rotary import Rotation
 from belle_core.training.fast.swiglu import SwiGlu
+from belle_core.training.fit import prepare
 from belle_core.training.losses import PLAIN_OUTPUTS, answer_loss, label_logits, plain_output, token_losses
+from belle_core.training.packing import packing
 from belle_core.training.segments import Segments
 
 draw = torch.Generator().manual_seed(0)
@@ -206,3 +212,36 @@ def test_in_bfloat16_the_pieces_are_as_near_to_the_truth_as_transformers(mixed):
             found = gradients(model, loss)
         errors.append(sum(float((found[n].float() - g).norm() / g.norm()) for n, g in exact.items()) / len(exact))
     assert errors[1] < 1.1 * errors[0] + 1e-4 and errors[0] < 0.1
+
+
+class Largest(TorchDispatchMode):
+    """Remembers how many numbers the largest tensor had that any operation made, forward or backward."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        made = [t.numel() for t in tree_leaves(result) if isinstance(t, torch.Tensor) and t.untyped_storage().nbytes() >= t.nbytes]  # fmt: skip
+        self.numbers = max(self.numbers, *made, 0)
+        return result
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_neither_the_logits_nor_the_scores_of_a_long_sequence_exist_whole(method, recompute, monkeypatch):
+    monkeypatch.setattr(loss_module, "LOGITS", 1 << 14)
+    monkeypatch.setattr(attention_module, "SCORES", 1 << 14)
+    model, length, vocabulary, heads = built("llama", vocab_size=2000), 400, 2000, 4
+    if method == "lora":
+        model = add_adapter(model, LoraConfig(rank=4), seed=1)
+    prepare(model, TrainerConfig(gradient_checkpointing=recompute), "32-true")
+    encoded = EncodedExamples()
+    encoded.add([Encoded(torch.randint(1, 2000, (length,), generator=draw).tolist(), [1.0] * length)], 1.0)
+    with faster(model), packing(model, length):
+        data = collate(encoded, [0], packed=True)
+        with Largest() as ours:
+            answer_loss(model, data).backward()
+        with Largest() as plain:
+            plain_loss(model, data).backward()
+    assert plain.numbers >= (length - 1) * vocabulary
+    assert ours.numbers < min((length - 1) * vocabulary, heads * length**2) / 5
