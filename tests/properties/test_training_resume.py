@@ -22,7 +22,7 @@ MOMENTS = [
     "interrupt:20",
     "terminate:30",
 ]
-"""8 steps an epoch, 3 forward passes a step (2 in the last, of 4 examples), 4 for the dev loss: before the first state, within an
+"""8 steps an epoch, several packs a step, more for the dev loss: before the first state, within an
 accumulation, while saving, at the end of an epoch, in the second epoch, Ctrl-C and preemption. The method ``all`` has states in
 8 bits, noise, averages and best weights beside."""
 
