@@ -13,6 +13,7 @@ from belle_core.config import RunConfig
 from belle_core.console import Console
 from belle_core.events import RunFinished, RunStarted
 from belle_core.identity import Recipe
+from belle_core.nodes import following, led, place_of
 from belle_core.observers import fan_out, guests_of
 from belle_core.pipeline import disk_error, execute, preflight, recipes_of
 from belle_core.plugins import load_catalog
@@ -60,8 +61,14 @@ def prepare(overrides: list[str], config_dir: str | None = None) -> Prepared:
 
 
 def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = False) -> Result:
-    """Do what ``belle <overrides>`` does; raises ``BelleError`` for what a user can fix."""
+    """Do what ``belle <overrides>`` does; raises ``BelleError`` for what a user can fix.
+
+    Where torchrun or srun started several processes, all but the first only join in its training steps.
+    """
+    if place_of() and following(compose_run(overrides, config_dir).config.trainer):
+        return Result("", Path(), {})
     prepared = prepare(overrides, config_dir)
+    following(prepared.config.trainer)
     config, steps, store = prepared.config, prepared.steps, prepared.store
     preflight(steps, prepared.recipes, config, store)
     keys = [recipe.key for recipe in prepared.recipes.values()]
@@ -74,7 +81,8 @@ def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = Fa
         observe(
             RunStarted(name=name, directory=directory, config=prepared.composed.resolved, steps=[s.name for s in steps])
         )
-        artifacts = execute(steps, prepared.recipes, config, store, observe)
+        with led():
+            artifacts = execute(steps, prepared.recipes, config, store, observe)
         write_report(directory, artifacts)
     except BaseException as caught:
         with suppress(OSError):  # a full disk must not hide the error itself

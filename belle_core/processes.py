@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from belle_core import nodes
 from belle_core.artifacts import Artifact
 from belle_core.config import TrainerConfig
 from belle_core.errors import BelleError
@@ -36,7 +37,8 @@ def carry_out(stage: Stage, section: Any, context: StageContext) -> Artifact:
     """
     path = write_job(stage, section, context)
     settings: TrainerConfig = context.shared["trainer"]
-    return Workers(path, environments(settings), context).run()
+    places = [nodes.leading.lead(path)] if nodes.leading else environments(settings)
+    return Workers(path, places, context).run()
 
 
 def write_job(stage: Stage, section: Any, context: StageContext) -> Path:
@@ -76,6 +78,12 @@ class Workers:
 
     def run(self) -> Artifact:
         """Wait for all of them; returns the artifact that rank 0 reports."""
+        self.follow()
+        self._pass_on()
+        return self._outcome()
+
+    def follow(self) -> None:
+        """Start them and wait until they have ended, whatever comes of it."""
         with self._signals():
             try:
                 for place in self.places:
@@ -83,12 +91,11 @@ class Workers:
                 self._wait()
             finally:
                 self._kill()
-        self._pass_on()
-        return self._outcome()
 
     def _start(self, place: dict[str, str]) -> subprocess.Popen[bytes]:
         threads = max(1, (os.cpu_count() or 1) // len(self.places))
-        environment = {"OMP_NUM_THREADS": str(threads)} | os.environ | place | {WATCHED: "1"}
+        around = {name: value for name, value in os.environ.items() if not name.startswith("TORCHELASTIC_")}
+        environment = {"OMP_NUM_THREADS": str(threads)} | around | place | {WATCHED: "1"}
         log = None if place["RANK"] == "0" else (self.job.parent / "workers" / f"{place['RANK']}.log").open("wb")
         try:
             return subprocess.Popen(
@@ -108,11 +115,16 @@ class Workers:
         while True:
             self._pass_on()
             self.codes = [process.poll() for process in self.processes]
-            if any(self.codes):
+            if any(self.codes) or self._failed_elsewhere():
                 deadline = min(deadline, time.monotonic() + GRACE)
             if None not in self.codes or time.monotonic() > deadline or (any(self.codes) and self._explained()):
                 return
             time.sleep(LOOK)
+
+    def _failed_elsewhere(self) -> bool:
+        """Whether a process on another machine has said that it failed."""
+        others = int(self.places[0].get("WORLD_SIZE", "0")) > len(self.places)
+        return others and any("artifact" not in report for report in self._reports())
 
     def _explained(self) -> bool:
         """Whether it is known what went wrong, so that there is nothing to wait for."""
@@ -167,7 +179,7 @@ class Workers:
 
     def _reports(self) -> list[dict[str, Any]]:
         """The last word of each process that said one, the earliest first."""
-        paths = [report_path(self.job, int(place["RANK"])) for place in self.places]
+        paths = sorted(report_path(self.job, 0).parent.glob("*.jsonl"))
         texts = [path.read_bytes() for path in paths if path.is_file()]
         lines = [json.loads(text[: text.rfind(b"\n")].splitlines()[-1]) for text in texts if b"\n" in text]
         return sorted((line for line in lines if "step" not in line), key=lambda line: line.get("time", 0))

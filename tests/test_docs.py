@@ -92,6 +92,10 @@ def check(words: list[str]) -> None:
     if program == "eval":  # eval "$(belle completion bash)"
         inner = re.fullmatch(r"\$\((.*)\)", " ".join(arguments))
         return check(shlex.split(inner[1])) if inner else refuse(words)
+    if program == "torchrun":
+        program, arguments = "python", arguments[arguments.index("-m") :]
+    if program == "srun":
+        program, arguments = "belle", arguments[arguments.index("belle") + 1 :]
     if program in PYTHON and arguments[:1] == ["-m"]:
         program, arguments = arguments[1], arguments[2:]
         if program in ("venv", "build"):

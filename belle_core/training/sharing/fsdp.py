@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from lightning_fabric.strategies.model_parallel import _load_raw_module_state
 from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, distributed, nn
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
@@ -26,12 +28,30 @@ class Strategy(ModelParallelStrategy):
         super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, save_distributed_checkpoint=False)
         self.cluster_environment = TorchElasticEnvironment()
 
+    def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
+        """Numbered as PyTorch does it, group by group; Lightning counts weights that do not train, too."""
+        state = super().optimizer_state(optimizer)
+        if not state:
+            return state
+        numbers = {old: new for new, old in enumerate(n for group in state["param_groups"] for n in group["params"])}
+        groups = [group | {"params": [numbers[n] for n in group["params"]]} for group in state["param_groups"]]
+        return {"state": {numbers[n]: value for n, value in state["state"].items()}, "param_groups": groups}
+
     def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = True) -> dict[str, Any]:
         """Puts weights and optimizer state into their places; raises ``BelleError`` when the file is damaged."""
         with readable(checkpoint_path):
-            names = list(torch.load(checkpoint_path, mmap=True, weights_only=True)["state_dict"])
-        state = super().load_checkpoint(checkpoint_path, weights_only=True)
-        return state | {"state_dict": dict.fromkeys(names)}
+            state: dict[str, Any] = torch.load(checkpoint_path, mmap=True, map_location="cpu", weights_only=True)
+        module: Any = self.model
+        _load_raw_module_state(dict(state["state_dict"]), module, strict=False)
+        saved, optimizer = state.pop("optimizer_states")[0], self.optimizers[0]
+        names = {id(p): name for name, p in module.named_parameters()}
+        groups = [group | {"params": [names[id(p)] for p in group["params"]]} for group in optimizer.param_groups]
+        numbers = [n for group in saved["param_groups"] for n in group["params"]]
+        called = dict(zip(numbers, (name for group in groups for name in group["params"]), strict=True))
+        named: dict[str, Any] = {"state": {called[n]: value for n, value in saved["state"].items()}, "param_groups": groups}
+        options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=False)
+        set_optimizer_state_dict(module, optimizer, optim_state_dict=named, options=options)
+        return state | {"state_dict": dict.fromkeys(state["state_dict"])}
 
 
 class Fsdp(Several):

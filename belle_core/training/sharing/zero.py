@@ -118,20 +118,25 @@ class Strategy(DeepSpeedStrategy):
         """Each process takes its part of the weights and of the optimizer's state."""
         state: dict[str, Any] = self.checkpoint_io.load_checkpoint(checkpoint_path)
         module: Any = self.lightning_module
-        weights, states = state["state_dict"], state["optimizer_states"][0]["state"]
+        weights, saved = state["state_dict"], state["optimizer_states"][0]
+        states = [saved["state"][n] for group in saved["param_groups"] for n in group["params"]]
         for name, p in module.trainable:
             if name in weights:
                 self._put(p, weights[name])
-        self._make_states(float(next(iter(states.values()))["step"]))
-        for number, p in enumerate(p for group in self.groups for p in group):
+        self._make_states(float(states[0]["step"]))
+        for p, values in zip((p for group in self.groups for p in group), states, strict=True):
             for key in STATES:
-                self._put(p, states[number][key], key)
+                self._put(p, values[key], key)
         return state
 
     def _put(self, p: Any, value: Tensor, key: str | None = None) -> None:
         value = value.to(self.root_device, torch.float32)
-        if hasattr(p, "ds_id"):
-            p._z3_optimizer.set_full_hp_param(value, p, key)
+        if hasattr(p, "ds_id"):  # DeepSpeed's own function forgets that the last part may be filled up
+            divided: Any = p._z3_optimizer
+            part, _ = divided._get_fp32_opt_state_partition(p, release_swap_buffers=False, optim_state_key=key)
+            begin = part.numel() * divided._get_param_partition_rank(p)
+            own = value.flatten()[begin : begin + part.numel()]
+            part.data[: own.numel()].copy_(own)
         else:
             p.set_full_hp_param(value, key)
         if key is None:
