@@ -48,7 +48,10 @@ class Strategy(ModelParallelStrategy):
         groups = [group | {"params": [names[id(p)] for p in group["params"]]} for group in optimizer.param_groups]
         numbers = [n for group in saved["param_groups"] for n in group["params"]]
         called = dict(zip(numbers, (name for group in groups for name in group["params"]), strict=True))
-        named: dict[str, Any] = {"state": {called[n]: value for n, value in saved["state"].items()}, "param_groups": groups}
+        named: dict[str, Any] = {
+            "state": {called[n]: value for n, value in saved["state"].items()},
+            "param_groups": groups,
+        }
         options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True, strict=False)
         set_optimizer_state_dict(module, optimizer, optim_state_dict=named, options=options)
         return state | {"state_dict": dict.fromkeys(state["state_dict"])}

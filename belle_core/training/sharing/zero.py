@@ -95,7 +95,7 @@ class Strategy(DeepSpeedStrategy):
         step = torch.tensor(float(self.lightning_module.done))  # type: ignore[union-attr, arg-type]
         for number, p in enumerate(p for group in self.groups for p in group):
             found = {key: self._first(safe_get_full_optimizer_state(p, key)) for key in STATES}
-            state[number] = {"step": step, **found}
+            state[number] = {"step": step.clone(), **found}  # one for all would be counted up once for each
         return {"state": state, "param_groups": self._plain_groups(optimizer)} if self.is_global_zero else {}
 
     def _plain_groups(self, optimizer: Any) -> list[dict[str, Any]]:
