@@ -73,7 +73,8 @@ def plain(tree: DictConfig) -> dict[str, Any]:
 
 def compose_whole(overrides: list[str], config_dir: str | None) -> tuple[DictConfig, list[str]]:
     """The composition of *overrides* plus a choice for every implicit kind that a step needs or an option touches."""
-    touched = {kind for kind in IMPLICIT if any(_touches(o, kind) for o in overrides)}
+    chosen = {key_of(o) for o in overrides}
+    touched = {kind for kind in IMPLICIT if kind not in chosen and any(_touches(o, kind) for o in overrides)}
     tree = compose_tree([o for o in overrides if not any(_touches(o, kind) for kind in touched)], config_dir)
     added: list[str] = []
     while missing := [kind for kind in IMPLICIT if tree.get(kind) is None and (kind in touched or _needed(tree, kind))]:

@@ -7,11 +7,11 @@ import platform
 import sys
 import time
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from belle_core.artifacts import Artifact, Examples
-from belle_core.stages import Stage
+from belle_core.stages import Stage, distribution_of
 
 LIBRARIES = (
     "torch",
@@ -45,8 +45,7 @@ def _licences(artifact: Artifact) -> list[str]:
 
 def _versions(stage: Stage) -> dict[str, str]:
     """Versions of this project, of the plugin's own distribution, and of the heavy libraries that were loaded."""
-    package = stage.run.split(":")[0].split(".")[0]
-    names = {"belle", *packages_distributions().get(package, ())}
+    names = {"belle", distribution_of(stage.run.split(":")[0])}
     names |= {name for name in LIBRARIES if name.replace("-", "_") in sys.modules}
     found = {}
     for name in sorted(names):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,18 +36,19 @@ def load_object(path: str, *, wanted_by: str, extra: str | None) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == module.split(".")[0]:
             raise  # the plugin itself is broken
-        install = f'pip install "{_distribution(module)}[{extra}]"' if extra else f"pip install {error.name}"
+        install = f'pip install "{distribution_of(module)}[{extra}]"' if extra else f"pip install {error.name}"
         raise BelleError(
             f"{wanted_by} needs the package {error.name}: {install}",
             f"{wanted_by} 需要软件包 {error.name}：{install}",
         ) from error
 
 
-def _distribution(module: str) -> str:
-    """The distribution that a plugin's module came with, whose extras its packages are."""
-    from importlib.metadata import packages_distributions
-
-    return next(iter(packages_distributions().get(module.split(".")[0], ())), "belle")
+@cache
+def distribution_of(module: str) -> str:
+    """The distribution that a plugin's *module* came with, whose extras its packages are."""
+    package = module.split(".")[0]
+    offered = (entry for entry in entry_points(group="belle") if entry.value.split(":")[0].split(".")[0] == package)
+    return next((entry.dist.name for entry in offered if entry.dist), "belle")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,7 @@ def test_a_missing_package_says_what_to_install(tmp_path, belle):
     )
     (tmp_path / "site" / "belle_third" / "stage.py").write_text("import a_package_that_is_not_there\n")
     done = belle("+data=far", env=environment)
-    assert done.returncode == 1 and 'a_package_that_is_not_there: pip install "belle[far]"' in done.stderr
+    assert done.returncode == 1 and 'a_package_that_is_not_there: pip install "belle-third[far]"' in done.stderr
     (tmp_path / "site" / "belle_third" / "stage.py").write_text("import belle_third.nothing\n")
     done = belle("+data=far", env=environment)
     assert (
