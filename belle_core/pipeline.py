@@ -147,7 +147,12 @@ def _make(
     except BelleError as error:
         where = f"{step.name} ({step.stage.title})"
         raise BelleError(f"{where}: {error.english}", f"{where}：{error.chinese}") from error
-    about = provenance(step.stage, [*inputs.values(), *sources.values()], recipe.files, started)
+    made_from = [*inputs.values(), *sources.values()]
+    if isinstance(artifact, Examples):
+        from belle_core.data.card import write_card
+
+        write_card(artifact, recipe.values, files=recipe.files, inputs=made_from, digest=store.digests.of)
+    about = provenance(step.stage, made_from, recipe.files, started)
     return store.commit(artifact, {"type": type(artifact).__name__, "recipe": recipe.values, "provenance": about})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from belle_filters.scripts import HAN
+from belle_core.data.languages import HAN
 
 
 def token_counter(tokenizer: str | None) -> Callable[[str], int]:

@@ -6,8 +6,8 @@ from collections import Counter
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
+from belle_core.data.languages import is_code
 from belle_filters.config import RepetitionConfig
-from belle_filters.scripts import is_code
 from belle_filters.texts import answers, excerpt
 
 PROBES = 6

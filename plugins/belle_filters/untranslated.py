@@ -6,8 +6,8 @@ import re
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
+from belle_core.data.languages import ENGLISH, FENCE, HAN, WORD, han_share, is_code
 from belle_filters.config import UntranslatedConfig
-from belle_filters.scripts import ENGLISH, FENCE, HAN, WORD, han_share, is_code
 from belle_filters.texts import excerpt
 
 ASKED = re.compile(

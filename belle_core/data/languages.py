@@ -124,13 +124,16 @@ LONGEST = 1000
 """Characters that are looked at."""
 
 
-def language_of(text: str) -> str:
-    """ISO 639-1 code of the language that most of *text* is in; empty for numbers, formulas, code and what cannot be told."""
+def language_of(text: str, *, detect: bool = True) -> str:
+    """ISO 639-1 code of the language that most of *text* is in; empty for numbers, formulas, code and what cannot be told.
+
+    Without *detect* only script and common words are asked, so that the answer is the same wherever py3langid is missing.
+    """
     text = text[:LONGEST]
     wide = (len(text.encode("utf-8", "surrogatepass")) - len(text)) / 2  # three-byte characters, at most
     if wide >= 0.25 * len(text) and not OTHER_EAST.search(text) and HAN.search(text):
         return "zh"
-    return _looked_at(FENCE.sub(" ", text))
+    return _looked_at(FENCE.sub(" ", text), detect)
 
 
 def han_share(text: str) -> float:
@@ -147,7 +150,7 @@ def is_code(text: str) -> bool:
     return len(CODE.findall(text)) > 0.4 * max(len(WORD.findall(text)), 1)
 
 
-def _looked_at(text: str) -> str:
+def _looked_at(text: str, detect: bool) -> str:
     han, kana, hangul = (0, 0, 0) if text.isascii() else (len(p.findall(text)) for p in (HAN, KANA, HANGUL))
     if kana > 0.2 * (han + kana):
         return "ja"
@@ -161,7 +164,7 @@ def _looked_at(text: str) -> str:
     common = sum(word.lower() in ENGLISH for word in words)
     if common >= 0.15 * len(words) and text.isascii():
         return "en"
-    return _guessed(text, len(words))
+    return _guessed(text, len(words)) if detect else ""
 
 
 def _guessed(text: str, words: int) -> str:

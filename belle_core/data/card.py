@@ -1,0 +1,216 @@
+"""The data card: ``README.md`` beside the examples, with the head that ``datasets.load_dataset(<directory>)`` reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from belle_core.artifacts import MANIFEST, Artifact, Examples
+from belle_core.data.languages import language_of
+from belle_core.data.questions import question_of
+from belle_core.data.storage import SPLITS, read_examples
+
+CARD = "README.md"
+LOOKED_AT = 1000
+"""Examples at the beginning of each split whose language is told."""
+RARE = 0.02
+"""Share of examples below which a language is not named."""
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
+LICENCES = frozenset(
+    [
+        "apache-2.0",
+        "mit",
+        "cc0-1.0",
+        "cc-by-2.0",
+        "cc-by-3.0",
+        "cc-by-4.0",
+        "cc-by-sa-3.0",
+        "cc-by-sa-4.0",
+        "cc-by-nc-2.0",
+        "cc-by-nc-3.0",
+        "cc-by-nc-4.0",
+        "cc-by-nc-sa-3.0",
+        "cc-by-nc-sa-4.0",
+        "cc-by-nd-4.0",
+        "cc-by-nc-nd-4.0",
+        "gpl-3.0",
+        "odbl",
+        "odc-by",
+        "pddl",
+        "bsd-3-clause",
+        "openrail",
+    ]
+)
+"""Identifiers that the hub knows; any other is ``other`` with its own name."""
+FEATURES = """\
+  features:
+  - name: id
+    dtype: string
+  - name: messages
+    list:
+    - name: role
+      dtype: string
+    - name: content
+      dtype: string
+  - name: weights
+    list: float64
+  - name: text
+    dtype: string
+  - name: rejected
+    list: string
+  - name: category
+    dtype: string
+  - name: source
+    dtype: string
+  - name: meta
+    dtype: json
+"""
+"""The fields of a line, all of them: what is absent in the first records may come later. See ``Example.to_json``."""
+
+
+def write_card(
+    examples: Examples,
+    recipe: Mapping[str, Any],
+    *,
+    files: Iterable[str],
+    inputs: Iterable[Artifact],
+    digest: Callable[[Path], str],
+) -> None:
+    """Describe *examples*; *files* and *inputs* are what they were made from, ``digest(path)`` is a SHA-256.
+
+    The same data give the same bytes: no times, no directories.
+    """
+    text = "\n".join([*_head(examples), *_body(examples, recipe, _sources(files, inputs, digest), digest)])
+    (examples.directory / CARD).write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _head(examples: Examples) -> list[str]:
+    """The YAML that hubs and ``datasets`` read."""
+    configs = [line for split in _splits(examples) for line in (f"  - split: {split}", f"    path: {split}.jsonl")]
+    languages = _languages(examples)
+    return [
+        "---",
+        *_licences(examples.licences),
+        *(["language:", *(f"- {code}" for code in languages)] if languages else []),
+        "size_categories:",
+        f"- {_size(sum(examples.splits.values()))}",
+        "dataset_info:",
+        FEATURES.rstrip("\n"),
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        *configs,
+        "---",
+    ]
+
+
+def _splits(examples: Examples) -> list[str]:
+    return [split for split in SPLITS if (examples.directory / f"{split}.jsonl").is_file()]
+
+
+def _licences(stated: Sequence[str]) -> list[str]:
+    if not stated:
+        return ["license: unknown"]
+    known = [licence.lower() for licence in stated if licence.lower() in LICENCES]
+    other = [licence for licence in stated if licence.lower() not in LICENCES]
+    named = [f"license_name: {json.dumps(', '.join(other), ensure_ascii=False)}"] if other else []
+    return ["license:", *(f"- {licence}" for licence in [*known, *(["other"] if other else [])]), *named]
+
+
+def _languages(examples: Examples) -> list[str]:
+    """Codes of the languages that questions are in, as far as script and common words tell; frequent ones first."""
+    counts: Counter[str] = Counter()
+    for split in _splits(examples):
+        for example in islice(read_examples(examples, split), LOOKED_AT):
+            counts[language_of(question_of(example), detect=False)] += 1
+    least = RARE * counts.total()
+    return [
+        code for code, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])) if code and count > least
+    ]
+
+
+def _size(count: int) -> str:
+    """The hub's name of a magnitude, such as ``10K<n<100K``."""
+    names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"]
+    place = sum(count >= size for size in SIZES)
+    if place == 0:
+        return "n<1K"
+    return f"n>{names[-1]}" if place == len(SIZES) else f"{names[place - 1]}<n<{names[place]}"
+
+
+def _sources(
+    files: Iterable[str], inputs: Iterable[Artifact], digest: Callable[[Path], str]
+) -> list[tuple[str, str, str]]:
+    """(name, licence, digest or fingerprint) of what the data were made from."""
+    paths = [path for path in map(Path, dict.fromkeys(files)) if path.is_file()]
+    made = [(f"{a.directory.parent.name}/{a.fingerprint}", ", ".join(getattr(a, "licences", [])), "") for a in inputs]
+    return [*((_name(path), "", digest(path)) for path in paths), *made]
+
+
+def _name(path: Path) -> str:
+    """The file's name; an artifact's own instead of its manifest's."""
+    return f"{path.parent.parent.name}/{path.parent.name}" if path.name == MANIFEST else path.name
+
+
+def _body(
+    examples: Examples, recipe: Mapping[str, Any], sources: Sequence[Sequence[str]], digest: Callable[[Path], str]
+) -> list[str]:
+    config = dict(recipe.get("config") or {})
+    filters = config.pop("clean", None) or []
+    splits = [(s, _count(examples.splits.get(s, 0)), f"{s}.jsonl", digest(examples.directory / f"{s}.jsonl"))
+              for s in _splits(examples)]  # fmt: skip
+    limit = f", a smoke run of at most {recipe['limit']} a split" if "limit" in recipe else ""
+    return [
+        f"# Examples {examples.fingerprint}",
+        "",
+        f"Made by `{recipe.get('stage', '?')}`, version {recipe.get('version', '?')}{limit}. Each line holds one `{examples.record}`; "
+        f"`train` has {_count(examples.characters)} characters of text. Not loaded as data: `rejected.jsonl`, what was dropped and why; "
+        "`artifact.json`, how it was made.",
+        *_table("Splits", ["split", "examples", "file", "SHA-256"], splits),
+        *_table("Licences, as the sources state them", ["licence"], [[one] for one in examples.licences] or [["not stated"]]),
+        *_table("Sources", ["source", "licence", "SHA-256"], sources),
+        *_filters(filters, examples),
+        *_table("Dropped records", ["reason", "records"], [(r, _count(n)) for r, n in examples.rejected.items()]),
+        "",
+        "## Options",
+        "",
+        "```json",
+        json.dumps(config | ({"seed": recipe["shared"]["seed"]} if "seed" in (recipe.get("shared") or {}) else {}),
+                   ensure_ascii=False, indent=1, sort_keys=True).replace("`", "\\u0060"),
+        "```",
+    ]  # fmt: skip
+
+
+def _filters(filters: Sequence[Any], examples: Examples) -> list[str]:
+    """The filters in order, with their options and what each did to ``train``."""
+    rows = []
+    for name, options in ((name, options) for name, options in filters if options is not None):
+        part = str(options.get("part", "")) if isinstance(options, dict) else ""
+        said = {key: value for key, value in options.items() if key != "part"} if isinstance(options, dict) else options
+        done = examples.cleaned.get(name, {})
+        counts = [_count(done[key]) if key in done else "-" for key in ("in", "changed", "added", "dropped")]
+        rows.append([name, part, json.dumps(said, ensure_ascii=False, sort_keys=True), *counts])
+    return _table("Filters", ["filter", "part", "options", "in", "changed", "added", "dropped"], rows)
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A section of Markdown; nothing where there is no row."""
+    if not rows:
+        return []
+    lines = [headings, ["---"] * len(headings), *([_plain(cell) for cell in row] for row in rows)]
+    return ["", f"## {title}", "", *(f"| {' | '.join(line)} |" for line in lines)]
+
+
+def _plain(cell: str) -> str:
+    """*cell* on one line, without what Markdown or HTML would make of it."""
+    line = " ".join(str(cell).split())
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"

@@ -1,0 +1,104 @@
+"""The data card: true to the artifact, the same for the same data, and a head that ``datasets`` loads by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import pytest
+import yaml
+
+from belle_core.api import run
+from belle_core.artifacts import Examples
+from belle_core.data.card import write_card
+
+POEM = "写一首关于春天的诗"
+
+
+def records(count: int) -> list[dict]:
+    return [{"instruction": f"{POEM}，第{n}首", "input": "", "output": f"春风第{n}次吹来"} for n in range(count)]
+
+
+def write(path, lines) -> None:
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def head_of(card: str) -> dict:
+    return yaml.safe_load(card.split("---\n")[1])
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """An artifact with three splits, a filter and something dropped; made again in another store on each call."""
+    write(tmp_path / "poems.jsonl", [*records(30), *records(3), {"instruction": "空", "input": "", "output": ""}])
+
+    def make(store: str, *more: str) -> Examples:
+        monkeypatch.setenv("BELLE_STORE", str(tmp_path / store))
+        data = run(["+data=files", f"data.path={tmp_path / 'poems.jsonl'}", "data.dev=4", "data.test=3",
+                    "data.licence=CC-BY-NC-4.0", "+filter@data.clean.twice=exact", *more], quiet=True).artifacts["data"]  # fmt: skip
+        assert isinstance(data, Examples)
+        return data
+
+    return make
+
+
+def test_it_says_what_the_artifact_holds(made):
+    data = made("one")
+    card = (data.directory / "README.md").read_text(encoding="utf-8")
+    head = head_of(card)
+    assert head["license"] == ["cc-by-nc-4.0"] and head["language"] == ["zh"] and head["size_categories"] == ["n<1K"]
+    assert [one["split"] for one in head["configs"][0]["data_files"]] == ["train", "dev", "test"]
+    for split, count in data.splits.items():
+        digest = hashlib.sha256((data.directory / f"{split}.jsonl").read_bytes()).hexdigest()
+        assert f"| {split} | {count} | {split}.jsonl | {digest} |" in card
+    source = hashlib.sha256((data.directory.parents[2] / "poems.jsonl").read_bytes()).hexdigest()
+    assert f"| poems.jsonl |  | {source} |" in card
+    assert re.search(r"\| twice \| filter/exact/\d+ \| \{.*\} \| 33 \| 0 \| 0 \| 3 \|", card)
+    for reason, count in data.rejected.items():
+        assert f"| {reason.replace('_', chr(92) + '_')} | {count} |" in card
+    manifest = json.loads((data.directory / "artifact.json").read_text(encoding="utf-8"))
+    assert "README.md" in manifest["files"]
+
+
+def test_the_same_data_give_the_same_card(made):
+    first, second = made("one"), made("two")
+    assert first.directory != second.directory
+    assert (first.directory / "README.md").read_bytes() == (second.directory / "README.md").read_bytes()
+
+
+def test_the_examples_are_read_back_as_files(made):
+    data = made("one")
+    again = run(["+data=files", f"data.path={data.directory / 'train.jsonl'}"], quiet=True).artifacts["data"]
+    assert again.splits == {"train": data.splits["train"]}
+
+
+def test_words_of_others_do_not_break_head_or_tables(tmp_path):
+    (tmp_path / "train.jsonl").write_text('{"id": "1", "text": "a"}\n', encoding="utf-8")
+    odd = Examples(directory=tmp_path, record="text", splits={"train": 1}, rejected={"a|b\n<script>": 1},
+                   licences=['own: "terms"\n---', "MIT"])  # fmt: skip
+    write_card(odd, {"config": {"note": "```\n# no"}}, files=[], inputs=[], digest=lambda path: "0")
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    head = head_of(card)
+    assert head["license"] == ["mit", "other"] and head["license_name"] == 'own: "terms"\n---'
+    assert "| a\\|b &lt;script> | 1 |" in card
+    assert card.count("```") == 2
+
+
+def test_datasets_loads_every_split(made, tmp_path, monkeypatch):
+    """Also when fields come late, differ in type, or hold what only some records have."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    from datasets import load_dataset
+
+    data = made("one")
+    with (data.directory / "train.jsonl").open("a", encoding="utf-8") as file:
+        for n in range(3000):
+            meta = {"score": n} if n % 2 else {"score": "high", "by": {"who": ["a"]}}
+            late = {"category": "late", "meta": meta, "weights": [1.0]} if n > 2500 else {}
+            line = {"id": f"l{n}", "messages": [{"role": "user", "content": "很长" * 2000}], **late}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    loaded = load_dataset(str(data.directory), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(rows) for name, rows in loaded.items()} == data.splits | {"train": data.splits["train"] + 3000}
+    first = json.loads((data.directory / "dev.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert loaded["dev"][0]["messages"] == first["messages"] and loaded["dev"][0]["id"] == first["id"]
+    assert loaded["train"][-1]["meta"] == {"score": 2999}
