@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 from belle_core.conversation import Example
@@ -28,6 +28,7 @@ def question_of(example: Example) -> str:
     return next((turn.text for turn in example.conversation.turns if turn.role == "user"), "")
 
 
+@lru_cache(64)  # several filters ask for the texts of the same example
 def normalised(text: str) -> str:
     """*text* in NFKC and lower case, without white space and punctuation.
 

@@ -1,0 +1,32 @@
+"""Options of the filters that drop duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from belle_core.config import at_least, one_of
+from belle_core.errors import Invalid
+
+
+@dataclass
+class NearConfig:
+    """Drops examples that are nearly the same as one that is kept; white space, punctuation, case and width count for nothing."""
+
+    by: str = "conversation"
+    """What is compared: the whole ``conversation``, or the ``question`` (all turns before the last answer)."""
+    threshold: float = 0.8
+    """Least Jaccard index of the sets of n-grams (0.5 to 1)."""
+    size: int = 5
+    """Characters of an n-gram."""
+    short: int = 32
+    """Texts with fewer characters must be equal."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "by", ("conversation", "question"))
+        at_least(self, size=2, short=0)
+        if not 0.5 <= self.threshold <= 1:
+            raise Invalid(
+                "threshold",
+                f"must be from 0.5 to 1, got {self.threshold}",
+                f"应在 0.5 到 1 之间，现在是 {self.threshold}",
+            )

@@ -1,0 +1,61 @@
+"""Near duplicates: keys of MinHash signatures propose pairs, the exact Jaccard index of character n-grams decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from belle_core.conversation import Example
+from belle_core.data.corpus import Stored
+from belle_core.data.filters import Drop
+from belle_core.data.neighbours import Neighbours
+from belle_core.data.questions import normalised, question_of
+from belle_core.data.shingles import Shingles
+from belle_duplicates.config import NearConfig
+
+
+class Near:
+    """Reason: the filter's name alone.
+
+    An example is dropped when it is like an earlier one that is kept. Chains are not followed: of three of which the last is like the second
+    only, and the second is gone, the last stays. So whatever is dropped has its like in what is left.
+    """
+
+    whole = True
+
+    def __init__(self, config: NearConfig) -> None:
+        self.by = config.by
+        self.shingles = Shingles(threshold=config.threshold, size=config.size, short=config.short)
+
+    def summary(self, example: Example) -> bytes:
+        """Keys that like texts have in common."""
+        return self.shingles.keys(self._text(example))
+
+    def _text(self, example: Example) -> str:
+        conversation = example.conversation
+        if conversation is None:
+            return normalised(example.text or "")
+        if self.by == "question":
+            conversation = conversation.prompt()
+        texts = [turn.text for turn in conversation.turns]
+        if conversation.system:
+            texts.insert(0, conversation.system)
+        if self.by == "conversation":
+            texts += example.rejected
+        return "\n".join(map(normalised, texts))
+
+    def decide(self, corpus: Stored) -> Iterator[Drop | None]:
+        """Drops every example that is like an earlier one that stays."""
+        if not len(corpus):
+            return
+        text = lambda number: self._text(corpus[number])  # noqa: E731
+        neighbours = Neighbours(
+            corpus.summary_file, len(corpus), shingles=self.shingles, text=text, scratch=corpus.scratch
+        )
+        for number, linked in neighbours.linked():
+            kept, likeness = next(neighbours.alike(number), (-1, 0.0)) if linked else (-1, 0.0)
+            if kept < 0:
+                yield None
+                continue
+            neighbours.leave_out(number)
+            same = corpus[kept]
+            yield Drop(evidence=f"{likeness:.2f} {same.id}: {question_of(same)[:200]}")

@@ -1,0 +1,168 @@
+"""Near duplicates: what is dropped against a brute-force Jaccard index, and what must survive."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from belle_duplicates.config import NearConfig
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belle_core import StageContext
+from belle_core.config import CleaningConfig
+from belle_core.conversation import Conversation, Example, Turn
+from belle_core.data import ExamplesWriter, clean, neighbours, read_examples
+from belle_core.data.shingles import Shingles, jaccard, rows_for
+from belle_core.testing import check_plugin
+
+SIGNS = (
+    "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余成岁律吕调阳云腾致雨露结为霜金生丽水玉出昆冈剑号巨阙珠称夜光"
+)
+
+
+def written(count: int, length: int, seed: int) -> list[str]:
+    """Random texts, no two of which are alike."""
+    choose = random.Random(seed)
+    return ["".join(choose.choices(SIGNS, k=length)) for _ in range(count)]
+
+
+def cleaned(folder: Path, texts: list[str], config: NearConfig, **more):
+    """Texts that are left, by number, and the lines of rejected.jsonl."""
+    folder.mkdir(exist_ok=True)
+    examples = [
+        (n, Example(str(n), Conversation((Turn("user", text), Turn("assistant", "好")))))
+        for n, text in enumerate(texts)
+    ]
+    with ExamplesWriter(folder) as writer:
+        for _, kept in clean(
+            examples, CleaningConfig(clean={"near": config}, **more), StageContext(folder, {}, {}), writer
+        ):
+            kept.write(writer, "train")
+        artifact = writer.finish(licences=[])
+    path = folder / "rejected.jsonl"
+    rejected = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    return [int(example.id) for example in read_examples(artifact, "train")], rejected
+
+
+def changed(text: str, share: float, choose: random.Random) -> str:
+    """*text* with about that share of its characters replaced."""
+    return "".join(choose.choice(SIGNS) if choose.random() < share else sign for sign in text)
+
+
+def exactly(one: str, other: str, size: int = 5) -> float:
+    """The Jaccard index by its definition."""
+    a, b = ({text[n : n + size] for n in range(len(text) - size + 1)} for text in (one, other))
+    return len(a & b) / len(a | b)
+
+
+def test_the_plugin_keeps_the_rules():
+    assert check_plugin("duplicates") == []
+
+
+def test_planted_duplicates_are_found_and_nothing_else(tmp_path):
+    """Against all pairs: recall at 0.8 and above is 0.97 or more, every drop has an earlier kept text at 0.8 or more."""
+    choose, texts = random.Random(1), []
+    for text in written(200, 150, seed=2):
+        texts += [text, changed(text, choose.choice((0.01, 0.015, 0.02, 0.03, 0.05)), choose)]
+    kept, rejected = cleaned(tmp_path, texts, NearConfig(by="question"))
+    gone = {int(line["id"]) for line in rejected}
+    pairs = {n + 1: exactly(texts[n], texts[n + 1]) for n in range(0, len(texts), 2)}
+    alike = {n for n, likeness in pairs.items() if likeness >= 0.8}
+    assert 60 < len(alike) < 180  # some on either side of the threshold
+    assert len(alike & gone) >= 0.97 * len(alike)
+    assert gone <= alike
+    assert sorted([*kept, *gone]) == list(range(len(texts)))
+    for line in rejected:
+        likeness, other = line["evidence"].split()[:2]
+        assert other.removesuffix(":") == str(int(line["id"]) - 1)
+        assert abs(float(likeness) - pairs[int(line["id"])]) < 0.006
+
+
+def test_every_drop_has_its_like_in_what_is_left(tmp_path):
+    """Also where each text is like the one before it and the first is not like the last."""
+    choose, chain = random.Random(3), written(1, 200, seed=4)
+    for _ in range(30):
+        chain.append(changed(chain[-1], 0.012, choose))
+    kept, rejected = cleaned(tmp_path, chain, NearConfig(by="question"))
+    assert kept[0] == 0 and len(kept) > 1 and rejected
+    for line in rejected:
+        assert max(exactly(chain[int(line["id"])], chain[n]) for n in kept if n < int(line["id"])) >= 0.8
+    for place, one in enumerate(kept):
+        assert all(exactly(chain[one], chain[other]) < 0.8 for other in kept[:place])
+
+
+def test_distinct_short_texts_survive(tmp_path):
+    """One character makes another question; the same one with other punctuation does not."""
+    texts = [
+        "今天天气怎么样",
+        "今天天气怎么样呢",
+        "写一首关于春天的诗",
+        "写一首关于秋天的诗",
+        "3加4等于几",
+        "3加5等于几",
+        "写一首关于春天的诗！",
+        "Ｗｈａｔ",
+        "what?",
+    ]
+    kept, _ = cleaned(tmp_path, texts, NearConfig(by="question"))
+    assert kept == [0, 1, 2, 3, 4, 5, 7]
+
+
+def test_the_result_depends_on_neither_workers_nor_memory(tmp_path, monkeypatch):
+    """Blocks, the cache and worker processes change nothing."""
+    choose, texts = random.Random(5), []
+    for text in written(60, 80, seed=6):
+        texts += [changed(text, 0.02, choose) for _ in range(4)]
+    choose.shuffle(texts)
+    one = cleaned(tmp_path / "one", texts, NearConfig(), workers=1)
+    monkeypatch.setattr(neighbours, "BLOCK", 7)
+    monkeypatch.setattr(neighbours, "CACHED", 2)
+    monkeypatch.setattr("belle_core.data.cleaning.CHUNK", 16)
+    monkeypatch.setattr("belle_core.data.cleaning.AHEAD", 4)
+    assert cleaned(tmp_path / "two", texts, NearConfig(), workers=2) == one
+    assert 60 <= len(one[0]) < 240
+
+
+def test_a_phrase_that_all_share_is_not_quadratic(tmp_path, monkeypatch):
+    """A thousand texts of which every two have half their n-grams in common need few comparisons."""
+    phrase = written(1, 100, seed=7)[0]
+    made = []
+    before = neighbours.Neighbours.__init__
+    monkeypatch.setattr(neighbours, "BUCKET", 5)
+    monkeypatch.setattr(
+        neighbours.Neighbours, "__init__", lambda self, *a, **k: (made.append(self), before(self, *a, **k))[1]
+    )
+    texts = [phrase + text for text in written(1000, 40, seed=8)]
+    kept, _ = cleaned(tmp_path, texts, NearConfig(by="question"))
+    assert len(kept) == 1000
+    assert made[0].compared <= 1000 * 5 * made[0].shingles.bands
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=120), st.text(max_size=120), st.integers(2, 6))
+def test_the_jaccard_index_is_the_definition(one, other, size):
+    shingles = Shingles(threshold=0.8, size=size, short=size)
+    if min(len(one), len(other)) >= size:
+        assert jaccard(shingles.grams(one), shingles.grams(other)) == pytest.approx(exactly(one, other, size))
+    assert jaccard(shingles.grams(one), shingles.grams(one)) == 1
+    assert shingles.keys(one) == shingles.keys(one)
+    assert len(shingles.keys(one)) == 4 * shingles.bands
+
+
+def test_keys_meet_as_often_as_the_formula_says():
+    """Pairs at a known Jaccard index share a band's key with probability j**rows."""
+    shingles, choose, meetings, expected = Shingles(threshold=0.8), random.Random(9), [], []
+    for text in written(150, 300, seed=10):
+        other = changed(text, 0.02, choose)
+        keys = [memoryview(shingles.keys(t)).cast("I").tolist() for t in (text, other)]
+        meetings.append(sum(a == b for a, b in zip(*keys)))
+        expected.append(shingles.bands * exactly(text, other) ** shingles.rows)
+    assert sum(meetings) == pytest.approx(sum(expected), rel=0.1)
+
+
+def test_more_rows_for_a_higher_threshold():
+    assert rows_for(0.5) < rows_for(0.8) < rows_for(0.95)
+    assert rows_for(0.8) == 6
