@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING
 
 from belle_core.errors import Invalid
+
+if TYPE_CHECKING:
+    from belle_core.planning.architecture import Architecture, Weight
 
 
 def option(
@@ -176,6 +179,14 @@ class TrainConfig:
     """Keep the state after the last step in the result (with AdamW three times what trains), for ``resume_from``."""
     resume_from: str | None = option(None, file=True)
     """Directory of a result with its state: go on from its last step, up to ``epochs`` in all."""
+
+    def trained(self, model: Architecture) -> list[Weight] | None:
+        """What trains of *model* or beside it, for ``belle plan``; ``None``: not known. A method with less says so."""
+        return model.weights()
+
+    def held_bits(self) -> float | None:
+        """Bits per weight in which the linear layers of the blocks are held, for ``belle plan``; ``None``: in floats."""
+        return None
 
     @property
     def keeps_best(self) -> bool:

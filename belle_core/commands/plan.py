@@ -159,12 +159,12 @@ def training_lines(name: str, training: Training) -> list[str]:
         lines.append(say(f"  dropped  {number(t.dropped)} examples have nothing to learn within the limit of length",
                          f"  舍弃     {number(t.dropped)} 条样本在长度限制内没有可学习的内容"))  # fmt: skip
     if t.memory and t.batch:
-        m, shape = t.memory, f"{t.batch.sequences} × {t.batch.length}"
+        m, shape = t.memory, number(t.batch.tokens)
         lines.append(say(
             f"  memory   {size(m.total)} = weights {size(m.weights)} + gradients {size(m.gradients)} + optimizer {size(m.optimizer)} "
-            f"+ activations {size(m.activations)} (at most, for {shape} tokens), per device",
+            f"+ activations {size(m.activations)} (a pass of at most {shape} tokens), per device",
             f"  内存     {size(m.total)} = 权重 {size(m.weights)} + 梯度 {size(m.gradients)} + 优化器 {size(m.optimizer)} "
-            f"+ 激活 {size(m.activations)}（最多，按 {shape} 个词元），每台设备"))  # fmt: skip
+            f"+ 激活 {size(m.activations)}（每次最多 {shape} 个词元），每台设备"))  # fmt: skip
     else:
         lines.append(
             say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,32 @@ QKV_BIAS = ("qwen2",)
 QK_NORM = ("qwen3",)
 TIED_BY_DEFAULT = ("gemma",)
 FAMILIES = ("llama", "mistral", "gemma", *QKV_BIAS, *QK_NORM)
+LEAN = ("llama", "mistral", "qwen2", "qwen3")
+"""Families whose layers have a backward pass of their own (``belle_core.training.fast``)."""
+OUTPUT, EMBEDDING = "lm_head", "embed_tokens"
 HEAD_DIM = {"gemma": 256, "qwen3": 128}
 """Families whose heads have a width of their own when the config does not state it (transformers' defaults)."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """*number* tensors of one name and shape."""
+
+    name: str
+    shape: tuple[int, ...]
+    number: int = 1
+
+    @property
+    def role(self) -> str:
+        """``embedding``, ``matrix`` or ``vector``, as in the groups that optimizers are given."""
+        if self.name in (EMBEDDING, OUTPUT):
+            return "embedding"
+        return "matrix" if len(self.shape) == 2 else "vector"
+
+    @property
+    def size(self) -> int:
+        """Numbers in all of them."""
+        return self.number * math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -31,6 +56,7 @@ class Architecture:
     qk_norm: bool = False
     attention_bias: bool = False
     mlp_bias: bool = False
+    family: str = "llama"
 
     @classmethod
     def of(cls, values: dict[str, Any], vocabulary: int | None = None) -> Architecture | None:
@@ -60,6 +86,7 @@ class Architecture:
             qk_norm=family in QK_NORM,
             attention_bias=bool(values.get("attention_bias", False)),
             mlp_bias=bool(values.get("mlp_bias", False)),
+            family=family,
         )
 
     def linear(self) -> dict[str, tuple[int, int]]:
@@ -83,27 +110,38 @@ class Architecture:
     @property
     def parameters(self) -> int:
         """Number of weights; a tied output counts once."""
-        shapes = self.linear()
-        vectors = 2 * self.hidden + (2 * self.head_dim if self.qk_norm else 0)
-        if self.qkv_bias or self.attention_bias:
-            vectors += sum(shapes[name][1] for name in ("q_proj", "k_proj", "v_proj"))
-        if self.attention_bias and not self.qkv_bias:
-            vectors += self.hidden
-        if self.mlp_bias:
-            vectors += 2 * self.intermediate + self.hidden
-        tables = self.vocabulary * self.hidden * (1 if self.tied else 2)
-        return self.matrices + self.layers * vectors + tables + self.hidden
+        return sum(weight.size for weight in self.weights())
 
-    def adapter(self, rank: int, targets: list[str]) -> int | None:
+    def weights(self) -> list[Weight]:
+        """Every weight, those of all blocks together; a tied output is not listed."""
+        tables = [EMBEDDING] if self.tied else [EMBEDDING, OUTPUT]
+        ends = [Weight(name, (self.vocabulary, self.hidden)) for name in tables]
+        return [*ends, *self.block(self.layers), Weight("norm", (self.hidden,))]
+
+    def block(self, number: int = 1) -> list[Weight]:
+        """The weights of so many blocks."""
+        shapes = self.linear()
+        biased = ["q_proj", "k_proj", "v_proj"] if self.qkv_bias or self.attention_bias else []
+        biased += ["o_proj"] if self.attention_bias and not self.qkv_bias else []
+        biased += ["gate_proj", "up_proj", "down_proj"] if self.mlp_bias else []
+        vectors = [self.hidden] * 2 + [self.head_dim] * (2 if self.qk_norm else 0)
+        return [
+            *(Weight(name, (outputs, inputs), number) for name, (inputs, outputs) in shapes.items()),
+            *(Weight(f"{name}.bias", (shapes[name][1],), number) for name in biased),
+            *(Weight("norm", (size,), number) for size in vectors),
+        ]
+
+    def adapter(self, rank: int, targets: list[str]) -> list[Weight] | None:
         """Weights of a low-rank update of *targets* (arXiv 2106.09685): ``rank * (inputs + outputs)`` for each layer.
 
         ``None`` when a target is no layer of a block, so that its shape is not known here.
         """
         shapes = self.linear()
-        names = list(shapes) if "all-linear" in targets else targets
+        names = list(shapes) if "all-linear" in targets else sorted(set(targets))
         if not all(name in shapes for name in names):
             return None
-        return self.layers * sum(rank * sum(shapes[name]) for name in set(names))
+        pairs = {name: ((rank, shapes[name][0]), (shapes[name][1], rank)) for name in names}
+        return [Weight(f"{name}.lora", shape, self.layers) for name, pair in pairs.items() for shape in pair]
 
 
 def read_config(directory: Path) -> dict[str, Any] | None:

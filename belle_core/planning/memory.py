@@ -1,123 +1,81 @@
-"""Memory of a training run on one device: weights, gradients, optimizer, activations."""
+"""Memory of a training run on one device when it is at its highest: weights, gradients, optimizer, activations."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
-from belle_core.planning.architecture import Architecture
-from belle_core.training.precision import precision_of, weights_dtype
+from belle_core.planning.activations import Batch, activations, transients
+from belle_core.planning.architecture import OUTPUT, Architecture, Weight
+from belle_core.planning.method import FLOAT, Method, Precision
 
-WIDTH = {"float32": 4, "bfloat16": 2, "float16": 2}
-FLOAT = 4
 ADAM_STATES = 2
-ADAPTED = 7
-"""Linear layers of a block, each of which keeps its low-rank inner activations."""
-
-
-@dataclass(frozen=True)
-class Precision:
-    """Bytes per number of the loaded weights, of what is computed with, and of what trains."""
-
-    weights: int
-    compute: int
-    trained: int
-
-    @property
-    def copies(self) -> bool:
-        """Whether every weight is cast, and the cast copy kept, for the forward pass."""
-        return self.compute < self.weights
-
-    @classmethod
-    def of(cls, setting: str, stored: str, *, frozen: bool) -> Precision:
-        """What training makes of ``trainer.precision`` and ``model.dtype``; ``frozen``: an adapter trains alone."""
-        name = precision_of(setting, stored)
-        weights = WIDTH[weights_dtype(setting, stored, frozen=frozen)]
-        return cls(weights, FLOAT if name == "32-true" else 2, 2 if name == "bf16-true" else FLOAT)
+StateBytes = Callable[[str, tuple[int, ...], int], int]
+"""What an optimizer keeps of one weight: ``(role, shape, bytes per number)`` to bytes."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes on one device. ``activations`` is the most that the backward pass needs at once for one forward batch."""
+    """Bytes on one device."""
 
     weights: int
     gradients: int
+    """Those that are there when memory is at its highest."""
     optimizer: int
+    """Its state, and the averages of ``train.ema``."""
     activations: int
+    """What the forward pass keeps for the backward pass, and what either needs for a moment."""
+    program: int = 0
+    """Main memory that Python and its libraries take; 0 where that is not the device's."""
 
     @property
     def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.activations
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One forward pass: *sequences* padded to *length* tokens."""
-
-    sequences: int
-    length: int
-    checkpointing: bool = False
-    learned: float = 1.0
-    """Share of the tokens that carry loss; logits exist for these alone."""
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """A low-rank update."""
-
-    rank: int
-    parameters: int
+        return self.weights + self.gradients + self.optimizer + self.activations + self.program
 
 
 def training_memory(
     architecture: Architecture,
     precision: Precision,
     batch: Batch,
+    method: Method,
     *,
-    adapter: Adapter | None = None,
-    bits: float | None = None,
+    state: StateBytes | None = None,
+    program: int = 0,
 ) -> Memory:
-    """Bytes with AdamW, whose two averages have the dtype of the weights (``torch.optim.AdamW``).
+    """Bytes at the highest point of a step; ``state`` tells the optimizer's, ``None`` stands for AdamW's two averages.
 
-    ``adapter``: the low-rank update that trains alone; ``None``: every weight trains.
-    ``bits``: bits per weight of a quantized frozen base.
+    A step of several passes has all gradients while the last one is made. In one of a single pass they come as the
+    activations go, so that the larger of the two counts, and with activations the output layer's, which are made first.
     """
-    base = architecture.parameters
-    weights = int(base * bits / 8) if bits else base * precision.weights
-    trained = adapter.parameters if adapter else base
-    if adapter:
-        weights += trained * precision.trained
+    trained = sum(weight.size for weight in method.trained)
+    gradients = trained * precision.trained
+    kept = activations(architecture, precision, batch, method)
+    moment = transients(architecture, precision, batch, method)
+    first = 0 if batch.accumulated else sum(w.size for w in method.trained if w.name == OUTPUT) * precision.trained
+    if batch.accumulated or kept + moment + first > gradients:
+        gradients, needed = (gradients if batch.accumulated else first), kept + moment
+    else:
+        needed = moment
     return Memory(
-        weights=weights,
-        gradients=trained * precision.trained,
-        optimizer=ADAM_STATES * trained * precision.trained,
-        activations=activations(architecture, precision, batch, adapter),
+        weights=held(architecture, precision, method),
+        gradients=gradients,
+        optimizer=sum(w.number * _state(w, precision.trained, state) for w in method.trained)
+        + FLOAT * trained * method.averaged,
+        activations=needed,
+        program=program,
     )
 
 
-def activations(architecture: Architecture, precision: Precision, batch: Batch, adapter: Adapter | None = None) -> int:
-    """Bytes that the forward pass keeps for the backward pass, with attention that never stores its scores.
-
-    Counted from what transformers' LLaMA saves (``torch.autograd.graph.saved_tensors_hooks``): tensors per token and
-    block, cast copies of the weights in mixed precision, and logits in float32 where a token is learned.
-    """
-    tokens, width = batch.sequences * batch.length, precision.compute
-    block = tokens * block_bytes(architecture, precision, adapter)
-    kept = architecture.layers * block
-    if batch.checkpointing:
-        kept = architecture.layers * tokens * architecture.hidden * precision.weights + block
-    copies = architecture.matrices * width if precision.copies else 0
-    if adapter and width < precision.trained:
-        copies += adapter.parameters * width
-    logits = int(tokens * batch.learned) * architecture.vocabulary * (3 * FLOAT + (width if width < FLOAT else 0))
-    return kept + copies + tokens * architecture.hidden * (FLOAT + 2 * width) + logits
+def held(architecture: Architecture, precision: Precision, method: Method) -> int:
+    """Bytes of the weights, with those that were added to train beside them."""
+    weights = architecture.parameters * precision.weights
+    if method.bits:
+        weights += int(architecture.matrices * (method.bits / 8 - precision.weights))
+    if method.adapter:
+        weights += sum(weight.size for weight in method.trained) * precision.trained
+    return weights
 
 
-def block_bytes(architecture: Architecture, precision: Precision, adapter: Adapter | None = None) -> int:
-    """Bytes that one block keeps per token."""
-    width, hidden = precision.compute, architecture.hidden
-    queries, keys = architecture.heads * architecture.head_dim, architecture.kv_heads * architecture.head_dim
-    norms = 2 * hidden * FLOAT + 2 * FLOAT
-    inputs = (5 if precision.copies else 2) * hidden * width
-    attention = (2 * queries + 2 * keys) * width + architecture.heads * FLOAT
-    kept = norms + inputs + attention + 4 * architecture.intermediate * width
-    return kept + (ADAPTED * adapter.rank * width if adapter else 2 * hidden * precision.weights)
+def _state(weight: Weight, width: int, state: StateBytes | None) -> int:
+    return state(weight.role, weight.shape, width) if state else ADAM_STATES * width * prod(weight.shape)

@@ -15,8 +15,9 @@ from belle_core.lineage import ancestors
 from belle_core.runs import read_runs
 from belle_core.store import Store
 
-FULL, ADAPTER = 6, 4
-"""Floating-point operations per weight and token: forward 2, backward 4, or 2 when the weights stay frozen (arXiv 2001.08361)."""
+FORWARD = 2
+"""Floating-point operations per weight and token of a forward pass; the gradient of what comes before a weight takes as
+many, and that of the weight itself (arXiv 2001.08361)."""
 SPEED = "tokens_per_second"
 
 

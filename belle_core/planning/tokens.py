@@ -25,6 +25,8 @@ class TokenCount:
     """Tokens that carry loss."""
     longest: int
     """Tokens of the longest sequence seen, as cut."""
+    step: int
+    """Tokens of the largest optimizer step in any epoch, if all examples were counted."""
     examples: int
     """Examples that training sees: a ranking is several pairs, a long document several pieces."""
     sequences: int
@@ -58,9 +60,9 @@ class _Tokenizer:
 
 
 def count_tokens(
-    examples: Examples, tokenizer: Tokenizer, template: Template, max_length: int, objective: Any
+    examples: Examples, tokenizer: Tokenizer, template: Template, max_length: int, objective: Any, batch: int, seed: int
 ) -> TokenCount | None:
-    """Tokens per epoch, cut at *max_length*, as the *objective* with these options learns them.
+    """Tokens per epoch, cut at *max_length*, as the *objective* with these options learns them, *batch* examples a step.
 
     ``None`` without training examples or an objective, or when the tokenizer has no ``tokenizer.json``.
     """
@@ -69,6 +71,7 @@ def count_tokens(
         return None
     from belle_core.training.examples import encode_all
     from belle_core.training.objective import build_objective
+    from belle_core.training.order import largest_step
 
     encoder = Encoder(_Tokenizer(tokenizer.directory), template)
     sample = list(_sample(examples, total))
@@ -78,6 +81,7 @@ def count_tokens(
         tokens=round(scale * len(encoded.ids)),
         learned=round(scale * sum(weight > 0 for weight in encoded.weights)),
         longest=int(encoded.lengths.max(initial=0)),
+        step=largest_step(encoded, batch, seed),
         examples=round(scale * len(encoded)),
         sequences=encoded.width,
         dropped=round(scale * encoded.dropped),

@@ -8,13 +8,17 @@ from typing import Any
 
 from belle_core.artifacts import Adapter as AdapterArtifact
 from belle_core.artifacts import Examples, Tokenizer
-from belle_core.config import RunConfig, TrainConfig
-from belle_core.planning.memory import WIDTH, Adapter, Batch, Memory, Precision, training_memory
+from belle_core.config import RunConfig, TrainConfig, TrainerConfig
+from belle_core.planning.activations import Batch, blocks_reached
+from belle_core.planning.architecture import Weight
+from belle_core.planning.memory import Memory, training_memory
+from belle_core.planning.method import WIDTH, Method, Precision
 from belle_core.planning.model import KnownModel
-from belle_core.planning.rate import ADAPTER, FULL, earlier_rate
+from belle_core.planning.rate import FORWARD, earlier_rate
 from belle_core.planning.tokens import TokenCount, count_tokens
 from belle_core.plugins import load_catalog
 from belle_core.store import Store
+from belle_core.strategies import processes_of
 from belle_core.wiring import Step
 
 
@@ -70,10 +74,12 @@ def plan_training(step: Step, known: Situation) -> Training:
     count = _tokens(section, known)
     examples = known.figures.get("examples")
     tokens = count.tokens if count else known.figures.get("tokens")
-    trainable = _trainable(step, known.model)
-    operations = _operations(step, section, known.model, tokens)
+    trained = _trained(step, known.model)
+    trainable = None if trained is None else sum(weight.size for weight in trained)
+    operations = _operations(section, known.model, trained, tokens)
     seconds, basis = _seconds(step, section, known, tokens, operations)
     batch = _batch(section, known, count, examples)
+    memory = _memory(step, known, batch, trained)
     return Training(
         examples=examples,
         tokens=tokens,
@@ -83,13 +89,13 @@ def plan_training(step: Step, known: Situation) -> Training:
         optimizer_steps=optimizer_steps(count.examples if count else examples, section) if examples else None,
         parameters=known.model.parameters,
         trainable=trainable,
-        memory=_memory(step, known, batch, trainable),
+        memory=memory,
         batch=batch,
         operations=operations,
         seconds=seconds,
         basis=basis,
         bytes=_bytes(step, known, trainable),
-        state_bytes=_state_bytes(step, known, trainable),
+        state_bytes=_state_bytes(step, known, memory, trainable),
     )
 
 
@@ -103,24 +109,28 @@ def _tokens(section: TrainConfig, known: Situation) -> TokenCount | None:
         return None
     template = load_catalog().part("template", known.config.model.template).load()
     length = min(section.max_length, known.config.model.context_length)
-    return count_tokens(known.examples, known.tokenizer, template, length, section.objective)
+    return count_tokens(
+        known.examples, known.tokenizer, template, length, section.objective, section.batch, known.config.seed
+    )
 
 
-def _trainable(step: Step, model: KnownModel) -> int | None:
-    """All weights, or those of a low-rank update when the step makes an adapter with a rank and targets."""
+def _trained(step: Step, model: KnownModel) -> list[Weight] | None:
+    """What trains, as the method's options tell."""
     if model.architecture is None:
         return None
-    if not issubclass(step.stage.produces, AdapterArtifact):
-        return model.architecture.parameters
-    rank, targets = getattr(step.section, "rank", None), getattr(step.section, "targets", None)
-    return model.architecture.adapter(rank, list(targets)) if rank and targets else None
+    trained: list[Weight] | None = step.section.trained(model.architecture)
+    return trained
 
 
-def _operations(step: Step, section: TrainConfig, model: KnownModel, tokens: int | None) -> float | None:
-    if tokens is None or model.parameters is None:
+def _operations(
+    section: TrainConfig, model: KnownModel, trained: list[Weight] | None, tokens: int | None
+) -> float | None:
+    """Floating-point operations: ``FORWARD`` for every weight, as much again where a gradient goes through or arrives."""
+    if tokens is None or model.architecture is None or trained is None:
         return None
-    factor = ADAPTER if issubclass(step.stage.produces, AdapterArtifact) else FULL
-    return float(factor * model.parameters * tokens * section.epochs)
+    parameters, updated = model.architecture.parameters, sum(weight.size for weight in trained)
+    reached = blocks_reached(model.architecture, Method(trained)) / model.architecture.layers
+    return float(FORWARD * (parameters + reached * parameters + updated) * tokens * section.epochs)
 
 
 def _seconds(
@@ -137,13 +147,15 @@ def _seconds(
 
 
 def _batch(section: TrainConfig, known: Situation, count: TokenCount | None, examples: int | None) -> Batch:
-    """The largest forward pass: as long as the longest example when all were seen, else as long as may be."""
-    longest = min(section.max_length, known.config.model.context_length)
+    """The largest forward pass: as many tokens as the largest step has when all were counted, else as may be."""
+    trainer, longest = known.config.trainer, min(section.max_length, known.config.model.context_length)
+    step = section.batch * (count.sequences if count else 1) * longest
     if count and count.counted == examples:
-        longest = min(longest, count.longest)
-    sequences = min(known.config.trainer.batch, section.batch * (count.sequences if count else 1))
+        step = count.step
+    step = -(-step // processes_of(trainer))
+    pass_tokens = min(trainer.batch * longest, step)
     learned = count.learned / count.tokens if count and count.tokens else 1.0
-    return Batch(sequences, longest, known.config.trainer.gradient_checkpointing, learned)
+    return Batch(pass_tokens, trainer.gradient_checkpointing, learned, accumulated=pass_tokens < step)
 
 
 def _precision(step: Step, known: Situation) -> Precision:
@@ -151,14 +163,31 @@ def _precision(step: Step, known: Situation) -> Precision:
     return Precision.of(known.config.trainer.precision, known.config.model.dtype, frozen=frozen)
 
 
-def _memory(step: Step, known: Situation, batch: Batch, trainable: int | None) -> Memory | None:
-    if known.model.architecture is None or trainable is None:
+def _memory(step: Step, known: Situation, batch: Batch, trained: list[Weight] | None) -> Memory | None:
+    if known.model.architecture is None or trained is None:
         return None
-    adapter = None
-    if issubclass(step.stage.produces, AdapterArtifact):
-        adapter = Adapter(step.section.rank, trainable)
+    frozen = issubclass(step.stage.produces, AdapterArtifact)
     return training_memory(
-        known.model.architecture, _precision(step, known), batch, adapter=adapter, bits=known.model.bits
+        known.model.architecture,
+        _precision(step, known),
+        batch,
+        method_of(step.section, known.config.trainer, trained, adapter=frozen),
+        state=getattr(step.section.optimizer, "state_bytes", None),
+    )
+
+
+def method_of(section: TrainConfig, trainer: TrainerConfig, trained: list[Weight], *, adapter: bool) -> Method:
+    """What memory depends on, of the options *section*."""
+    objective = load_catalog().part_for(section.objective)
+    return Method(
+        trained,
+        adapter=adapter,
+        bits=section.held_bits(),
+        lean=trainer.fast,
+        dropout=adapter and getattr(section, "dropout", 0.0) > 0,
+        dora=adapter and getattr(section, "dora", False),
+        logits=objective.load().logits if objective else "whole",
+        averaged=section.ema > 0,
     )
 
 
@@ -171,6 +200,8 @@ def _bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
     return trainable * _precision(step, known).trained
 
 
-def _state_bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
-    """What trains and the two averages of AdamW."""
-    return None if trainable is None else 3 * trainable * _precision(step, known).trained
+def _state_bytes(step: Step, known: Situation, memory: Memory | None, trainable: int | None) -> int | None:
+    """What trains and what the optimizer keeps of it."""
+    if trainable is None or memory is None:
+        return None
+    return trainable * _precision(step, known).trained + memory.optimizer

@@ -1,4 +1,4 @@
-"""Batches, packed or padded, and the order in which a run sees its examples; both follow from the seed and the step alone."""
+"""Batches, packed or padded; what is in them follows from the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ import torch
 from torch import Tensor
 
 from belle_core.training.examples import EncodedExamples
+from belle_core.training.order import epoch_order
 from belle_core.training.shares import shares
-
-BUCKET = 8
-"""Neighbours in length that stay together when the order is shuffled, so that little is padded."""
-WINDOW = 128
-"""Buckets within which examples are sorted by length; the order of windows and buckets is random."""
 
 
 @dataclass(frozen=True)
@@ -212,16 +208,3 @@ class Steps:
 
     def _step(self, examples: np.ndarray) -> Step:
         return self.passes.step(self.encoded, examples, self.lengths[examples])
-
-
-def epoch_order(lengths: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
-    """A random order of all examples in which runs of ``BUCKET`` neighbours have about one length."""
-    random = np.random.Generator(np.random.PCG64([seed, epoch]))
-    order = random.permutation(len(lengths))
-    buckets: list[np.ndarray] = []
-    for begin in range(0, len(order), BUCKET * WINDOW):
-        window = order[begin : begin + BUCKET * WINDOW]
-        window = window[np.argsort(lengths[window], kind="stable")]
-        pieces = [window[i : i + BUCKET] for i in range(0, len(window), BUCKET)]
-        buckets += [pieces[i] for i in random.permutation(len(pieces))]
-    return np.concatenate(buckets)

@@ -34,6 +34,9 @@ class Objective(ABC):
     """It wants ``batch.reference``: log-probabilities of the sequences under the model as it starts."""
     updates: int = 1
     """Updates of the weights that the loop makes with what ``ready`` returns."""
+    logits = "whole"
+    """Logits that exist at once in learning: those of the ``whole`` pass, in ``parts`` (``answer_loss``), in parts where
+    the output layer is frozen (``scores``: ``token_losses``), or ``none``."""
     vanishes = False
     """A loss of exactly 0 is nothing to worry about."""
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from belle_core.config import TrainConfig
+
+if TYPE_CHECKING:
+    from belle_core.planning.architecture import Architecture, Weight
 
 
 @dataclass
@@ -18,3 +22,8 @@ class EmbeddingsConfig(TrainConfig):
     """Passes over the training examples."""
     learning_rate: float = 1e-4
     """Highest learning rate."""
+
+    def trained(self, model: Architecture) -> list[Weight]:
+        """The matrices with a row for each token."""
+        tables = [weight for weight in model.weights() if weight.role == "embedding"]
+        return tables if self.output else tables[:1]

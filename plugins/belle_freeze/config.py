@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from belle_core.config import TrainConfig, at_least
+
+if TYPE_CHECKING:
+    from belle_core.planning.architecture import Architecture, Weight
 
 
 @dataclass
@@ -23,3 +27,10 @@ class FreezeConfig(TrainConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, layers=1)
+
+    def trained(self, model: Architecture) -> list[Weight]:
+        """The last blocks, and what stands behind them where it trains, too."""
+        *_, norm = model.weights()
+        tables = [weight for weight in model.weights() if weight.role == "embedding"]
+        ends = ([tables[-1]] if self.head else []) + ([norm] if self.norm else [])
+        return [*ends, *model.block(min(self.layers, model.layers))]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from belle_core.config import TrainConfig, at_least, one_of
 from belle_core.errors import Invalid
+
+if TYPE_CHECKING:
+    from belle_core.planning.architecture import Architecture, Weight
 
 
 @dataclass
@@ -36,6 +39,15 @@ class LoraConfig(TrainConfig):
     """Learning rate of ``B`` over that of ``A`` (LoRA+, arXiv 2402.12354, recommends about 16)."""
 
     INITS: ClassVar[tuple[str, ...]] = ("zero", "pissa")
+
+    def trained(self, model: Architecture) -> list[Weight] | None:
+        """The updates, and copies of the layers that train as a whole."""
+        updates = model.adapter(self.rank, list(self.targets))
+        known = {weight.name: weight for weight in model.weights()}
+        if updates is None or not all(name in known for name in self.whole):
+            return None
+        lengths = [replace(w, name=w.name.replace("lora", "length"), shape=w.shape[:1]) for w in updates[1::2]]
+        return [*updates, *(lengths if self.dora else ()), *(known[name] for name in self.whole)]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +81,12 @@ class QloraConfig(LoraConfig):
     """Where the update begins: ``zero`` (``B = 0``), or, for nf4, ``loftq``: with what the 4 bits lost (LoftQ, arXiv
     2310.08659); the saved adapter then has twice the rank and fits the base in floats."""
     INITS: ClassVar[tuple[str, ...]] = ("zero", "loftq")
+
+    def held_bits(self) -> float:
+        """With one scale for each row (int8) or 64 weights (nf4), there in float32, or in 8 bits and again a scale for 256."""
+        if self.format == "int8":
+            return 8.0
+        return 4 + (8 + 32 / 256 if self.double_quant else 32) / 64
 
     def __post_init__(self) -> None:
         if self.init == "pissa":

@@ -29,6 +29,7 @@ class Kto(Objective):
     estimate of how far the model is from its start. It is taken over a whole optimizer step.
     """
 
+    logits = "scores"
     reference = True
 
     def expand(self, example: Example) -> Iterator[Example]:

@@ -14,6 +14,7 @@ from belle_core.training.objective import Objective
 class Pairs(Objective):
     """A loss per pair; the last answer alone is learned, whatever was said before it."""
 
+    logits = "scores"
     names = ("chosen", "rejected")
 
     def expand(self, example: Example) -> Iterator[Example]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class Pretrain(Objective):
     """Next token on text."""
 
+    logits = "parts"
     divides = True
     """A document that is too long becomes several sequences; no token is lost."""
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Reward(Pairs):
     """``-log sigmoid(s_w - s_l)`` with the score ``s`` at the last token (arXiv 2203.02155, equation 1)."""
 
+    logits = "none"
+
     def begin(self, model: Any, start: Start) -> None:
         """Adds the layer that scores; the output layer has no part in it and stays."""
         from belle_core.training.heads import SCORE, new_head, padding, with_head

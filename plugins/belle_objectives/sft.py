@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Sft(Objective):
     """Next token on answers."""
 
+    logits = "parts"
+
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The conversation as one sequence."""
         if example.conversation is None:

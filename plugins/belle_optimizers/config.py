@@ -1,7 +1,11 @@
-"""Options of the optimizers; ``train.learning_rate``, ``train.weight_decay`` and ``train.clip`` hold for all of them."""
+"""Options of the optimizers; ``train.learning_rate``, ``train.weight_decay`` and ``train.clip`` hold for all of them.
+
+``state_bytes(role, shape, width)`` says what an optimizer keeps of one weight of *width* bytes a number, for ``belle plan``.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +23,11 @@ def check_betas(config: Any) -> None:
         )
 
 
+def averaged(size: int, *, bits: int) -> int:
+    """Bytes of an average of bitsandbytes: 32 bits, or 8 with a scale per 256; small tensors always have 32."""
+    return 4 * size if bits == 32 or size < 4096 else size + 4 * -(-size // 256)
+
+
 @dataclass
 class AdamwConfig:
     """AdamW (arXiv 1711.05101), PyTorch's fused one: 8 bytes of state per weight in float32."""
@@ -31,6 +40,10 @@ class AdamwConfig:
     def __post_init__(self) -> None:
         check_betas(self)
 
+    def state_bytes(self, role: str, shape: tuple[int, ...], width: int) -> int:
+        """Two averages in the weight's own format."""
+        return 2 * width * math.prod(shape)
+
 
 @dataclass
 class Adamw8bitConfig(AdamwConfig):
@@ -41,6 +54,10 @@ class Adamw8bitConfig(AdamwConfig):
 
     paged: bool = False
     """Let the averages move to main memory when that of the GPU is full; without effect on a CPU."""
+
+    def state_bytes(self, role: str, shape: tuple[int, ...], width: int) -> int:
+        """Two averages, and a scale of each for every 256 numbers."""
+        return 2 * averaged(math.prod(shape), bits=8)
 
 
 @dataclass
@@ -60,6 +77,10 @@ class AdafactorConfig:
         if self.beta2_decay > 0:
             raise Invalid("beta2_decay", f"must not be above 0, got {self.beta2_decay}", f"不能大于 0，现在是 {self.beta2_decay}")  # fmt: skip
 
+    def state_bytes(self, role: str, shape: tuple[int, ...], width: int) -> int:
+        """A number for each row and column, or for each number of a vector."""
+        return width * (sum(shape) if len(shape) > 1 else math.prod(shape))
+
 
 @dataclass
 class LionConfig:
@@ -74,6 +95,10 @@ class LionConfig:
         check_betas(self)
         if self.bits not in (8, 32):
             raise Invalid("bits", f"must be 8 or 32, got {self.bits}", f"只能是 8 或 32，现在是 {self.bits}")
+
+    def state_bytes(self, role: str, shape: tuple[int, ...], width: int) -> int:
+        """One average."""
+        return averaged(math.prod(shape), bits=self.bits)
 
 
 @dataclass
@@ -96,6 +121,10 @@ class MuonConfig:
         check_betas(self)
         at_least(self, momentum=0, iterations=1)
 
+    def state_bytes(self, role: str, shape: tuple[int, ...], width: int) -> int:
+        """The momentum of a matrix, two averages of anything else."""
+        return (1 if role == "matrix" else 2) * width * math.prod(shape)
+
 
 @dataclass
 class GaloreConfig(AdamwConfig):
@@ -117,3 +146,9 @@ class GaloreConfig(AdamwConfig):
         at_least(self, rank=1, gap=1)
         if self.scale <= 0:
             raise Invalid("scale", f"must be above 0, got {self.scale}", f"必须大于 0，现在是 {self.scale}")
+
+    def state_bytes(self, role: str, shape: tuple[int, ...], width: int) -> int:
+        """Directions of a matrix and two averages along them."""
+        if role != "matrix" or min(shape) <= self.rank:
+            return super().state_bytes(role, shape, width)
+        return width * self.rank * (min(shape) + 2 * max(shape))

@@ -95,3 +95,24 @@ def test_commands_import_nothing_heavy(tmp_path, arguments):
 def test_in_chinese(belle):
     text = belle("plan", "+train=lora", env={"BELLE_LANG": "zh"}).stdout
     assert "待生成" in text and "许可证" in text
+
+
+def trainable(*overrides: str) -> tuple[int, int]:
+    training = json.loads(plan(*overrides, "model=llama7b", "--json").stdout)["steps"][-1]["training"]
+    return training["trainable"], training["memory"]["optimizer"]
+
+
+def test_what_is_frozen_does_not_train():
+    table, block = 32000 * 4096, 4 * 4096**2 + 3 * 4096 * 11008 + 2 * 4096
+    assert trainable("+train=embeddings") == (2 * table, 8 * 2 * table)
+    assert trainable("+train=embeddings", "train.output=false")[0] == table
+    assert trainable("+train=freeze", "train.layers=3")[0] == 3 * block
+    assert trainable("+train=freeze", "train.norm=true", "train.head=true")[0] == 2 * block + 4096 + table
+    assert trainable("+train=lora", "train.whole=[embed_tokens]")[0] == 19_988_480 + table
+
+
+def test_the_optimizer_tells_its_state():
+    weights, full = trainable("+train=full")
+    assert full == 8 * weights
+    assert trainable("+train=full", "train/optimizer=adamw8bit")[1] == pytest.approx(2 * weights, rel=0.02)
+    assert trainable("+train=full", "train/optimizer=adafactor")[1] < weights // 100

@@ -70,7 +70,8 @@ def test_adapters_are_those_of_peft(rank, targets):
     model = get_peft_model(built(values), LoraConfig(r=rank, target_modules=wanted, task_type="CAUSAL_LM"))
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     architecture = Architecture.of(values)
-    assert architecture is not None and architecture.adapter(rank, targets) == trainable
+    assert architecture is not None
+    assert sum(weight.size for weight in architecture.adapter(rank, targets) or ()) == trainable
 
 
 def test_a_layer_that_is_not_known_here_has_no_number():

@@ -12,9 +12,10 @@ from belle_core.conversation import Conversation, Example
 from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.tokenization import load_tokenizer
-from belle_core.training.batches import BUCKET, Passes, Steps, collate, collate_all, epoch_order
+from belle_core.training.batches import Passes, Steps, collate, collate_all
 from belle_core.training.examples import encode_examples
 from belle_core.training.loading import template_named
+from belle_core.training.order import BUCKET, epoch_order
 
 SFT = Sft(SftConfig())
 
