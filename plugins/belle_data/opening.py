@@ -1,0 +1,69 @@
+"""From what a user names to a set of examples: a run, a step, a fingerprint, a directory, or files that are read first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from belle_core.api import default_store, load, prepare
+from belle_core.artifacts import MANIFEST, Artifact, Examples
+from belle_core.errors import BelleError
+from belle_core.events import Event, StepStarted
+from belle_core.language import say
+from belle_core.pipeline import execute, preflight
+from belle_core.runs import Run, find_run
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Examples, and where a page about them belongs."""
+
+    examples: Examples
+    name: str
+    """As the user called them."""
+    page: Path | None
+    """Beside the run that made them; ``None`` when no run was named."""
+
+
+def open_examples(reference: str) -> Opened:
+    """The examples behind *reference*; files are read into the store first. Raises ``BelleError`` when there are none."""
+    store = default_store()
+    name, _, step = reference.partition("/")
+    if run := find_run(store.root, name):
+        artifact = load(reference, store) if step else load(f"{name}/{_last(run)}", store)
+        return Opened(_examples(artifact, reference), reference, run.directory / f"data-{artifact.fingerprint}.html")
+    path = Path(reference).expanduser()
+    if (path.exists() and not (path / MANIFEST).is_file()) or any(sign in reference for sign in "*?"):
+        return Opened(_read(path), reference, None)
+    return Opened(_examples(load(reference, store), reference), reference, None)
+
+
+def _last(run: Run) -> str:
+    """The last step that made examples."""
+    names = [step["name"] for step in run.steps if step["type"] == Examples.__name__]
+    if not names:
+        raise BelleError(f"run {run.name} has made no examples", f"运行 {run.name} 没有生成样本")
+    return str(names[-1])
+
+
+def _examples(artifact: Artifact, reference: str) -> Examples:
+    if not isinstance(artifact, Examples):
+        kind = type(artifact).__name__
+        raise BelleError(f"{reference} is a {kind}, no examples", f"{reference} 是 {kind}，不是样本")
+    return artifact
+
+
+def _read(path: Path) -> Examples:
+    """As ``+data=files data.path=<path>`` does; no run is recorded."""
+    quoted = str(path.absolute()).replace("'", "\\'")
+    prepared = prepare(["+data=files", f"data.path='{quoted}'"])
+    preflight(prepared.steps, prepared.recipes, prepared.config, prepared.store)
+    made = execute(prepared.steps, prepared.recipes, prepared.config, prepared.store, _tell)
+    return _examples(made["data"], str(path))
+
+
+def _tell(event: Event) -> None:
+    if isinstance(event, StepStarted):
+        click.echo(say("reading into the store …", "正在读入存储 …"), err=True)

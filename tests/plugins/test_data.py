@@ -1,0 +1,249 @@
+"""``belle data``: what it counts, shows, compares and draws is what the examples are; the page is harmless and offline."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from belle_data import words
+from belle_data.command import command
+from belle_data.counting import Names, Repeats, Reservoir, Sizes
+from click.testing import CliRunner
+
+from belle_core.api import load, run
+from belle_core.data import read_examples
+from belle_core.errors import BelleError
+from belle_core.testing import check_plugin
+
+CHROMIUM = Path("/usr/bin/chromium")
+EVIL = '<script>alert("x")</script>\x1b[31m'
+
+
+def call(*arguments: object) -> str:
+    """Standard output of ``belle data …``; a failure is raised."""
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def plain(*arguments: object) -> dict:
+    return json.loads(call(*arguments, "--json"))
+
+
+def write(path: Path, records: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def conversation(name: str, *texts: str, **more: object) -> dict:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[n % 2], "content": text} for n, text in enumerate(texts)]
+    return {"id": name, "messages": messages, **more}
+
+
+RECORDS = [
+    conversation("a", "写一首关于春天的诗", "春眠不觉晓"),
+    conversation("b", "写一首关于春天的诗。", "处处闻啼鸟", "再写一首", "夜来风雨声"),
+    conversation("c", "Write a poem about the spring", "It is green."),
+    conversation("d", "解释一个概念", EVIL),
+    conversation("e", "空的回答", ""),
+]
+
+
+@pytest.fixture
+def named(tmp_path) -> str:
+    """A run whose step ``data`` holds the records."""
+    write(tmp_path / "few.jsonl", RECORDS)
+    run(["+data=files", f"data.path={tmp_path / 'few.jsonl'}", "data.max_unreadable=1", "name=few"], quiet=True)
+    return "few"
+
+
+def test_the_plugin_keeps_the_rules():
+    assert check_plugin("data") == []
+
+
+def test_statistics_are_those_of_the_examples(named, tmp_path):
+    found = plain("stats", named)
+    examples = load("few/data")
+    all_of_it = list(read_examples(examples, "train"))
+    assert found["fingerprint"] == examples.fingerprint and found["splits"] == examples.splits == {"train": 4}
+    assert found["languages"] == {"zh": 3, "en": 1}
+    assert found["turns"]["count"] == 4 and found["turns"]["max"] == 4
+    answers = [len(t.text) for e in all_of_it for t in e.conversation.turns if t.role == "assistant"]
+    assert found["lengths"]["answer"]["count"] == len(answers) and found["lengths"]["answer"]["max"] == max(answers)
+    assert found["duplicates"] == {"distinct": 3, "repeated": 1, "most": 2, "exact": True, "near_dropped": None}
+    assert found["rejected"] == examples.rejected and set(found["evidence"]) == set(examples.rejected) != set()
+    assert found["words"]["others"] == 1 and found["words"]["looked_at"] == 3
+    assert Path(found["page"]) == tmp_path / "store" / "runs" / "few" / f"data-{examples.fingerprint}.html"
+
+
+def test_all_names_of_one_set_lead_to_it(named, tmp_path):
+    key = load("few/data").fingerprint
+    references = ["few", "few/data", key, key[:10], load("few/data").directory]
+    assert {plain("show", reference)["fingerprint"] for reference in references} == {key}
+    read = plain("show", write(tmp_path / "it's [a] file=1.jsonl", RECORDS))
+    assert len(read["records"]) == 4 and read["records"][0]["messages"][0]["content"] == "写一首关于春天的诗"
+
+
+def test_what_is_not_examples_is_refused(named):
+    for arguments, words_of_it in (
+        (["show", "fw"], "fw"),
+        (["show", named, "--split", "trian"], "train"),
+        (["show", named, "--where", "categori=a"], "category"),
+        (["show", named, "--reason", "empty_anser"], "reason"),
+        (["sample", named, "--by", "sourc"], "source"),
+    ):
+        with pytest.raises(BelleError, match=re.escape(words_of_it)):
+            call(*arguments)
+
+
+def test_show_finds_pages_and_tells_why_records_were_dropped(named):
+    assert [r["id"] for r in plain("show", named, "--skip", 1, "--count", 2)["records"]] == ["b", "c"]
+    assert [r["id"] for r in plain("show", named, "--where", "turns=4")["records"]] == ["b"]
+    assert [r["id"] for r in plain("show", named, "--where", "question~春天", "--where", "answer~晓")["records"]] == [
+        "a"
+    ]
+    rejected = load("few/data").rejected
+    for reason, count in rejected.items():
+        dropped = plain("show", named, "--reason", reason)["records"]
+        assert len(dropped) == count and {(r["reason"], r["where"]) for r in dropped} == {(reason, "few.jsonl:5")}
+    assert rejected
+    text = call("show", named)
+    assert "春眠不觉晓" in text and "\x1b" not in text
+
+
+def test_diff_tells_added_removed_changed_and_same(named, tmp_path):
+    changed = [
+        RECORDS[0],
+        conversation("b", "写一首关于春天的诗。", "别的"),
+        RECORDS[2],
+        conversation("z", "新的", "好"),
+    ]
+    found = plain("diff", named, write(tmp_path / "other.jsonl", changed))
+    assert found["by_id"] == {"same": 2, "changed": 1, "moved": 0, "added": 1, "removed": 1}
+    assert found["by_text"] == {"shared": 2, "only_first": 2, "only_second": 2}
+    assert [r["id"] for r in found["examples"]["added"]] == ["z"] and found["examples"]["removed"][0]["id"] == "d"
+    ((before, after),) = found["examples"]["changed"]
+    assert before["id"] == after["id"] == "b" and after["messages"][1]["content"] == "别的"
+    assert found["rejected"] == {reason: [count, 0] for reason, count in load("few/data").rejected.items()} != {}
+    assert plain("diff", named, named)["by_id"] == {"same": 4, "changed": 0, "moved": 0, "added": 0, "removed": 0}
+
+
+def test_a_sample_is_drawn_by_seed_and_evenly_from_groups(tmp_path):
+    records = [conversation(f"{n}", f"问题{n}", "答", category="rare" if n % 50 == 0 else "usual") for n in range(500)]
+    path = write(tmp_path / "many.jsonl", records)
+    first, again = call("sample", path, "--count", 20), call("sample", path, "--count", 20)
+    assert first == again != call("sample", path, "--count", 20, "--seed", 1)
+    assert len(first.splitlines()) == 20
+    even = plain("sample", path, "--count", 8, "--by", "category", "--output", tmp_path / "drawn.jsonl")
+    drawn = [json.loads(line) for line in (tmp_path / "drawn.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert Counter(one["category"] for one in drawn) == {"rare": 8, "usual": 8} and even["groups"]["usual"] == 490
+    assert run(["+data=files", f"data.path={tmp_path / 'drawn.jsonl'}"], quiet=True).artifacts["data"].splits == {
+        "train": 16
+    }
+
+
+def test_every_example_is_drawn_equally_often(tmp_path):
+    path = write(tmp_path / "ten.jsonl", [conversation(f"{n}", f"问题{n}", "答") for n in range(10)])
+    from belle_data.drawing import draw
+    from belle_data.opening import open_examples
+
+    examples = open_examples(str(path)).examples
+    counts = Counter(n for seed in range(400) for n in draw(examples, 3, seed=seed, by=None, split=None, where=())[0])
+    assert set(counts) == set(range(10)) and all(80 < count < 160 for count in counts.values())  # 120 expected
+
+
+# --- counting within bounds
+
+
+def test_counts_stay_small_and_true():
+    names = Names(most=3)
+    for n in range(100):
+        names.add(str(n % 10))
+    assert len(names.counts) == 3 and sum(names.plain().values()) == 100
+    sizes = Sizes()
+    for n in range(100_000):
+        sizes.add(n)
+    assert (len(sizes.counts) < 500 and sizes.share(0.5) == 50_000 - 1_000) or sizes.share(0.5) == 49_000
+    assert sum(count for _, count in sizes.bins()) == 100_000
+    drawn = Reservoir[int](100)
+    for n in range(10_000):
+        drawn.add(n)
+    assert len(drawn.items) == 100 and 4000 < sum(drawn.items) / 100 < 6000
+
+
+def test_repeats_are_exact_first_and_well_estimated_later():
+    from hashlib import blake2b
+
+    keys = [int.from_bytes(blake2b(str(n % 40_000).encode(), digest_size=8).digest(), "little") for n in range(50_000)]
+    exact, bounded = Repeats(), Repeats(most=5_000)
+    for key in keys:
+        exact.add(key)
+        bounded.add(key)
+    assert exact.plain() == {"distinct": 40_000, "repeated": 10_000, "most": 2, "exact": True}
+    estimate = bounded.plain()
+    assert len(bounded.counts) <= 5_000 and not estimate["exact"]
+    assert abs(estimate["distinct"] - 40_000) < 4_000 and abs(estimate["repeated"] - 10_000) < 2_000
+
+
+# --- verbs and topics
+
+
+def test_verbs_and_objects_of_chinese_questions():
+    pytest.importorskip("jieba")
+    found = words.words_of(["写一首关于春天的诗", "请写一首诗。不要太长", "请解释机器学习的概念", "What is it?"])
+    assert found["method"] == "jieba" and found["others"] == 1
+    assert ["写", "诗", 2] in found["pairs"] and ["解释", "概念", 1] in found["pairs"]
+    assert ["概念", 1] in found["topics"]
+
+
+def test_without_jieba_pairs_of_characters_are_counted(monkeypatch):
+    monkeypatch.setattr(words, "find_spec", lambda name: None)
+    found = words.words_of(["写诗，写诗", "写诗吧"])
+    assert found["method"] == "bigrams" and found["topics"][0] == ["写诗", 2]
+
+
+# --- the page
+
+
+def test_the_page_holds_no_script_and_nothing_from_elsewhere(named, tmp_path):
+    call("stats", named, "--html", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in text and "\x1b" not in text and "&lt;script&gt;" in text
+    assert "春眠不觉晓" in text and "few.jsonl:5" in text
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
+def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api")
+    call("stats", named, "--html", tmp_path / "page.html")
+    asked, said = [], []
+    with playwright.sync_playwright() as session:
+        browser = session.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        tab = context.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        tab.goto((tmp_path / "page.html").as_uri())
+        shown, pictures = tab.locator("main").inner_text(), tab.locator("svg").count()
+        # a character that no font has is drawn as the same box as any other
+        drawn = tab.evaluate(
+            """() => [...'诗春\\u{10FFFD}'].map(c => { const e = document.createElement('canvas').getContext('2d');
+               e.font = '40px ' + getComputedStyle(document.body).fontFamily; e.fillText(c, 0, 40);
+               return e.getImageData(0, 0, 60, 60).data.join() })"""
+        )
+        browser.close()
+    assert asked == [(tmp_path / "page.html").as_uri()] and said == []
+    assert "春眠不觉晓" in shown and '<script>alert("x")</script>' in shown and pictures >= 4
+    assert len(set(drawn)) == 3
+
+
+def test_real_data_are_counted_in_full(shared):
+    found = plain("stats", shared / "data" / "sharegpt" / "sharegpt_zh_1K_format.jsonl")
+    assert sum(found["splits"].values()) == sum(found["languages"].values()) == found["turns"]["count"] > 900
