@@ -63,6 +63,8 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         os.replace(temporary, path)
     except OSError as error:
-        raise BelleError(f"--output {path}: {error.strerror}", f"--output {path}：{error.strerror}") from error
+        raise BelleError(
+            f"--output {path}: cannot be written ({error.strerror})", f"--output {path}：无法写入（{error.strerror}）"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
