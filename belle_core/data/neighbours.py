@@ -44,8 +44,8 @@ class Neighbours:
     def linked(self) -> Iterator[tuple[int, bool]]:
         """Every number in order, and whether an earlier text shares a key with it."""
         for start in range(0, self.count, BLOCK):
-            found: list[bool] = (np.asarray(self._links[start : start + BLOCK]) >= 0).any(axis=1).tolist()
-            yield from enumerate(found, start)
+            found = np.any(np.asarray(self._links[start : start + BLOCK]) >= 0, axis=1)
+            yield from enumerate(found.tolist(), start)
 
     def alike(self, number: int) -> Iterator[tuple[int, float]]:
         """Earlier texts with their Jaccard index, at least the threshold; those with most keys in common first.

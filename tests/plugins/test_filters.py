@@ -424,7 +424,7 @@ def test_text_for_pretraining_goes_through_all_filters():
     """Filters of conversations leave it alone."""
     given = Example("x", text="春天来了，花儿都开了。")
     for part in load_catalog():
-        if part.kind == "filter" and part.name not in ("exact", "sample", "perplexity"):
+        if part.kind == "filter" and not hasattr(part.load(), "decide"):
             assert made(part.name)(given) is given, part.name
 
 
