@@ -50,6 +50,8 @@ class Examples(Artifact):
     """Number of dropped records per reason."""
     cleaned: dict[str, dict[str, int]] = field(default_factory=dict)
     """What each filter did to ``train``, in order: ``in``, ``changed``, ``added`` by dividing, ``dropped``."""
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What filters learned of the data as a whole, by their names: ``contamination`` how many questions of which evaluation stand in it."""
     licences: list[str] = field(default_factory=list)
     """Licences of the sources, as stated by them."""
 

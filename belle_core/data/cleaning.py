@@ -51,6 +51,7 @@ def clean(
     finally:
         if not held_out:
             writer.cleaned = run.report()
+            writer.found = {f.name: f.filter.found() for f in filters if hasattr(f.filter, "found")}
 
 
 class _Cleaning:
@@ -118,11 +119,13 @@ class _Cleaning:
             corpus = Stored(items if limit is None else islice(items, SMOKE * limit), number, scratch)
         else:
             corpus = Passing(items, number, scratch)
-        for (place, kept), drop in corpus.decided(named.filter.decide):
-            if drop is None:
-                yield place, kept
+        for (place, kept), decision in corpus.decided(named.filter.decide):
+            if decision is not None and decision.note:
+                self.writer.note_down(named.name, {"where": str(place), "id": kept.example.id, **decision.note})
+            if isinstance(decision, Drop):
+                self._drop(place, named, decision, kept.example.id)
             else:
-                self._drop(place, named, drop, kept.example.id)
+                yield place, kept
 
     def _drop(self, place: Any, named: Named, drop: Drop, id: str) -> None:
         self.counts[named.name]["dropped"] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from belle_core.conversation import Example
@@ -22,6 +22,16 @@ class Drop:
     """Short, to count by; shown behind the filter's name (``length:short``). Empty where a filter has one reason."""
     evidence: str = ""
     """What shows it; personal data in it is redacted before it is written."""
+    note: dict[str, Any] = field(default_factory=dict)
+    """More to be told of it, in a file with the filter's name (``contamination.jsonl``)."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """The answer of a corpus filter that keeps an example and has something to tell of it."""
+
+    note: dict[str, Any]
+    """Goes into a file with the filter's name."""
 
 
 class RecordFilter(Protocol):
@@ -50,8 +60,11 @@ class CorpusFilter(Protocol):
     def summary(self, example: Example) -> bytes:
         """What ``decide`` needs to know of an example (a hash, a signature); may be empty."""
 
-    def decide(self, corpus: Corpus) -> Iterator[Drop | None]:
-        """For every example in order: why it is dropped, or ``None`` to keep it. Memory must stay bounded by bytes a record."""
+    def decide(self, corpus: Corpus) -> Iterator[Drop | Keep | None]:
+        """For every example in order: why it is dropped, or ``None`` or ``Keep`` to keep it. Memory must stay bounded by bytes a record.
+
+        What it learns of the data as a whole it may say in a method ``found``, which is called at the end; the artifact keeps that.
+        """
 
 
 Filter = RecordFilter | CorpusFilter

@@ -30,6 +30,8 @@ class ExamplesWriter:
         self.reasons: Counter[str] = Counter()
         self.cleaned: dict[str, dict[str, int]] = {}
         """What each filter did to the training data, by its name."""
+        self.found: dict[str, dict[str, Any]] = {}
+        """What filters learned of the training data as a whole, by their names."""
         self.characters = 0
         self._records: set[str] = set()
         self._end = 0  # bytes of train that stay when others are held out
@@ -69,6 +71,11 @@ class ExamplesWriter:
         record = {"where": where, "reason": reason, "evidence": redacted(evidence[:500])}
         self._write("rejected", _dump(record | ({"id": id} if id else {})))
         self.reasons[reason] += 1
+
+    def note_down(self, name: str, record: dict[str, Any]) -> None:
+        """Add *record* to ``<name>.jsonl``, without personal data."""
+        texts = {key: redacted(value) if isinstance(value, str) else value for key, value in record.items()}
+        self._write(f"{name}_found" if name in (*SPLITS, "rejected") else name, _dump(texts))
 
     def note(self) -> str:
         """What was kept and dropped so far, in a few words."""
@@ -113,6 +120,7 @@ class ExamplesWriter:
             characters=self.characters,
             rejected=dict(sorted(self.reasons.items())),
             cleaned=self.cleaned,
+            found=self.found,
             licences=sorted(set(licences)),
         )
 

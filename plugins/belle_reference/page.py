@@ -9,13 +9,16 @@ from belle_core.language import say
 from belle_core.report.charts import bars
 from belle_core.report.evaluations import percent, right, sample
 from belle_core.report.page import Block, Picture, Section, Table, Words, page
+from belle_reference.contamination import in_words
 
 SHOWN = 300
 """Answers on the page, wrong ones first."""
 
 
-def evaluation_page(summary: Mapping[str, Any], records: Sequence[dict[str, Any]]) -> str:
-    """Scores with intervals, by category, and the answers."""
+def evaluation_page(
+    summary: Mapping[str, Any], records: Sequence[dict[str, Any]], hits: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """Scores with intervals, by category, the answers, and what of the evaluation stands in the training data (*hits*)."""
     low, high = summary["interval"]
     exact = say(
         f"exact: {percent(summary['overall']['exact'])} of {summary['count']} (95% interval {percent(low)} to {percent(high)})",
@@ -32,10 +35,21 @@ def evaluation_page(summary: Mapping[str, Any], records: Sequence[dict[str, Any]
         say("Evaluation against references", "参考答案评测"),
         [
             Section(say("Scores", "得分"), scores),
+            *_contamination(summary["contamination"], hits),
             Section(say("How", "方法"), _how(summary)),
             Section(say("Answers", "回答"), _answers(records)),
         ],
     )
+
+
+def _contamination(findings: Sequence[Mapping[str, Any]], hits: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Evaluated and trained questions side by side; nothing where nobody looked."""
+    if not findings:
+        return []
+    head = [say("evaluated", "评测问题"), say("trained", "训练样本"), say("share", "占比")]
+    rows = [[str(hit["evaluated"]), str(hit["trained"]), percent(hit["share"])] for hit in hits]
+    blocks: list[Block] = [Words(in_words(finding)) for finding in findings]
+    return [Section(say("Contamination", "数据污染"), [*blocks, *([Table(head, rows)] if rows else [])])]
 
 
 def _table(summary: Mapping[str, Any]) -> Table:

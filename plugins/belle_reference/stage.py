@@ -14,6 +14,7 @@ from belle_core.generation.progress import Progress
 from belle_core.generation.resuming import complete_all, digest
 from belle_core.language import say
 from belle_reference.config import ReferenceConfig
+from belle_reference.contamination import findings, hits, in_words
 from belle_reference.metrics import METRICS
 from belle_reference.page import evaluation_page
 from belle_reference.questions import Question, read_questions
@@ -24,7 +25,8 @@ RENDERED = 20  # prompts in the rendering's hash
 
 def evaluate(config: ReferenceConfig, context: StageContext) -> Evaluation:
     """``answers.jsonl``, ``scores.json`` and ``report.html``; raises ``BelleError`` when there is nothing to compare."""
-    questions = read_questions(context.input(Examples), config.split, context.limit)
+    examples = context.input(Examples)
+    questions = read_questions(examples, config.split, context.limit)
     engine = _engine(context)
     prompts = [engine.encoder.prompt(question.prompt) for question in questions]
     sampling = Sampling(max_new_tokens=config.max_new_tokens, temperature=config.temperature, seed=config.seed)
@@ -32,9 +34,12 @@ def evaluate(config: ReferenceConfig, context: StageContext) -> Evaluation:
     scored = [_scores(config, question, answer) for question, answer in zip(questions, answers, strict=True)]
     summary = summarise([(question.category, scores) for question, scores in zip(questions, scored, strict=True)])
     summary |= {"ended": _endings(answers), "rendering": _rendering(engine, prompts), "generation": vars(sampling)}
+    summary["contamination"] = findings(examples)
     records = [_record(q, a, s) for q, a, s in zip(questions, answers, scored, strict=True)]
-    _write(context.directory, summary, records)
+    _write(context.directory, summary, records, hits(examples))
     _tell(summary["ended"])
+    for finding in summary["contamination"]:
+        print(f"      {in_words(finding)}", flush=True)
     return _artifact(context.directory, summary)
 
 
@@ -78,12 +83,14 @@ def _record(question: Question, answer: Answer, scores: Scores) -> dict[str, Any
     return record | {"reference": question.reference, "answer": answer.text, "ended": answer.ended, "scores": scores}
 
 
-def _write(directory: Path, summary: dict[str, Any], records: list[dict[str, Any]]) -> None:
+def _write(
+    directory: Path, summary: dict[str, Any], records: list[dict[str, Any]], found: list[dict[str, Any]]
+) -> None:
     lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     (directory / "answers.jsonl").write_text(lines, encoding="utf-8", newline="\n")
     text = json.dumps(summary, ensure_ascii=False, indent=1)
     (directory / "scores.json").write_text(text + "\n", encoding="utf-8", newline="\n")
-    (directory / "report.html").write_text(evaluation_page(summary, records), encoding="utf-8", newline="\n")
+    (directory / "report.html").write_text(evaluation_page(summary, records, found), encoding="utf-8", newline="\n")
 
 
 def _tell(ended: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -277,3 +278,26 @@ def test_killed_it_goes_on_and_ends_with_the_same_answers(tmp_path):
     assert len(told) == 60 - known
     for name in ("answers.jsonl", "scores.json", "report.html"):
         assert (resumed.directory / name).read_bytes() == (whole.directory / name).read_bytes()
+
+
+def test_what_cleaning_found_of_the_evaluation_stands_beside_the_score(tmp_path, scripted, capsys):
+    """On the terminal, in scores.json and on the page, where both texts are shown and harmless."""
+    data = examples_in(tmp_path / "data", [("", ANSWER)])
+    found = {
+        "against": ["eval_set.json"],
+        "questions": 1000,
+        "questions_found": 2,
+        "examples_found": 3,
+        "removed": False,
+    }
+    hit = {"evaluated": "为什么天是蓝的？", "trained": "请问天为什么是蓝的<b>", "share": 0.8}
+    (tmp_path / "data" / "contamination.jsonl").write_text(json.dumps(hit) + "\n", encoding="utf-8")
+    data = replace(data, found={"contamination": found, "other": {"seen": 1}})
+    result = evaluate(ReferenceConfig(), context_of(tmp_path, scripted, data))
+    assert (
+        "contamination: 2 / 1,000 questions of eval_set.json stand in 3 training examples, which were trained on"
+        in capsys.readouterr().out
+    )
+    assert json.loads((result.directory / "scores.json").read_text(encoding="utf-8"))["contamination"] == [found]
+    page = (result.directory / "report.html").read_text(encoding="utf-8")
+    assert "为什么天是蓝的？" in page and "请问天为什么是蓝的&lt;b&gt;" in page

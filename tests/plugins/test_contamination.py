@@ -1,0 +1,189 @@
+"""Contamination: planted questions of an evaluation are found however they are changed, and little else is."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import unicodedata
+
+import pytest
+from belle_contamination.config import ContaminationConfig
+from belle_contamination.evaluations import questions_in
+from belle_contamination.filter import Contamination
+from belle_contamination.index import SHORT, WINDOW, Questions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belle_core import StageContext
+from belle_core.config import CleaningConfig
+from belle_core.conversation import Conversation, Example, Turn
+from belle_core.data import ExamplesWriter, clean, read_examples
+from belle_core.data.questions import normalised
+from belle_core.testing import check_plugin
+
+ASKED = [
+    "请解释为什么天空在白天是蓝色的，而在日落时变成红色。",
+    "列出五种可以在家里种植的蔬菜，并说明各自需要多少阳光。",
+    "写一首关于秋天落叶的五言绝句，要求押韵。",
+    "将下面的句子翻译成英文：我昨天在图书馆遇到了一位老朋友。",
+    "一个水池有两个进水管，单开甲管要6小时，单开乙管要4小时，两管齐开要多久？",
+    "继续",
+]
+WIDE = {chr(code): chr(code + 0xFEE0) for code in range(33, 127)}
+
+
+def paraphrased(text: str, choose: random.Random) -> str:
+    """Words inserted, another punctuation and width, clauses in another order, something polite before it."""
+    for _ in range(choose.randint(1, max(1, len(text) // 15))):
+        at = choose.randrange(len(text) + 1)
+        text = text[:at] + choose.choice(["的", "请", "一下", "，", "了", "、", "！"]) + text[at:]
+    text = "".join(WIDE.get(sign, sign) if choose.random() < 0.5 else sign for sign in text)
+    clauses = re.split(r"(?<=[，。,；;\n?？])", text)
+    choose.shuffle(clauses)
+    return choose.choice(["", "", "请问", "请回答：", "帮我", "你好，"]) + "".join(clauses)
+
+
+def questions(folder, texts=ASKED):
+    """A file in the layout of BELLE's evaluation set."""
+    path = folder / "evaluation.json"
+    lines = [json.dumps({"question": text, "class": "other", "std_answer": "答"}, ensure_ascii=False) for text in texts]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def conversation(number: int, *texts: str) -> Example:
+    turns = tuple(Turn(("user", "assistant")[at % 2], text) for at, text in enumerate(texts))
+    return Example(str(number), Conversation(turns))
+
+
+def cleaned(folder, texts, config, **more):
+    folder.mkdir()
+    examples = [(n, conversation(n, text, "好")) for n, text in enumerate(texts)]
+    with ExamplesWriter(folder) as writer:
+        for _, kept in clean(
+            examples, CleaningConfig(clean={"contamination": config}, **more), StageContext(folder, {}, {}), writer
+        ):
+            kept.write(writer, "train")
+        return writer.finish(licences=[])
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_plugin_keeps_the_rules():
+    assert check_plugin("contamination") == []
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_hits_are_dropped_or_only_told(tmp_path, remove):
+    texts = [ASKED[0], "今天晚饭吃什么好？", "请问：" + ASKED[1], "继续", "请继续写下去，把这个故事讲完。"]
+    artifact = cleaned(tmp_path / "a", texts, ContaminationConfig(against=str(questions(tmp_path)), remove=remove))
+    left = [int(example.id) for example in read_examples(artifact, "train")]
+    assert left == ([1, 4] if remove else [0, 1, 2, 3, 4])
+    shown = records(tmp_path / "a" / "contamination.jsonl")
+    assert [(line["id"], line["evaluated"], line["trained"]) for line in shown] == [
+        ("0", ASKED[0], texts[0]),
+        ("2", ASKED[1], texts[2]),
+        ("3", ASKED[5], texts[3]),
+    ]
+    assert [line["share"] == 1 for line in shown] == [True, False, True]
+    assert artifact.found == {
+        "contamination": {
+            "against": ["evaluation.json"],
+            "questions": len(ASKED),
+            "questions_found": 3,
+            "examples_found": 3,
+            "removed": remove,
+        }
+    }
+    assert artifact.rejected == ({"contamination:exact": 2, "contamination:near": 1} if remove else {})
+
+
+def test_later_turns_count_and_answers_do_not(tmp_path):
+    filter = Contamination(ContaminationConfig(against=str(questions(tmp_path))))
+    assert filter.summary(conversation(0, "你好", "你好！", ASKED[2], "好"))
+    assert not filter.summary(conversation(0, "你好", ASKED[2]))
+    assert filter.summary(Example("x", text="前言。" * WINDOW + ASKED[4] + "后记。" * WINDOW))
+
+
+def test_layouts_of_evaluations(tmp_path):
+    """Alpaca's with an input, messages, one question a line."""
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"instruction": "翻译", "input": "你好", "output": "x"}), encoding="utf-8"
+    )
+    (tmp_path / "b.json").write_text(
+        json.dumps([{"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]}]),
+        encoding="utf-8",
+    )
+    found = {
+        place.source.name: text for place, text in questions_in([str(tmp_path / "a.jsonl"), str(tmp_path / "b.json")])
+    }
+    assert found == {"a.jsonl": "翻译\n你好", "b.json": "问"}
+
+
+def brute(texts: list[str], text: str, size: int, threshold: float) -> float:
+    """The greatest share, by its definition."""
+    from collections import Counter
+    from math import log
+
+    grams = lambda one: {one[n : n + size] for n in range(max(1, len(one) - size + 1))}  # noqa: E731
+    often = Counter(gram for one in texts for gram in grams(one))
+    weight = lambda some: sum(log(1 + len(texts) / often[gram]) for gram in some)  # noqa: E731
+    shares = [
+        1.0 if one == text else weight(grams(one) & grams(text)) / weight(grams(one))
+        for one in texts
+        if len(one) >= SHORT or one == text
+    ]
+    best = max(shares, default=0.0)
+    return best if best >= threshold else 0.0
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.text("天地玄黄宇宙", min_size=1, max_size=14), min_size=1, max_size=12),
+    st.text("天地玄黄宇宙", min_size=1, max_size=30),
+)
+def test_the_index_misses_nothing(texts, text):
+    """The pruned index finds exactly what a comparison with all questions finds."""
+    found = Questions(texts, size=2, threshold=0.65).find(text)
+    wanted = brute(texts, text, 2, 0.65)
+    assert (found[1] if found else 0.0) == pytest.approx(min(wanted, found[1] if found else 1.0), abs=1e-6)
+    assert bool(found) == bool(wanted)
+
+
+def test_paraphrases_of_the_real_evaluation_are_found(shared):
+    """Recall of 0.95 and more over BELLE's 1,000 questions, each changed in several ways."""
+    asked = [text for _, text in questions_in(str(shared / "data/belle/eval_set.json"))]
+    index, choose = Questions(asked, size=3, threshold=0.65), random.Random(0)
+    assert len(asked) == 1000
+    found = [index.find(paraphrased(text, choose)) for text in asked]
+    assert sum(hit is not None for hit in found) >= 950
+    right = sum(hit is not None and normalised(asked[hit[0]]) == normalised(text) for hit, text in zip(found, asked))
+    assert right >= 950
+
+
+def test_real_data_is_hardly_flagged(shared):
+    """Of 51,000 records under 0.5% ask what BELLE's evaluation asks, and some do."""
+    index = Questions(
+        [text for _, text in questions_in(str(shared / "data/belle/eval_set.json"))], size=3, threshold=0.65
+    )
+    lines = (shared / "data/alpaca/alpaca_zh_51k.jsonl").read_text(encoding="utf-8").splitlines()
+    flagged = [index.find(f"{record['instruction']}\n{record['input']}") for record in map(json.loads, lines)]
+    assert 0 < sum(hit is not None for hit in flagged) < 0.005 * len(lines)
+
+
+def test_published_files_that_share_questions(shared):
+    """LLaMA-Factory's demo has some 95 of the 51,000 questions; a second translation of the same tasks has many nearly."""
+    bare = lambda text: "".join(sign for sign in unicodedata.normalize("NFKC", text).lower() if sign.isalnum())  # noqa: E731
+    read = lambda name: [text for _, text in questions_in(str(shared / "data" / name))]  # noqa: E731
+    asked, demo = read("alpaca/alpaca_zh_51k.jsonl"), read("llama_factory/alpaca_zh_demo.json")
+    index, known = Questions(asked, size=3, threshold=0.65), set(map(bare, asked))
+    found = {text: index.find(text) for text in demo}
+    assert sum(bare(text) in known for text in demo) >= 94
+    assert all(found[text] for text in demo if bare(text) in known)
+    assert sum(hit is not None for hit in found.values()) > 200  # and near ones
+    other = [index.find(text) for text in read("dirty_zh/carbonz0_zh-data-part-00.json")[:600]]
+    same = sum(hit is not None and hit[1] == 1 for hit in other)
+    assert same > 100 and sum(hit is not None for hit in other) > 2 * same
