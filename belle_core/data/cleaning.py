@@ -51,6 +51,7 @@ def clean(
     finally:
         if not held_out:
             writer.cleaned = run.report()
+            writer.shingles = next((f.filter.shingles for f in filters if hasattr(f.filter, "shingles")), None)
             writer.found = {f.name: f.filter.found() for f in filters if hasattr(f.filter, "found")}
 
 

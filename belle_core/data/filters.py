@@ -63,6 +63,7 @@ class CorpusFilter(Protocol):
     def decide(self, corpus: Corpus) -> Iterator[Drop | Keep | None]:
         """For every example in order: why it is dropped, or ``None`` or ``Keep`` to keep it. Memory must stay bounded by bytes a record.
 
+        A filter of near duplicates says in ``shingles`` when two texts are alike; splits by number then keep questions that are alike together.
         What it learns of the data as a whole it may say in a method ``found``, which is called at the end; the artifact keeps that.
         """
 

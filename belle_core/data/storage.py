@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from belle_core.artifacts import Examples
 from belle_core.conversation import Example
 from belle_core.data.personal import redacted
 from belle_core.language import say
+
+if TYPE_CHECKING:
+    from belle_core.data.shingles import Shingles
 
 SPLITS = ("train", "dev", "test")
 
@@ -32,6 +35,8 @@ class ExamplesWriter:
         """What each filter did to the training data, by its name."""
         self.found: dict[str, dict[str, Any]] = {}
         """What filters learned of the training data as a whole, by their names."""
+        self.shingles: Shingles | None = None
+        """When two questions are alike, if a filter of near duplicates has said so; a split then keeps them together."""
         self.characters = 0
         self._records: set[str] = set()
         self._end = 0  # bytes of train that stay when others are held out
@@ -81,6 +86,11 @@ class ExamplesWriter:
         """What was kept and dropped so far, in a few words."""
         words = [f"{say('kept', '保留')} {sum(self.counts.values()):,}"]
         return " · ".join([*words, *(f"{reason} {count:,}" for reason, count in self.reasons.most_common(3))])
+
+    def gathered(self) -> Path:
+        """The file of all examples so far, complete on disk."""
+        self._files["train"].flush()
+        return self.directory / "train.jsonl"
 
     def hold_out(self, chosen: dict[int, str]) -> None:
         """Move the examples of train with these numbers to other splits; order is kept, and the limit applies from here on."""

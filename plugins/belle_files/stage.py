@@ -24,6 +24,10 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
                 _read_part(intake, name, known, context)
         keys = _read_train(intake, known, numbers, context)
         if numbers:
+            if writer.shingles:
+                from belle_core.data.groups import grouped  # brings numpy along
+
+                keys = grouped(keys, writer.gathered(), writer.shingles, context.scratch)
             total = len(keys) // DIGEST
             sizes = {name: min(part.size(total), context.limit or total) for name, part in numbers.items()}
             writer.hold_out(choose(keys, sizes))

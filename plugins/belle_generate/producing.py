@@ -206,6 +206,10 @@ class Production:
             raise BelleError(f"nothing is left to keep ({self._why()})", f"没有可保留的内容（{self._why()}）")
         if self._parts:
             limit = self.context.limit or kept
+            if self._writer.shingles:
+                from belle_core.data.groups import grouped  # brings numpy along
+
+                self._keys = grouped(self._keys, self._writer.gathered(), self._writer.shingles, self.context.scratch)
             self._writer.hold_out(
                 choose(self._keys, {name: min(part.size(kept), limit) for name, part in self._parts.items()})
             )

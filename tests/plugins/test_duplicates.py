@@ -6,8 +6,11 @@ import json
 import random
 from pathlib import Path
 
+import networkx
 import pytest
 from belle_duplicates.config import NearConfig
+from belle_files.config import FilesConfig
+from belle_files.stage import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +18,7 @@ from belle_core import StageContext
 from belle_core.config import CleaningConfig
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import ExamplesWriter, clean, neighbours, read_examples
+from belle_core.data.groups import _Groups
 from belle_core.data.shingles import Shingles, jaccard, rows_for
 from belle_core.testing import check_plugin
 
@@ -166,3 +170,45 @@ def test_keys_meet_as_often_as_the_formula_says():
 def test_more_rows_for_a_higher_threshold():
     assert rows_for(0.5) < rows_for(0.8) < rows_for(0.95)
     assert rows_for(0.8) == 6
+
+
+def test_no_question_is_nearly_the_same_on_both_sides_of_a_split(tmp_path):
+    """Questions that are alike, in chains too, and have answers of their own go to one side; without ``near`` they do not."""
+    choose, questions = random.Random(11), []
+    for text in written(60, 120, seed=12):
+        chain = [text]
+        while len(chain) < choose.randint(1, 5):
+            chain.append(changed(chain[-1], 0.01, choose))
+        questions += chain
+    choose.shuffle(questions)
+    answers = written(len(questions), 200, seed=13)
+    file = tmp_path / "data.jsonl"
+    records = [{"instruction": question, "input": "", "output": answer} for question, answer in zip(questions, answers)]
+    file.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+
+    def crossing(name: str, clean: dict) -> int:
+        """Pairs over the sides that are alike; all examples are there."""
+        (folder := tmp_path / name).mkdir()
+        artifact = read(FilesConfig(path=str(file), test="20", dev="15", clean=clean), StageContext(folder, {}, {}))
+        assert artifact.splits == {"train": len(questions) - 35, "dev": 15, "test": 20}
+        train, dev, test = (
+            [e.conversation.question for e in read_examples(artifact, side)] for side in artifact.splits
+        )
+        pairs = [(a, b) for some, others in ((train, dev), (train, test), (dev, test)) for a in some for b in others]
+        return sum(exactly(a, b) >= 0.8 for a, b in pairs)
+
+    assert crossing("near", {"near": NearConfig()}) == 0
+    assert crossing("without", {}) > 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=25))
+def test_groups_are_the_connected_components(pairs):
+    """Against networkx's."""
+    groups, graph = _Groups(20), networkx.Graph()
+    graph.add_nodes_from(range(20))
+    graph.add_edges_from(pairs)
+    for one, other in pairs:
+        groups.join(one, other)
+    for component in networkx.connected_components(graph):
+        assert {groups.first(number) for number in component} == {min(component)}
