@@ -46,6 +46,11 @@ def one_of(config: Any, name: str, known: tuple[str, ...]) -> None:
         raise Invalid(name, f"must be one of {words}, got {value!r}", f"只能是 {words} 之一，现在是 {value!r}")
 
 
+AUTO = "auto"
+UNKNOWN_BATCH = 8
+"""``trainer.batch=auto`` where memory cannot be predicted."""
+
+
 @dataclass
 class ModelConfig:
     """What a run starts from when no earlier step made a model. Models are data: one YAML each in ``conf/model``."""
@@ -83,8 +88,9 @@ class TrainerConfig:
 
     precision: str = "auto"
     """Lightning's precision, e.g. ``bf16-mixed``; ``auto`` follows ``model.dtype``."""
-    batch: int = option(8, identity=False)
-    """Sequences per device and forward pass; gradients add up until ``train.batch`` examples are seen.
+    batch: Any = option(8, identity=False)
+    """Sequences per device and forward pass; gradients add up until ``train.batch`` examples are seen. ``auto`` takes as
+    many as the device's memory is predicted to hold (8 where that is not known), and half as many whenever they are too many.
     When packing, the tokens of a pass are at most this many times ``train.max_length``."""
     packing: bool = option(True, identity=False)
     """Put the sequences of a pass into one row without padding; none sees another. Models that cannot do this are padded."""
@@ -112,7 +118,13 @@ class TrainerConfig:
     """Dev questions that are answered then."""
 
     def __post_init__(self) -> None:
-        at_least(self, batch=1, devices=1, nodes=1, log_every=1, checkpoint_seconds=0, spike=0)
+        if self.batch != AUTO and (type(self.batch) is not int or self.batch < 1):
+            raise Invalid(
+                "batch",
+                f"must be a whole number of at least 1, or auto, got {self.batch!r}",
+                f"应为不小于 1 的整数或 auto，现在是 {self.batch!r}",
+            )
+        at_least(self, devices=1, nodes=1, log_every=1, checkpoint_seconds=0, spike=0)
         at_least(self, sample_every=0, samples=1)
 
 

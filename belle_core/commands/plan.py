@@ -11,6 +11,7 @@ from belle_core.commands.options import print_json, visible, with_json, with_ove
 from belle_core.console import print_table, size_text
 from belle_core.language import say
 from belle_core.planning import Plan, make_plan
+from belle_core.planning.fitting import Fits, Way
 from belle_core.planning.plan import PlannedStep
 from belle_core.planning.training import Training
 
@@ -158,21 +159,44 @@ def training_lines(name: str, training: Training) -> list[str]:
     if t.dropped:
         lines.append(say(f"  dropped  {number(t.dropped)} examples have nothing to learn within the limit of length",
                          f"  舍弃     {number(t.dropped)} 条样本在长度限制内没有可学习的内容"))  # fmt: skip
-    if t.memory and t.batch:
-        m, shape = t.memory, number(t.batch.tokens)
-        lines.append(say(
-            f"  memory   {size(m.total)} = weights {size(m.weights)} + gradients {size(m.gradients)} + optimizer {size(m.optimizer)} "
-            f"+ activations {size(m.activations)} (a pass of at most {shape} tokens), per device",
-            f"  内存     {size(m.total)} = 权重 {size(m.weights)} + 梯度 {size(m.gradients)} + 优化器 {size(m.optimizer)} "
-            f"+ 激活 {size(m.activations)}（每次最多 {shape} 个词元），每台设备"))  # fmt: skip
-    else:
-        lines.append(
-            say(
-                "  memory   unknown until the vocabulary and the architecture are known",
-                "  内存     词表和结构确定之前未知",
-            )
-        )
+    lines += memory_lines(t)
     return [*lines, f"  {say('time', '用时')}{say('     ', '     ')}{time_text(t)}"]
+
+
+def memory_lines(training: Training) -> list[str]:
+    """Memory by what takes it, and what fits this machine."""
+    m, fits = training.memory, training.fits
+    if m is None or training.batch is None:
+        return [say("  memory   unknown until the vocabulary and the architecture are known", "  内存     词表和结构确定之前未知")]  # fmt: skip
+    tokens = number(training.batch.tokens)
+    program = (f" + program {size(m.program)}", f" + 程序 {size(m.program)}") if m.program else ("", "")
+    if m.loading:
+        program = (f"{program[0]} + loading {size(m.loading)}", f"{program[1]} + 加载 {size(m.loading)}")
+    line = say(
+        f"  memory   {size(m.total)} = weights {size(m.weights)} + gradients {size(m.gradients)} + optimizer {size(m.optimizer)} "
+        f"+ activations {size(m.activations)} (a pass of at most {tokens} tokens){program[0]}, per device",
+        f"  内存     {size(m.total)} = 权重 {size(m.weights)} + 梯度 {size(m.gradients)} + 优化器 {size(m.optimizer)} "
+        f"+ 激活 {size(m.activations)}（每次最多 {tokens} 个词元）{program[1]}，每台设备")  # fmt: skip
+    return [line, f"  {say('fits     ', '适配     ')}{fits_text(fits)}"] if fits else [line]
+
+
+def fits_text(fits: Fits) -> str:
+    """The largest batch for this machine, or what would do."""
+    here = f"{fits.device.count} × {fits.device.kind} {size(fits.device.memory)}"
+    if fits.batch:
+        return say(f"{here}: trainer.batch up to {fits.batch}", f"{here}：trainer.batch 最大 {fits.batch}")
+    if fits.recomputed:
+        return say(f"{here}: not as it is; with trainer.gradient_checkpointing=true trainer.batch up to {fits.recomputed}",
+                   f"{here}：当前设置放不下；加上 trainer.gradient_checkpointing=true 后 trainer.batch 最大 {fits.recomputed}")  # fmt: skip
+    ways = say(" or ", " 或 ").join(map(way_text, fits.ways)) or say("nothing known here", "未知")
+    return say(f"{here}: no; with trainer.gradient_checkpointing=true and trainer.batch=1 it takes {ways}",
+               f"{here}：放不下；在 trainer.gradient_checkpointing=true 且 trainer.batch=1 时需要 {ways}")  # fmt: skip
+
+
+def way_text(way: Way) -> str:
+    """Strategy, devices, and main memory where that is needed."""
+    text = f"trainer.strategy={way.strategy} trainer.devices={way.devices} ({size(way.needed)} / {size(way.device_memory)})"
+    return text + (say(f" + {size(way.host)} main memory", f" + 主机内存 {size(way.host)}") if way.host else "")
 
 
 def time_text(training: Training) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from belle_core.planning.activations import Batch, activations, transients
@@ -29,9 +29,12 @@ class Memory:
     program: int = 0
     """Main memory that Python and its libraries take; 0 where that is not the device's."""
 
+    loading: int = 0
+    """What more is needed before, where weights are loaded as floats into the same memory and quantized there."""
+
     @property
     def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.activations + self.program
+        return self.weights + self.gradients + self.optimizer + self.activations + self.program + self.loading
 
 
 def training_memory(
@@ -44,6 +47,7 @@ def training_memory(
     program: int = 0,
 ) -> Memory:
     """Bytes at the highest point of a step; ``state`` tells the optimizer's, ``None`` stands for AdamW's two averages.
+    ``program``: what else the process takes of the device, if that is main memory.
 
     A step of several passes has all gradients while the last one is made. In one of a single pass they come as the
     activations go, so that the larger of the two counts, and with activations the output layer's, which are made first.
@@ -57,7 +61,7 @@ def training_memory(
         gradients, needed = (gradients if batch.accumulated else first), kept + moment
     else:
         needed = moment
-    return Memory(
+    memory = Memory(
         weights=held(architecture, precision, method),
         gradients=gradients,
         optimizer=sum(w.number * _state(w, precision.trained, state) for w in method.trained)
@@ -65,6 +69,10 @@ def training_memory(
         activations=needed,
         program=program,
     )
+    if not (method.bits and program):
+        return memory
+    floats = architecture.parameters * precision.weights + program
+    return replace(memory, loading=max(0, floats - memory.total))
 
 
 def held(architecture: Architecture, precision: Precision, method: Method) -> int:

@@ -8,17 +8,19 @@ from typing import Any
 
 from belle_core.artifacts import Adapter as AdapterArtifact
 from belle_core.artifacts import Examples, Tokenizer
-from belle_core.config import RunConfig, TrainConfig, TrainerConfig
+from belle_core.config import AUTO, UNKNOWN_BATCH, RunConfig, TrainConfig, TrainerConfig
 from belle_core.planning.activations import Batch, blocks_reached
 from belle_core.planning.architecture import Weight
-from belle_core.planning.memory import Memory, training_memory
+from belle_core.planning.device import device_of
+from belle_core.planning.fitting import Fits, Need, fits
+from belle_core.planning.memory import Memory
 from belle_core.planning.method import WIDTH, Method, Precision
 from belle_core.planning.model import KnownModel
 from belle_core.planning.rate import FORWARD, earlier_rate
 from belle_core.planning.tokens import TokenCount, count_tokens
 from belle_core.plugins import load_catalog
 from belle_core.store import Store
-from belle_core.strategies import processes_of
+from belle_core.strategies import processes_of, strategy_of
 from belle_core.wiring import Step
 
 
@@ -39,7 +41,12 @@ class Training:
     parameters: int | None = None
     trainable: int | None = None
     memory: Memory | None = None
+    """Of one device."""
     batch: Batch | None = None
+    sequences: int | None = None
+    """``trainer.batch``, as chosen where it is ``auto``."""
+    fits: Fits | None = None
+    """What fits this machine."""
     operations: float | None = None
     """Floating-point operations of the whole step."""
     seconds: float | None = None
@@ -78,8 +85,12 @@ def plan_training(step: Step, known: Situation) -> Training:
     trainable = None if trained is None else sum(weight.size for weight in trained)
     operations = _operations(section, known.model, trained, tokens)
     seconds, basis = _seconds(step, section, known, tokens, operations)
-    batch = _batch(section, known, count, examples)
-    memory = _memory(step, known, batch, trained)
+    need, device = _need(step, known, count, trained), device_of(known.config.trainer.accelerator)
+    found = fits(need, device, known.config.trainer.devices) if need and device else None
+    size = known.config.trainer.batch
+    if size == AUTO:
+        size = max(1, found.batch) if found else UNKNOWN_BATCH
+    memory = need.share(size, device.program if device else 0).device if need else None
     return Training(
         examples=examples,
         tokens=tokens,
@@ -90,7 +101,9 @@ def plan_training(step: Step, known: Situation) -> Training:
         parameters=known.model.parameters,
         trainable=trainable,
         memory=memory,
-        batch=batch,
+        batch=need.batch(size) if need else None,
+        sequences=size,
+        fits=found,
         operations=operations,
         seconds=seconds,
         basis=basis,
@@ -146,34 +159,32 @@ def _seconds(
     return None, ""
 
 
-def _batch(section: TrainConfig, known: Situation, count: TokenCount | None, examples: int | None) -> Batch:
-    """The largest forward pass: as many tokens as the largest step has when all were counted, else as may be."""
-    trainer, longest = known.config.trainer, min(section.max_length, known.config.model.context_length)
-    step = section.batch * (count.sequences if count else 1) * longest
-    if count and count.counted == examples:
-        step = count.step
-    step = -(-step // processes_of(trainer))
-    pass_tokens = min(trainer.batch * longest, step)
-    learned = count.learned / count.tokens if count and count.tokens else 1.0
-    return Batch(pass_tokens, trainer.gradient_checkpointing, learned, accumulated=pass_tokens < step)
+def _need(step: Step, known: Situation, count: TokenCount | None, trained: list[Weight] | None) -> Need | None:
+    """The step's sizes: those of the largest step when all examples were counted, else the most that may be."""
+    if known.model.architecture is None or trained is None:
+        return None
+    trainer, section = known.config.trainer, step.section
+    longest = min(section.max_length, known.config.model.context_length)
+    largest = section.batch * (count.sequences if count else 1) * longest
+    if count and count.counted == known.figures.get("examples"):
+        largest = count.step
+    return Need(
+        known.model.architecture,
+        _precision(step, known),
+        method_of(section, trainer, trained, adapter=issubclass(step.stage.produces, AdapterArtifact)),
+        getattr(section.optimizer, "state_bytes", None),
+        longest=longest,
+        step=largest,
+        learned=count.learned / count.tokens if count and count.tokens else 1.0,
+        checkpointing=trainer.gradient_checkpointing,
+        strategy=strategy_of(trainer),
+        ranks=processes_of(trainer),
+    )
 
 
 def _precision(step: Step, known: Situation) -> Precision:
     frozen = issubclass(step.stage.produces, AdapterArtifact)
     return Precision.of(known.config.trainer.precision, known.config.model.dtype, frozen=frozen)
-
-
-def _memory(step: Step, known: Situation, batch: Batch, trained: list[Weight] | None) -> Memory | None:
-    if known.model.architecture is None or trained is None:
-        return None
-    frozen = issubclass(step.stage.produces, AdapterArtifact)
-    return training_memory(
-        known.model.architecture,
-        _precision(step, known),
-        batch,
-        method_of(step.section, known.config.trainer, trained, adapter=frozen),
-        state=getattr(step.section.optimizer, "state_bytes", None),
-    )
 
 
 def method_of(section: TrainConfig, trainer: TrainerConfig, trained: list[Weight], *, adapter: bool) -> Method:

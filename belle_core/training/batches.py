@@ -141,6 +141,12 @@ class Passes:
     def packed(self) -> bool:
         return self.tokens is not None
 
+    def halved(self) -> Passes:
+        """Passes of half the size, of one sequence at least."""
+        size = max(1, self.sequences // 2)
+        tokens = None if self.tokens is None else self.tokens // self.sequences * size
+        return replace(self, sequences=size, tokens=tokens)
+
     def step(self, encoded: EncodedExamples, examples: np.ndarray, lengths: np.ndarray) -> Step:
         """What this process sees of a step over *examples*, of which *lengths* are the tokens.
 
@@ -205,6 +211,12 @@ class Steps:
             for number in range(max(self.start, first), min(self.total, first + self.per_epoch)):
                 place = (number - first) * self.batch
                 yield self._step(order[place : place + self.batch])
+
+    def at(self, number: int) -> Step:
+        """Optimizer step *number*, counted from 0."""
+        order = epoch_order(self.lengths, seed=self.seed, epoch=number // self.per_epoch)
+        place = number % self.per_epoch * self.batch
+        return self._step(order[place : place + self.batch])
 
     def _step(self, examples: np.ndarray) -> Step:
         return self.passes.step(self.encoded, examples, self.lengths[examples])

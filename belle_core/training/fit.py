@@ -14,7 +14,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from belle_core.artifacts import Examples
-from belle_core.config import TrainConfig, TrainerConfig
+from belle_core.config import AUTO, TrainConfig, TrainerConfig
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.stages import StageContext
@@ -35,6 +35,7 @@ from belle_core.training.quiet import quiet
 from belle_core.training.resuming import AtomicCheckpoints, SavesState
 from belle_core.training.sharing import sharing_of
 from belle_core.training.sharing.alone import Alone
+from belle_core.training.sizing import batch_of
 from belle_core.training.start import Start
 
 LEAN: dict[str, Any] = {
@@ -65,10 +66,13 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     _check_shares(min(config.batch, len(train)), settings)
     keep_memory()
     with faster(model, wanted=settings.fast), packing(model, config.max_length, wanted=settings.packing) as packed:
-        tokens = settings.batch * config.max_length if packed else None
-        passes = Passes(settings.batch, tokens, sharing.rank, sharing.ranks)
+        size = batch_of(settings, model, loaded.dtype, config, train, context.shared["seed"])
+        if settings.batch == AUTO and context.rank == 0:
+            print(f"      trainer.batch={size} (auto)", flush=True)
+        passes = Passes(size, size * config.max_length if packed else None, sharing.rank, sharing.ranks)
         steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])
         module = InstructionModule(model, objective, config, steps, dev, context.directory / "scratch", sharing)
+        module.halves = settings.batch == AUTO and sharing.ranks == 1
         objective.total = sharing.total
         objective.begin(model, Start(loaded, context, train, dev, passes))
         companions = Companions(module, loaded, settings, context)

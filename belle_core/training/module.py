@@ -14,6 +14,7 @@ from torch import Tensor
 
 from belle_core.config import TrainConfig
 from belle_core.errors import BelleError
+from belle_core.language import say
 from belle_core.training.alarm import Alarm
 from belle_core.training.averaging import Averages
 from belle_core.training.batches import Batch, Step, Steps
@@ -54,6 +55,8 @@ class InstructionModule(LightningModule):
         self.curve = Curve()
         self.alarm: Alarm | None = None
         self.averages: Averages | None = None
+        self.halves = False
+        """Passes that are too large for the memory are made half as large."""
 
     @property
     def trainable(self) -> list[tuple[str, Tensor]]:
@@ -98,7 +101,7 @@ class InstructionModule(LightningModule):
     def training_step(self, step: Step, _: int) -> None:
         """One optimizer step; raises ``BelleError`` when the loss or the gradient is no number, or nothing is learned."""
         self._seed()
-        step = self.objective.ready(self.sharing.callee(self), step)
+        step = self._ready(step)
         for _ in range(self.objective.updates):
             point, tokens = self._update(step)
         if self.averages:
@@ -110,7 +113,7 @@ class InstructionModule(LightningModule):
     def _update(self, step: Step) -> tuple[Point, int]:
         """Forward, backward and one update of the weights; what to tell of it, and the tokens of all processes."""
         optimizer: Any = self.optimizers()
-        loss = self._backward(step)
+        loss = self._gradients(step)
         reported = self._reported(step.amount)
         if self.done == 0:
             self._check_gradients()
@@ -126,6 +129,31 @@ class InstructionModule(LightningModule):
         figures[1] = float(self.sharing.norm(self, norm))
         optimizer.zero_grad(set_to_none=True)
         return Point(self.done + 1, figures[0], rate, figures[1], figures=reported), int(tokens)
+
+    def _ready(self, step: Step) -> Step:
+        """What the objective makes of *step*; passes of an objective that changes it stay as they are."""
+        ready = self.objective.ready(self.sharing.callee(self), step)
+        self.halves = self.halves and ready is step and self.objective.updates == 1
+        return ready
+
+    def _gradients(self, step: Step) -> Tensor:
+        """As :meth:`_backward`, where memory does not suffice in smaller passes, from then on."""
+        while True:
+            try:
+                return self._backward(step)
+            except torch.OutOfMemoryError:
+                if not self.halves or self.steps.passes.sequences == 1:
+                    raise
+            self.steps.passes = self.steps.passes.halved()
+            size = self.steps.passes.sequences
+            print(say(f"      too little memory: trainer.batch={size} from here on",
+                      f"      内存不足：此后 trainer.batch={size}"), flush=True)  # fmt: skip
+            self.zero_grad(set_to_none=True)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self.objective.figures = {}
+            self._seed()
+            step = self._ready(self.steps.at(self.done).to(self.device))
 
     def _backward(self, step: Step) -> Tensor:
         """This process's part of the step's mean loss in nats; gradients are those of the whole mean."""

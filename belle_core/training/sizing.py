@@ -1,0 +1,68 @@
+"""``trainer.batch=auto``: as many sequences to a pass as the device's memory is predicted to hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import torch
+
+from belle_core.config import AUTO, UNKNOWN_BATCH, TrainConfig, TrainerConfig
+from belle_core.planning.architecture import Architecture
+from belle_core.planning.device import Device, main_memory
+from belle_core.planning.fitting import Need
+from belle_core.planning.method import Precision
+from belle_core.planning.training import method_of
+from belle_core.strategies import processes_of, strategy_of
+from belle_core.training.examples import EncodedExamples
+from belle_core.training.order import largest_step
+
+
+def batch_of(
+    settings: TrainerConfig, model: Any, stored: str, config: TrainConfig, train: EncodedExamples, seed: int
+) -> int:
+    """``trainer.batch``, which must come out alike on all processes; *stored* is the format of the model's file."""
+    if settings.batch != AUTO:
+        return int(settings.batch)
+    need = _need(settings, model, stored, config, train, seed)
+    device = this_device(settings)
+    return UNKNOWN_BATCH if need is None or device is None else max(1, need.largest(device, settings.devices))
+
+
+def this_device(settings: TrainerConfig) -> Device | None:
+    """The device at hand, with what is free of its memory, or alike on all processes what it has."""
+    alone = processes_of(settings) == 1
+    if settings.accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        sizes = [torch.cuda.get_device_properties(n).total_memory for n in range(torch.cuda.device_count())]
+        return Device(
+            "cuda", torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() if alone else min(sizes), len(sizes)
+        )
+    memory = main_memory()
+    if memory and alone:
+        memory = min(memory, psutil.virtual_memory().available + psutil.Process().memory_info().rss)
+    return Device("cpu", memory) if memory else None
+
+
+def _need(
+    settings: TrainerConfig, model: Any, stored: str, config: TrainConfig, train: EncodedExamples, seed: int
+) -> Need | None:
+    """``None`` for an architecture or a method whose memory is not known."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    architecture = Architecture.of(base.config.to_dict(), base.get_input_embeddings().weight.shape[0])
+    trained = config.trained(architecture) if architecture else None
+    if architecture is None or trained is None:
+        return None
+    adapter = base is not model
+    labels = sum(weight > 0 for weight in train.weights)
+    return Need(
+        architecture,
+        Precision.of(settings.precision, stored, frozen=adapter),
+        method_of(config, settings, trained, adapter=adapter),
+        getattr(config.optimizer, "state_bytes", None),
+        longest=config.max_length,
+        step=largest_step(train, config.batch, seed),
+        learned=labels / len(train.ids),
+        checkpointing=settings.gradient_checkpointing,
+        strategy=strategy_of(settings),
+        ranks=processes_of(settings),
+    )
