@@ -69,6 +69,7 @@ class Encoder:
 
         self.tokenizer, self.template = tokenizer, template
         self._segments = SegmentEncoder(tokenizer)
+        self._special: dict[str, int] = {}
 
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and weights of *conversation*; its answers are what is learned, with the token that ends each."""
@@ -81,7 +82,7 @@ class Encoder:
         after_text = False
         for segment in segments:
             if segment.special:
-                new = [self.special_id(segment.special)]
+                new = [self._special_id(segment.special)]
             else:
                 new = self._segments.encode(segment.text, after_text=after_text)
             ids += new
@@ -103,6 +104,12 @@ class Encoder:
         if token is None or (special not in ("bos", "eos") and token == self.tokenizer.unk_token_id):
             raise KeyError(special)
         return int(token)
+
+    def _special_id(self, special: str) -> int:
+        """The same, looked up once: every conversation asks again."""
+        if special not in self._special:
+            self._special[special] = self.special_id(special)
+        return self._special[special]
 
     @property
     def stop_ids(self) -> list[int]:

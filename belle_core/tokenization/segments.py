@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
+
+from belle_core.tokenization.chunks import ChunkEncoder, divisible
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -21,12 +24,20 @@ class SegmentEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         description = _without_special_pieces(json.loads(tokenizer.backend_tokenizer.to_str()))
-        self._first = _backend(description)
-        self._later = _backend(_without_prefix(description))
+        self._first = _encode(description)
+        self._later = _encode(_without_prefix(description))
 
     def encode(self, text: str, *, after_text: bool) -> list[int]:
         """Ids of ``text``; ``after_text`` says that other text, not a special token or nothing, comes before it."""
-        return (self._later if after_text else self._first).encode(text, add_special_tokens=False).ids
+        return (self._later if after_text else self._first)(text)
+
+
+def _encode(description: dict[str, Any]) -> Callable[[str], list[int]]:
+    """From a text to its ids; in pieces where these give the same."""
+    backend = _backend(description)
+    if divisible(description):
+        return ChunkEncoder(backend, description).encode
+    return lambda text: backend.encode(text, add_special_tokens=False).ids
 
 
 def _backend(description: dict[str, Any]) -> Tokenizer:

@@ -52,8 +52,8 @@ class EncodedExamples:
         """Append one example."""
         self.width = len(sequences)
         for sequence in sequences:
-            self.ids.extend(sequence.ids)
-            self.weights.extend(sequence.weights)
+            self.ids.fromlist(sequence.ids)
+            self.weights.fromlist(sequence.weights)
             self.marks.append(sequence.mark)
             self.ends.append(len(self.ids))
         self.amounts.append(amount)
@@ -85,7 +85,7 @@ def encode_all(
             continue
         cut = [_cut(sequence, max_length) for sequence in sequences]
         encoded.truncated += any(len(sequence.ids) > max_length for sequence in sequences)
-        if all(any(weight > 0 for weight in sequence.weights[1:]) for sequence in cut):
+        if all(max(sequence.weights[1:], default=0.0) > 0 for sequence in cut):
             encoded.add(cut, objective.amount(cut))
         else:
             encoded.dropped += 1

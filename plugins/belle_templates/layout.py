@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from belle_core.conversation import Conversation
 from belle_core.encoding import Segment
@@ -71,9 +72,8 @@ class Layout:
         if pending:
             yield Segment(text=pending, weight=weight)
 
-    def _cut(self, pattern: str) -> list[str]:
-        marks = "|".join(re.escape(mark) for mark in (*FIELDS, *self.special))
-        return [piece for piece in re.split(f"({marks})", pattern) if piece]
+    def _cut(self, pattern: str) -> tuple[str, ...]:
+        return _cut(pattern, tuple(self.special))
 
     @property
     def jinja(self) -> str:
@@ -95,3 +95,10 @@ class Layout:
         """The pattern as one Jinja output."""
         parts = [FIELDS.get(piece) or json.dumps(piece, ensure_ascii=False) for piece in self._cut(pattern)]
         return f"{{{{ {' + '.join(parts)} }}}}" if parts else ""
+
+
+@lru_cache
+def _cut(pattern: str, special: tuple[str, ...]) -> tuple[str, ...]:
+    """*pattern* in pieces: fields, special tokens, and the text between them. A template has few patterns, data many turns."""
+    marks = "|".join(re.escape(mark) for mark in (*FIELDS, *special))
+    return tuple(piece for piece in re.split(f"({marks})", pattern) if piece)
