@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from belle_core.config import at_least, one_of
+from omegaconf import MISSING
+
+from belle_core.config import at_least, one_of, option
 from belle_core.errors import Invalid
 
 
@@ -29,4 +31,30 @@ class NearConfig:
                 "threshold",
                 f"must be from 0.5 to 1, got {self.threshold}",
                 f"应在 0.5 到 1 之间，现在是 {self.threshold}",
+            )
+
+
+@dataclass
+class SemanticConfig:
+    """Drops examples that mean the same as one that is kept, by the vectors of an encoder."""
+
+    model: str = option(MISSING, file=True)
+    """Directory of an encoder in Hugging Face layout, such as a sentence embedding model; the mean of its last states is the vector."""
+    by: str = "question"
+    """What is compared: the ``question`` (all turns before the last answer), or the whole ``conversation``."""
+    threshold: float = 0.95
+    """Least cosine of two vectors (0 to 1); right for no encoder but your own: look at some pairs first."""
+    length: int = 512
+    """Most tokens that are read of an example."""
+    batch: int = option(32, identity=False)
+    """Examples that are encoded together."""
+
+    def __post_init__(self) -> None:
+        one_of(self, "by", ("conversation", "question"))
+        at_least(self, length=2, batch=1)
+        if not 0 < self.threshold <= 1:
+            raise Invalid(
+                "threshold",
+                f"must be above 0 and at most 1, got {self.threshold}",
+                f"应大于 0 且不超过 1，现在是 {self.threshold}",
             )

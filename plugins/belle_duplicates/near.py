@@ -11,6 +11,7 @@ from belle_core.data.neighbours import Neighbours
 from belle_core.data.questions import normalised, question_of
 from belle_core.data.shingles import Shingles
 from belle_duplicates.config import NearConfig
+from belle_duplicates.texts import compared
 
 
 class Near:
@@ -31,17 +32,7 @@ class Near:
         return self.shingles.keys(self._text(example))
 
     def _text(self, example: Example) -> str:
-        conversation = example.conversation
-        if conversation is None:
-            return normalised(example.text or "")
-        if self.by == "question":
-            conversation = conversation.prompt()
-        texts = [turn.text for turn in conversation.turns]
-        if conversation.system:
-            texts.insert(0, conversation.system)
-        if self.by == "conversation":
-            texts += example.rejected
-        return "\n".join(map(normalised, texts))
+        return "\n".join(map(normalised, compared(example, self.by)))
 
     def decide(self, corpus: Stored) -> Iterator[Drop | None]:
         """Drops every example that is like an earlier one that stays."""

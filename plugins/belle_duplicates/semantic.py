@@ -1,0 +1,114 @@
+"""Semantic duplicates: examples whose vectors point nearly the same way as those of one that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle_core.conversation import Example
+from belle_core.data.corpus import Stored
+from belle_core.data.filters import Drop
+from belle_core.data.questions import question_of
+from belle_core.errors import BelleError
+from belle_core.generation.checkpoint import is_checkpoint
+from belle_duplicates.config import SemanticConfig
+from belle_duplicates.texts import compared
+
+if TYPE_CHECKING:
+    import torch
+
+BLOCK = 1 << 10
+"""Examples that are compared at once with all that stay before them."""
+
+
+class Semantic:
+    """Reason: the filter's name alone. All pairs are compared: for a million examples about as much work as making the vectors.
+
+    Vectors lie in the scratch folder as they are made, so that a run that was broken off makes none twice. Memory: the vectors of what stays, 2 bytes
+    a number.
+    """
+
+    whole = True
+
+    def __init__(self, config: SemanticConfig) -> None:
+        self.config, self.directory = config, Path(config.model).expanduser()
+        if not is_checkpoint(self.directory):
+            raise BelleError(
+                f"the semantic filter needs an encoder in Hugging Face layout; {config.model} is no such directory",
+                f"语义去重过滤器需要 Hugging Face 格式的编码器；{config.model} 不是这样的目录",
+            )
+
+    def summary(self, example: Example) -> bytes:
+        """Nothing: the examples themselves are needed."""
+        return b""
+
+    def decide(self, corpus: Stored) -> Iterator[Drop | None]:
+        """Drops every example of which an earlier one that stays has a cosine of the threshold or more."""
+        import torch
+
+        kept: list[int] = []
+        vectors = torch.empty(0)
+        for start, block in self._blocks(corpus):
+            best, where = _nearest(block, vectors)
+            staying: list[int] = []
+            for row in range(len(block)):
+                cosine, other = float(best[row]), int(where[row])
+                if staying:
+                    inner = block[staying] @ block[row]
+                    if float(inner.max()) > cosine:
+                        cosine, other = float(inner.max()), len(kept) + int(inner.argmax())
+                if cosine >= self.config.threshold:
+                    same = corpus[kept[other] if other < len(kept) else start + staying[other - len(kept)]]
+                    yield Drop(evidence=f"{cosine:.3f} {same.id}: {question_of(same)[:200]}")
+                else:
+                    staying.append(row)
+                    yield None
+            kept += [start + row for row in staying]
+            new = block[staying].half()
+            vectors = torch.cat([vectors, new]) if len(vectors) else new
+
+    def _blocks(self, corpus: Stored) -> Iterator[tuple[int, torch.Tensor]]:
+        """The vectors of all examples, block after block, rounded to 16 bits; those that were made before are read."""
+        from safetensors.torch import load_file, save_file
+
+        encoder = None
+        examples = corpus.examples()
+        for start in range(0, len(corpus), BLOCK):
+            some = list(islice(examples, BLOCK))
+            path = corpus.scratch / f"vectors-{start}.safetensors"
+            if not path.exists():
+                encoder = encoder or self._encoder()
+                partial = path.with_suffix(".partial")
+                save_file({"vectors": self._encoded(encoder, some).half()}, partial)
+                partial.replace(path)
+            yield start, load_file(path)["vectors"].float()
+
+    def _encoded(self, encoder, examples: list[Example]) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        import torch
+
+        texts = ["\n".join(compared(example, self.config.by)) for example in examples]
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # like lengths together
+        vectors = torch.empty(len(texts), encoder.dimension)
+        for at in range(0, len(order), self.config.batch):
+            some = order[at : at + self.config.batch]
+            vectors[some] = encoder.encode([texts[number] for number in some])
+        return vectors
+
+    def _encoder(self):  # type: ignore[no-untyped-def]
+        from belle_duplicates.encoder import Encoder  # brings transformers along
+
+        return Encoder(self.directory, length=self.config.length)
+
+
+def _nearest(block: torch.Tensor, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """For every row the greatest cosine with *vectors*, and which; -1 where there are none."""
+    import torch
+
+    best, where = torch.full((len(block),), -1.0), torch.zeros(len(block), dtype=torch.long)
+    for start in range(0, len(vectors), 1 << 14):
+        cosines, found = (block @ vectors[start : start + (1 << 14)].float().T).max(dim=1)
+        better = cosines > best
+        best[better], where[better] = cosines[better], found[better] + start
+    return best, where
