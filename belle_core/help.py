@@ -16,7 +16,7 @@ A run is a list of steps, each chosen with +<stage>=<name>; options follow as ke
   belle plan +train=lora model=llama7b            look before you run
   belle +train=lora --cfg job                     every option of a choice, with its value
 
-Other commands: belle plan | plugins | runs | compare | chat | predict | inspect | doctor | completion (belle <command> --help)
+Other commands: belle plan | plugins | runs | compare | chat | predict | inspect | data | doctor | completion (belle <command> --help)
 
 Choices (+<stage>=<name>; model, trainer and tracker without the plus)
 """
@@ -31,7 +31,7 @@ CHINESE = """belle：人人可用的大语言模型引擎
   belle plan +train=lora model=llama7b            运行前查看计划
   belle +train=lora --cfg job                     某个选择的全部选项及取值
 
-其他命令：belle plan | plugins | runs | compare | chat | predict | inspect | doctor | completion（belle <命令> --help）
+其他命令：belle plan | plugins | runs | compare | chat | predict | inspect | data | doctor | completion（belle <命令> --help）
 
 可选项（+<阶段>=<名称>；model、trainer 和 tracker 不加加号）
 """

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process per core already
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # as the command line does, before torch comes in
 ROOT = Path(__file__).resolve().parent.parent
 
