@@ -37,6 +37,11 @@ def open_examples(reference: str) -> Opened:
     path = Path(reference).expanduser()
     if (path.exists() and not (path / MANIFEST).is_file()) or any(sign in reference for sign in "*?"):
         return Opened(_read(path), reference, None)
+    if not path.exists() and not any(d.name.startswith(reference) for d in store.directories()):
+        raise BelleError(
+            f"{reference}: neither a run nor an artifact in {store.root}, nor a file or directory; `belle runs` lists runs",
+            f"{reference}：既不是 {store.root} 中的运行或产物，也不是文件或目录；用 `belle runs` 查看运行",
+        )
     return Opened(_examples(load(reference, store), reference), reference, None)
 
 

@@ -90,7 +90,8 @@ def test_all_names_of_one_set_lead_to_it(named, tmp_path):
 
 def test_what_is_not_examples_is_refused(named):
     for arguments, words_of_it in (
-        (["show", "fw"], "fw"),
+        (["show", "nothing.jsonl"], "nor a file"),
+        (["stats", named, "--html", "nowhere/page.html"], "no such directory"),
         (["show", named, "--split", "trian"], "train"),
         (["show", named, "--where", "categori=a"], "category"),
         (["show", named, "--reason", "empty_anser"], "reason"),
