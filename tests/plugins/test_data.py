@@ -80,6 +80,17 @@ def test_statistics_are_those_of_the_examples(named, tmp_path):
     assert Path(found["page"]) == tmp_path / "store" / "runs" / "few" / f"data-{examples.fingerprint}.html"
 
 
+def test_near_duplicates_that_were_dropped_are_told(tmp_path):
+    long = (
+        "保持健康可以从三个方面入手：均衡饮食，多吃蔬菜和水果；坚持锻炼，每周至少三次；保证睡眠，每天不少于七小时。" * 3
+    )
+    records = [conversation("a", "怎样保持健康", long), conversation("b", "怎样保持健康", long + "好")]
+    path = write(tmp_path / "alike.jsonl", [*records, RECORDS[0]])
+    run(["+data=files", f"data.path={path}", "+filter@data.clean.alike=near", "name=near"], quiet=True)
+    assert plain("stats", "near")["duplicates"]["near_dropped"] == 1
+    assert "1 near duplicates" in Path(plain("stats", "near")["page"]).read_text(encoding="utf-8")
+
+
 def test_all_names_of_one_set_lead_to_it(named, tmp_path):
     key = load("few/data").fingerprint
     references = ["few", "few/data", key, key[:10], load("few/data").directory]
