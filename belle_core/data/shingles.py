@@ -14,7 +14,6 @@ CERTAINTY = 0.99
 LONG = 1 << 10
 """n-grams that go through all permutations at once; half a megabyte, which stays in the processor's cache."""
 SEED = 20230323
-MIX = np.uint32(0x85EBCA6B)
 STEP = np.uint32(0x9E3779B1)
 
 
@@ -58,9 +57,7 @@ class Shingles:
             for place in range(1, self.size):
                 hashes += characters[place : place + count]
                 hashes *= STEP
-        hashes ^= hashes >> np.uint32(15)
-        hashes *= MIX
-        hashes ^= hashes >> np.uint32(13)
+        hashes ^= hashes >> np.uint32(15)  # so that the permutations, which multiply, do not see a sum over characters
         return hashes
 
     @cached_property
