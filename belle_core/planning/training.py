@@ -166,7 +166,7 @@ def _need(step: Step, known: Situation, count: TokenCount | None, trained: list[
     trainer, section = known.config.trainer, step.section
     longest = min(section.max_length, known.config.model.context_length)
     largest = section.batch * (count.sequences if count else 1) * longest
-    if count and count.counted == known.figures.get("examples"):
+    if trainer.packing and count and count.counted == known.figures.get("examples"):
         largest = count.step
     return Need(
         known.model.architecture,

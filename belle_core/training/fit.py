@@ -66,7 +66,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     _check_shares(min(config.batch, len(train)), settings)
     keep_memory()
     with faster(model, wanted=settings.fast), packing(model, config.max_length, wanted=settings.packing) as packed:
-        size = batch_of(settings, model, loaded.dtype, config, train, context.shared["seed"])
+        size = batch_of(settings, model, loaded.dtype, config, train, context.shared["seed"], packed)
         if settings.batch == AUTO and context.rank == 0:
             print(f"      trainer.batch={size} (auto)", flush=True)
         passes = Passes(size, size * config.max_length if packed else None, sharing.rank, sharing.ranks)

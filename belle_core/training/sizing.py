@@ -19,12 +19,18 @@ from belle_core.training.order import largest_step
 
 
 def batch_of(
-    settings: TrainerConfig, model: Any, stored: str, config: TrainConfig, train: EncodedExamples, seed: int
+    settings: TrainerConfig,
+    model: Any,
+    stored: str,
+    config: TrainConfig,
+    train: EncodedExamples,
+    seed: int,
+    packed: bool,
 ) -> int:
     """``trainer.batch``, which must come out alike on all processes; *stored* is the format of the model's file."""
     if settings.batch != AUTO:
         return int(settings.batch)
-    need = _need(settings, model, stored, config, train, seed)
+    need = _need(settings, model, stored, config, train, seed, packed)
     device = this_device(settings)
     return UNKNOWN_BATCH if need is None or device is None else max(1, need.largest(device, settings.devices))
 
@@ -44,7 +50,13 @@ def this_device(settings: TrainerConfig) -> Device | None:
 
 
 def _need(
-    settings: TrainerConfig, model: Any, stored: str, config: TrainConfig, train: EncodedExamples, seed: int
+    settings: TrainerConfig,
+    model: Any,
+    stored: str,
+    config: TrainConfig,
+    train: EncodedExamples,
+    seed: int,
+    packed: bool,
 ) -> Need | None:
     """``None`` for an architecture or a method whose memory is not known."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -60,7 +72,7 @@ def _need(
         method_of(config, settings, trained, adapter=adapter),
         getattr(config.optimizer, "state_bytes", None),
         longest=config.max_length,
-        step=largest_step(train, config.batch, seed),
+        step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,
         learned=labels / len(train.ids),
         checkpointing=settings.gradient_checkpointing,
         strategy=strategy_of(settings),
