@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from belle_core.conversation import Conversation
@@ -69,7 +70,6 @@ class Encoder:
 
         self.tokenizer, self.template = tokenizer, template
         self._segments = SegmentEncoder(tokenizer)
-        self._special: dict[str, int] = {}
 
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and weights of *conversation*; its answers are what is learned, with the token that ends each."""
@@ -104,6 +104,10 @@ class Encoder:
         if token is None or (special not in ("bos", "eos") and token == self.tokenizer.unk_token_id):
             raise KeyError(special)
         return int(token)
+
+    @cached_property
+    def _special(self) -> dict[str, int]:
+        return {}
 
     def _special_id(self, special: str) -> int:
         """The same, looked up once: every conversation asks again."""
