@@ -67,6 +67,7 @@ def test_a_wrong_option_is_told_as_for_a_run():
         plan("+train=lora", "train.rnak=3")
 
 
+@pytest.mark.slow
 def test_the_machine_is_measured_only_when_asked(store):
     run(["+data=demo", "data.size=20", "+tokenizer=characters"], quiet=True)
     arguments = ["data.size=20", "+train=full", "--json"]

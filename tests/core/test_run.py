@@ -86,6 +86,7 @@ def contents(store: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_kill_at_20_random_moments_loses_nothing_and_leaves_nothing_wrong(tmp_path, belle):
     """SIGKILL at any moment: what is finished stays, and the repeated command ends with the same bytes."""
     overrides = [

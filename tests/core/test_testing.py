@@ -298,6 +298,7 @@ FLAWED = {
 
 
 @pytest.mark.parametrize("case", FLAWED)
+@pytest.mark.slow
 def test_every_rule_for_stages_fires(install, tmp_path, case):
     files, says = FLAWED[case]
     (tmp_path / "input.txt").write_text("text")
@@ -306,11 +307,13 @@ def test_every_rule_for_stages_fires(install, tmp_path, case):
     assert any(says in problem for problem in problems), problems
 
 
+@pytest.mark.slow
 def test_files_may_be_allowed_to_differ(install):
     install(FLAWED["takes the time of day"][0])
     assert check_stage("data=third", may_differ=["sta*"]) == []
 
 
+@pytest.mark.slow
 def test_a_stage_that_hangs_is_stopped(install):
     install(body("time.sleep(60)"))
     assert "the run fails: > 3 s" in check_stage("data=third", timeout=3)[0]
@@ -325,6 +328,7 @@ def test_plain_json_is_told_from_what_only_looks_like_it():
     ("choice", "overrides"),
     [("data=demo", ["data.size=400"]), ("tokenizer=bpe", ["+data=demo", "data.size=400", "tokenizer.vocabulary=1000"])],
 )
+@pytest.mark.slow
 def test_our_torch_free_stages_pass(choice, overrides):
     assert check_stage(choice, overrides) == []
 

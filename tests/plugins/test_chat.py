@@ -60,11 +60,13 @@ def test_once_prints_the_answer_without_what_steers_a_terminal(belle, scripted):
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{SAFE}\n", "")
 
 
+@pytest.mark.slow
 def test_once_as_json(belle, scripted):
     record = json.loads(belle("chat", str(scripted), "--once", "你好", "--json").stdout)
     assert (record["question"], record["answer"]) == ("你好", SAFE)
 
 
+@pytest.mark.slow
 def test_the_latest_run_with_a_model_is_the_default(belle, store, scripted, random):
     stored(store, random, "older", "aaaa000000000000")
     os.utime(store / "runs" / "older" / "run.json", (1, 1))
@@ -229,6 +231,7 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 def test_predict_answers_every_line_in_order(belle, scripted, tmp_path):
     (tmp_path / "q.jsonl").write_text(
         '{"id": 7, "question": "你好"}\n{"instruction": "加", "input": "一", "output": "旧"}\n\n'
@@ -244,6 +247,7 @@ def test_predict_answers_every_line_in_order(belle, scripted, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
+@pytest.mark.slow
 def test_predict_goes_on_where_it_was(belle, random, tmp_path):
     (tmp_path / "q.txt").write_text("你好\n一加一\n二加三\n", encoding="utf-8")
     options = ("predict", str(random), "q.txt", "--out", "a.jsonl", "--max-tokens", "6")

@@ -164,6 +164,7 @@ def test_paraphrases_of_the_real_evaluation_are_found(shared):
     assert right >= 950
 
 
+@pytest.mark.slow
 def test_real_data_is_hardly_flagged(shared):
     """Of 51,000 records under 0.5% ask what BELLE's evaluation asks, and some do."""
     index = Questions(
