@@ -81,7 +81,8 @@ def test_the_number_of_lora_weights_is_the_printed_one():
         config = prepare(["+train=full", f"model={name}"]).config.model
         architecture = Architecture.of(config.architecture)
         assert architecture is not None
-        assert architecture.adapter(8, targets) == pytest.approx(printed, rel=2e-3)
+        count = sum(weight.size for weight in architecture.adapter(8, targets))
+        assert count == pytest.approx(printed, rel=2e-3)
 
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("belle_p2_ft7b", "belle_p2_math")]
