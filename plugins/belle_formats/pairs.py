@@ -19,7 +19,17 @@ NAMES = (
     ("prompt", "", "completion"),  # OpenAI, before chat
 )
 """(question, material that belongs to it, answer)."""
-OTHERS = ("A", "answer_choices", "chosen", "rejected", "messages", "conversations", "conversation")
+OTHERS = (
+    "A",
+    "answer_choices",
+    "choices",
+    "options",
+    "chosen",
+    "rejected",
+    "messages",
+    "conversations",
+    "conversation",
+)
 """Keys of other layouts, multiple choice among them."""
 
 
