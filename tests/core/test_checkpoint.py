@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-import threading
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 
 import pytest
+from loopback_hub import COMMIT, Hub, served, surroundings
 
 from belle_core.checkpoint import check_checkpoint
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {
     "config.json": b'{"model_type": "llama"}',
     "model.safetensors": b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ",
@@ -25,66 +20,27 @@ FILES = {
 }
 
 
-class Hub(BaseHTTPRequestHandler):
+class Models(Hub):
     """The few calls of the Hugging Face API that a download makes."""
 
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, *, body: bool) -> None:
-        self.server.seen.append((self.path, self.headers.get("Authorization")))
-        parts = self.path.split("?")[0].strip("/").split("/")
+    def find(self, path):
+        parts = path.split("/")
         if parts[:2] == ["api", "models"] and "tree" in parts:
-            return self.send(
-                [{"type": "file", "path": n, "size": len(c), "oid": "a" * 40} for n, c in FILES.items()], body
-            )
+            return [{"type": "file", "path": n, "size": len(c), "oid": "a" * 40} for n, c in FILES.items()]
         if parts[:2] == ["api", "models"]:
-            return self.send(
-                {"id": "team/model", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}, body
-            )
-        if parts[:3] == ["team", "model", "resolve"] and parts[-1] in FILES:
-            return self.send(FILES[parts[-1]], body)
-        self.send_response(404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def send(self, content, body: bool) -> None:
-        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(raw)))
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{sha256(raw).hexdigest()}"')
-        self.end_headers()
-        if body:
-            self.wfile.write(raw)
-
-    def log_message(self, *arguments) -> None:
-        """Quiet."""
+            return {"id": "team/model", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}
+        return FILES.get(parts[-1]) if parts[:3] == ["team", "model", "resolve"] else None
 
 
 @pytest.fixture
 def hub():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.seen = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with served(Models) as server:
+        yield server
 
 
 def fetch(tmp_path, hub, code: str) -> subprocess.CompletedProcess[str]:
-    """Run *code* in a process that knows only the loopback hub (the client reads its variables at import)."""
-    address = f"http://127.0.0.1:{hub.server_address[1]}"
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k != "HF_HUB_OFFLINE"}
-    environment |= {
-        "HF_ENDPOINT": address,
-        "HF_TOKEN": "hf_" + "x" * 34,
-        "HF_HOME": str(tmp_path / "hf"),
-        "HF_HUB_DISABLE_XET": "1",
-    }
+    """Run *code* in a process that knows only the loopback hub."""
+    environment = surroundings(hub, tmp_path / "hf")
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
-import threading
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,12 +13,11 @@ import pyarrow
 import pytest
 from belle_files.repository import Repository
 from belle_files.repository_splits import files_of, splits_in
+from loopback_hub import COMMIT, Hub, served, surroundings
 from pyarrow import parquet
 
 from belle_core import run
 from belle_core.errors import BelleError
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def rows(word, count):
@@ -45,62 +40,25 @@ FILES = {
 }
 
 
-class Hub(BaseHTTPRequestHandler):
+class DataSets(Hub):
     """The few calls of the Hugging Face API that reading a data set makes."""
 
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, *, body: bool) -> None:
-        self.server.seen.append((self.path, self.headers.get("Authorization")))
-        path = self.path.split("?")[0].strip("/")
+    def find(self, path):
         prefix = f"datasets/team/set/resolve/{COMMIT}/"
         if path in ("api/datasets/team/set", f"api/datasets/team/set/revision/{COMMIT}"):
-            return self.send(
-                {"id": "team/set", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}, body
-            )
-        if path.startswith(prefix) and path.removeprefix(prefix) in FILES:
-            return self.send(FILES[path.removeprefix(prefix)], body)
-        self.send_response(404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def send(self, content, body: bool) -> None:
-        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(200)
-        for name, value in (
-            ("Content-Length", str(len(raw))),
-            ("X-Repo-Commit", COMMIT),
-            ("ETag", f'"{sha256(raw).hexdigest()}"'),
-        ):
-            self.send_header(name, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(raw)
-
-    def log_message(self, *arguments) -> None:
-        """Quiet."""
+            return {"id": "team/set", "sha": COMMIT, "siblings": [{"rfilename": name} for name in FILES]}
+        return FILES.get(path.removeprefix(prefix)) if path.startswith(prefix) else None
 
 
 @pytest.fixture
 def hub():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.seen = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with served(DataSets) as server:
+        yield server
 
 
 def belle(tmp_path, hub, *arguments, offline=False):
-    """A process that knows only the loopback hub (the client reads its variables when it is imported)."""
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy") and k != "HF_HUB_OFFLINE"}
-    environment |= {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_address[1]}", "HF_TOKEN": "hf_" + "x" * 34,
-                    "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
-    environment |= {"HF_HUB_OFFLINE": "1"} if offline else {}
+    """A process that knows only the loopback hub."""
+    environment = surroundings(hub, tmp_path / "hf") | ({"HF_HUB_OFFLINE": "1"} if offline else {})
     command = [sys.executable, "-m", "belle_core", "+data=hub", *arguments]
     return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
 
