@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from copy import deepcopy
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
 
 from belle_core.errors import BelleError
 from belle_core.testing import check_plugin, check_stage
@@ -76,9 +73,6 @@ def _forget() -> None:
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """Install a distribution with the plugin ``third``: the sound one, with some files replaced."""
-    Plugins.instance()  # Hydra's own part of the store comes with its plugins
-    store = ConfigStore.instance()
-    before = deepcopy(store.repo)
 
     def write(files: dict[str, str | None]) -> None:
         site = tmp_path / "site"
@@ -93,11 +87,9 @@ def install(tmp_path, monkeypatch):
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: belle-third\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[belle]\nthird = belle_third\n")
         monkeypatch.syspath_prepend(str(site))
-        store.repo = deepcopy(before)
         _forget()
 
     yield write
-    store.repo = before
     _forget()
 
 
