@@ -100,19 +100,24 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
 
 def hydra_service(arguments: list[str]) -> None:
     """Help, ``--cfg``, completion and sweeps are Hydra's."""
+    from belle_core.launchers import check_launcher, explained, relayed
     from belle_core.published import publish
     from belle_core.sweep import check_jobs, hydra_main
 
     publish()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed by Hydra
     if {"-m", "--multirun"} & set(arguments):
+        check_launcher(arguments)
         check_jobs(arguments)
     sys.argv = [sys.argv[0], *arguments]
     try:
-        hydra_main()
+        with relayed():
+            hydra_main()
     except Exception as error:
         from hydra.errors import HydraException
 
+        if lost := explained(error):
+            raise lost from error
         if not isinstance(error, HydraException):
             raise
         from belle_core.compose import compose_run

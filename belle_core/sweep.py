@@ -15,12 +15,14 @@ from belle_core.compose import compose_run
 def hydra_main(composed: DictConfig) -> None:
     """One job. A module-level function, so that launchers can send it to other processes by name."""
     from belle_core.api import run
+    from belle_core.launchers import saved_before_the_end
 
     hydra_config = HydraConfig.get()
     sources = [s.path for s in hydra_config.runtime.config_sources if s.provider == "command-line"]
     overrides = list(hydra_config.overrides.task)
     print(f"#{hydra_config.job.num}: {' '.join(overrides)}", flush=True)
-    run(overrides, sources[0] if sources else None)
+    with saved_before_the_end():
+        run(overrides, sources[0] if sources else None)
 
 
 def check_jobs(arguments: list[str]) -> None:

@@ -142,7 +142,7 @@ def test_two_processes_make_one_artifact_once(tmp_path):
         )
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib", pytest.param("submitit_local", marks=pytest.mark.slow)])
 def test_a_sweep_makes_shared_steps_once(tmp_path, belle, launcher):
     arguments = [
         "-m",
@@ -155,6 +155,8 @@ def test_a_sweep_makes_shared_steps_once(tmp_path, belle, launcher):
     if launcher == "joblib":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
         arguments.append("hydra.launcher.n_jobs=2")
+    if launcher == "submitit_local":
+        pytest.importorskip("submitit")
     done = belle(*arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("data: data=demo made in") == 1
