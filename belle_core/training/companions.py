@@ -33,16 +33,9 @@ class Companions:
                 "train.keep=best and train.patience need dev examples to judge by, and the data has none; say data.dev=0.02",
                 "train.keep=best 与 train.patience 需要 dev 样本作为依据，但数据中没有；请设置 data.dev=0.02",
             )
-        if (config.keeps_best or config.ema) and module.sharing.divides:
-            raise BelleError(
-                f"train.keep=best, train.patience and train.ema need the whole weights, which trainer.strategy={settings.strategy} divides; "
-                "say trainer.strategy=ddp, or leave them out",
-                f"train.keep=best、train.patience 与 train.ema 需要完整的权重，而 trainer.strategy={settings.strategy} 会将其切分；"
-                "请使用 trainer.strategy=ddp，或去掉这些选项",
-            )
         self.module = module
-        self.averages = Averages(config.ema) if config.ema else None
-        self.selection = Selection(context.scratch, config.patience) if config.keeps_best else None
+        self.averages = Averages(config.ema, module) if config.ema else None
+        self.selection = Selection(module.scratch, config.patience) if config.keeps_best else None
         noise = Neftune(config.neftune) if config.neftune else None
         self.samples = _samples(loaded, settings, context)
         wanted = (self.averages, noise, self.selection, self.samples, _continuation(config, loaded, context))
@@ -50,14 +43,17 @@ class Companions:
         module.averages = self.averages
         module.alarm = Alarm(context.scratch, loaded.tokenizer.decode, settings.spike)
 
+    def settle(self) -> None:
+        """Put the averages in the model, part by part, before it is put together."""
+        if self.averages:
+            self.averages.apply()
+
     def finish(self, directory: Path) -> None:
-        """Put the weights that are to be kept in the model, and answers into the artifact's *directory*."""
+        """Put the best weights in the whole model, and answers into the artifact's *directory*."""
         if self.samples:
             self.samples.write(directory / ANSWERS)
         if self.selection:
             self.selection.apply(self.module)
-        elif self.averages:
-            self.averages.apply(self.module)
 
     @property
     def figures(self) -> dict[str, float]:

@@ -78,6 +78,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
         with quiet():
+            companions.settle()
             sharing.gather(model)
         if context.rank == 0:
             companions.finish(context.directory)

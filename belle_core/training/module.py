@@ -105,7 +105,7 @@ class InstructionModule(LightningModule):
         for _ in range(self.objective.updates):
             point, tokens = self._update(step)
         if self.averages:
-            self.averages.update(self)
+            self.averages.update()
         self.done += 1
         self.tokens += tokens
         self.curve.add(replace(point, **(self._look() if self._looks_now() else {})))
@@ -204,7 +204,7 @@ class InstructionModule(LightningModule):
 
     def evaluated(self) -> AbstractContextManager[None]:
         """The weights that are evaluated and kept: the averages where there are any."""
-        return self.averages.in_place(self) if self.averages else nullcontext()
+        return self.averages.in_place() if self.averages else nullcontext()
 
     def _looks_now(self) -> bool:
         looks = self.config.looks

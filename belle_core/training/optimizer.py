@@ -12,6 +12,8 @@ from belle_core.config import TrainConfig
 from belle_core.plugins import load_catalog
 
 DEFAULT = "adamw"
+ELEMENTWISE = "elementwise"
+"""Attribute of an optimizer that treats every number by itself, whatever tensor it is in: ZeRO can cut up what it works on."""
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:

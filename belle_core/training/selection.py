@@ -40,8 +40,7 @@ class Selection(Callback):
             return
         if point.dev < self.loss:
             self.loss, self.step, self.waited = point.dev, point.step, 0
-            if pl_module.global_rank == 0:
-                self._save(pl_module)
+            self._save(pl_module)
         else:
             self.waited += 1
         self._end(trainer)
@@ -54,13 +53,15 @@ class Selection(Callback):
         return self.folder / f"best-{step}.safetensors"
 
     def _save(self, module: Any) -> None:
+        averages = module.averages
+        weights = module.sharing.whole(module, averages.values if averages else module.sharing.parts(module))
         if not writes():
             return
         path = self._path(self.step)
         new = path.with_suffix(".new")
         try:
-            with disk_errors(new), module.evaluated():
-                save_file({name: weight.detach().cpu().contiguous() for name, weight in module.trainable}, new)
+            with disk_errors(new):
+                save_file({name: weight.cpu().contiguous() for name, weight in weights.items()}, new)
             with new.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(new, path)

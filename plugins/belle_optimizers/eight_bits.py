@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from bitsandbytes import optim
 
+from belle_core.training.optimizer import ELEMENTWISE
 from belle_optimizers.config import Adamw8bitConfig, LionConfig
 from belle_optimizers.whole import check_whole
 
@@ -24,4 +25,5 @@ def lion(config: LionConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimi
     check_whole("lion", groups)
     kind = optim.Lion8bit if config.bits == 8 else optim.Lion
     optimizer: torch.optim.Optimizer = kind(groups, betas=tuple(config.betas))
+    setattr(optimizer, ELEMENTWISE, config.bits == 32)  # 8 bits have a scale for each block of a weight
     return optimizer

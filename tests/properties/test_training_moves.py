@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 TESTS = Path(__file__).resolve().parent.parent
-PACE = {"epochs": 12, "batch": 8, "learning_rate": 1e-4}
+PACE = {"epochs": 12, "batch": 8, "learning_rate": 1e-4, "ema": 0.95, "keep": "best", "looks": 24}
 """96 optimizer steps."""
 
 

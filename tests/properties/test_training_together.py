@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
-from belle_optimizers.config import AdafactorConfig, MuonConfig
+from belle_optimizers.config import AdafactorConfig, AdamwConfig, LionConfig, MuonConfig
 from safetensors.torch import load_file
 from together import train
 from transformers import AutoModelForCausalLM
@@ -71,20 +71,61 @@ def test_two_processes_learn_what_one_learns(strategy, method, alone, tmp_path):
         AutoModelForCausalLM.from_pretrained(artifact.directory)
 
 
-def test_averages_and_best_weights_are_those_of_one_process(tmp_path):
-    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "ema": 0.5, "keep": "best", "optimizer": MuonConfig()}
+STOPS = {"epochs": 8, "batch": 20, "learning_rate": 2e-2, "ema": 0.5, "keep": "best", "patience": 2, "looks": 24}
+STOPS["optimizer"] = AdamwConfig(eps=1e-3)  # rounding at gradients near 0 shall not decide
+"""The dev loss of the averages is lowest after 10 of 24 steps for a while."""
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    return train(tmp_path_factory.mktemp("stopped") / "Model" / "a", "full", train=STOPS)[0]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp", zero("deepspeed_zero2"), zero("deepspeed_zero3")])
+def test_averages_best_weights_and_an_early_end_are_those_of_one_process(strategy, stopped, tmp_path):
+    two = train(tmp_path / "Model" / "a", "full", train=STOPS, devices=2, strategy=strategy)[0]
+    first, second = (load_file(a.directory / WEIGHTS["full"]) for a in (stopped, two))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=1e-5, rtol=1e-4)
+    curves = [(a.directory / "curve.jsonl").read_text().splitlines() for a in (stopped, two)]
+    for ours, theirs in zip(*curves, strict=True):
+        assert json.loads(ours) == pytest.approx(json.loads(theirs), rel=1e-3)
+    assert two.metrics["best_step"] == stopped.metrics["best_step"] == len(curves[0]) - 3
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_averages_go_with_an_optimizer_for_matrices(keep, tmp_path):
+    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "ema": 0.5, "keep": keep, "optimizer": MuonConfig()}
     one = train(tmp_path / "one" / "Model" / "a", "full", train=settings)[0]
-    two = train(tmp_path / "two" / "Model" / "a", "full", train=settings, devices=2)[0]
+    two = train(tmp_path / "two" / "Model" / "a", "full", train=settings, devices=2, strategy="fsdp")[0]
     first, second = (load_file(a.directory / WEIGHTS["full"]) for a in (one, two))
     for name, tensor in first.items():
         torch.testing.assert_close(second[name], tensor, atol=2e-4, rtol=1e-3)
-    assert two.metrics["best_step"] == one.metrics["best_step"]
 
 
-def test_an_optimizer_that_needs_whole_weights_says_so(tmp_path):
-    settings = {"epochs": 1, "batch": 20, "learning_rate": 1e-3, "optimizer": AdafactorConfig()}
-    with pytest.raises(BelleError, match="train/optimizer=adafactor cannot work on weights that are divided"):
-        train(tmp_path / "Model" / "a", "full", train=settings, devices=2, strategy="fsdp")
+@pytest.mark.parametrize("strategy", [zero("deepspeed_zero2"), zero("deepspeed_zero3")])
+def test_an_optimizer_that_works_number_by_number_is_divided(strategy, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "optimizer": LionConfig()}
+    one = train(tmp_path / "one" / "Model" / "a", "full", train=settings)[0]
+    two = train(tmp_path / "two" / "Model" / "a", "full", train=settings, devices=2, strategy=strategy)[0]
+    first, second = (load_file(a.directory / WEIGHTS["full"]) for a in (one, two))
+    differ = [(second[name] - tensor).abs() > 1e-5 for name, tensor in first.items()]
+    share = sum(int(d.sum()) for d in differ) / sum(d.numel() for d in differ)
+    assert share < 1e-3, "Lion takes signs: where a gradient is all but 0, rounding decides"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "optimizer", "message"),
+    [
+        ("fsdp", AdafactorConfig(), "train/optimizer=adafactor cannot work on weights that are divided"),
+        zero("deepspeed_zero2", AdafactorConfig(), "DeepSpeed cuts weights anywhere, and Adafactor needs each of them"),
+    ],
+)
+def test_an_optimizer_that_needs_whole_weights_says_so(strategy, optimizer, message, tmp_path):
+    settings = {"epochs": 1, "batch": 20, "learning_rate": 1e-3, "optimizer": optimizer}
+    with pytest.raises(BelleError, match=message):
+        train(tmp_path / "Model" / "a", "full", train=settings, devices=2, strategy=strategy)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,6 @@ from torch import Tensor, nn
 
 class Alone:
     """One process; its methods say what several must agree on."""
-
-    divides = False
-    """No process holds what trains as a whole."""
 
     def __init__(self, rank: int = 0, ranks: int = 1) -> None:
         self.rank, self.ranks = rank, ranks
@@ -37,6 +34,21 @@ class Alone:
 
     def gather(self, model: nn.Module) -> None:
         """Undo it after training: the first process gets all weights."""
+
+    def parts(self, module: Any) -> list[Tensor]:
+        """What this process keeps of the weights that train; :meth:`changed` must follow when they are written to."""
+        return [p.detach() for _, p in module.trainable]
+
+    def changed(self, module: Any) -> None:
+        """Let the model compute with what the parts hold now."""
+
+    def whole(self, module: Any, parts: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Tensors that are divided like the parts as the weights that they belong to, by name; the first process gets them."""
+        return dict(zip((name for name, _ in module.trainable), parts, strict=True))
+
+    def share(self, module: Any, whole: Mapping[str, Tensor]) -> list[Tensor]:
+        """The inverse of :meth:`whole` from what every process has read, float32, new."""
+        return [whole[name].to(p.device, torch.float32, copy=True) for name, p in module.trainable]
 
     @contextmanager
     def backward(self, module: Any, *, last: bool) -> Iterator[float]:
@@ -66,3 +78,21 @@ class Alone:
 def held(precision: str) -> str:
     """What Lightning is told: where all is bfloat16 already, it would convert the labels' weights, too."""
     return "32-true" if precision == "bf16-true" else precision
+
+
+@contextmanager
+def holding(parts: Sequence[Tensor], values: Sequence[Tensor]) -> Iterator[None]:
+    """*values* in the *parts*; afterwards what they held is back bit for bit."""
+    kept = [part.clone() for part in parts]
+    put(parts, values)
+    try:
+        yield
+    finally:
+        put(parts, kept)
+
+
+@torch.no_grad()
+def put(parts: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    """Write *values* into the *parts*."""
+    for part, value in zip(parts, values, strict=True):
+        part.copy_(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from belle_core.training.resuming import readable
 from belle_core.training.sharing.alone import held
@@ -60,8 +60,6 @@ class Strategy(ModelParallelStrategy):
 class Fsdp(Several):
     """Fully sharded data parallel."""
 
-    divides = True
-
     def options(self, precision: str) -> dict[str, Any]:
         """Lightning's ``ModelParallelStrategy`` with data parallelism alone."""
         return {"precision": held(precision), "strategy": Strategy(self.ranks)}
@@ -74,6 +72,37 @@ class Fsdp(Several):
         for layer in layers_of(model):
             fully_shard(layer, mesh=mesh)
         fully_shard(model, mesh=mesh)
+
+    def parts(self, module: Any) -> list[Tensor]:
+        """The shards; what was put together for a forward pass is taken apart."""
+        self.changed(module)
+        return [p.to_local().detach() for _, p in module.trainable]
+
+    def changed(self, module: Any) -> None:
+        """Layers are put together anew."""
+        for unit in module.model.modules():
+            if isinstance(unit, FSDPModule):
+                unit.reshard()
+
+    def whole(self, module: Any, parts: Sequence[Tensor]) -> dict[str, Tensor]:
+        """One weight after the other, in the host memory of the first process."""
+        found = {}
+        for (name, p), part in zip(module.trainable, parts, strict=True):
+            where = {"shape": p.shape, "stride": p.stride(), "run_check": False}
+            tensor = DTensor.from_local(part, p.device_mesh, p.placements, **where).full_tensor()
+            if self.rank == 0:
+                found[name] = tensor.cpu()
+        return found
+
+    def share(self, module: Any, whole: Mapping[str, Tensor]) -> list[Tensor]:
+        """Each process cuts out its shards."""
+        self.changed(module)
+        return [
+            distribute_tensor(
+                whole[name].float().to(p.device), p.device_mesh, p.placements, src_data_rank=None
+            ).to_local()
+            for name, p in module.trainable
+        ]
 
     @contextmanager
     def backward(self, module: Any, *, last: bool) -> Iterator[float]:
