@@ -5,6 +5,7 @@ from belle_core.data.filters import CorpusFilter, Drop, RecordFilter
 from belle_core.data.formats import Dropped, Format, Refused, Unreadable
 from belle_core.data.places import Place, Source
 from belle_core.data.storage import ExamplesWriter, read_examples
+from belle_core.data.supply import Given, Supply
 
 __all__ = [
     "CorpusFilter",
@@ -12,10 +13,12 @@ __all__ = [
     "Dropped",
     "ExamplesWriter",
     "Format",
+    "Given",
     "Place",
     "RecordFilter",
     "Refused",
     "Source",
+    "Supply",
     "Unreadable",
     "clean",
     "read_examples",

@@ -1,112 +1,115 @@
-"""A chunk of examples through the per-record filters: what every process does, and what it answers."""
+"""The work that is done on a chunk of records, wherever it is done.
+
+:class:`Work` is the one callable that every runner uses: made of plain values, it can be pickled; called with a :class:`Chunk` it reads the
+records, filters them one by one, and gives an :class:`Outcome` with the lines that are kept, what corpus filters want to know of them, and all that
+was left out. It keeps no state, so chunks can be worked on anywhere and in any order; whoever runs it puts the outcomes in order.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from belle_core.conversation import Example
-from belle_core.data.filters import Drop
-from belle_core.data.storage import ExamplesWriter, line_of, parse_line, record_of, text_of
+from belle_core.data.batches import Batch
+from belle_core.data.filters import Drop, Recipe
+from belle_core.data.formats import Refused
+from belle_core.data.storage import line_of, parse_line
 
 
-class Kept:
-    """An example and its line in a file, each made from the other when it is asked for."""
+class Chunk(NamedTuple):
+    """Records that nobody has read yet, as plain values that can be sent to any process."""
 
-    def __init__(self, example: Example | None = None, line: str | None = None, *more: Any) -> None:
-        if example is not None:
-            self.example = example
-        if line is not None:
-            self.line = line
-        if more:
-            self.record, self.characters, self.summaries = more
+    origin: Any
+    """What all have in common, such as the file and its format."""
+    places: list[Any]
+    """Where each stands."""
+    records: list[Any]
+    """Each in the form that its reader knows."""
 
-    summaries: tuple[bytes, ...] = ()
-    """What the corpus filters that follow want to know."""
 
-    @cached_property
-    def record(self) -> str:
-        """What the example can be used for."""
-        return record_of(self.example)
+class Reader(Protocol):
+    """Makes examples of records; runs in several processes, so it keeps no state that matters."""
 
-    @cached_property
-    def characters(self) -> int:
-        """Length of its text."""
-        return len(text_of(self.example))
-
-    def write(self, writer: ExamplesWriter, split: str) -> None:
-        """Add the example to a split."""
-        writer.write_line(split, self.line, record=self.record, characters=self.characters)
-
-    @cached_property
-    def example(self) -> Example:
-        """The example itself."""
-        return parse_line(self.line)
-
-    @cached_property
-    def line(self) -> str:
-        """The example as a line of JSON, with its end."""
-        return line_of(self.example)
+    def __call__(self, chunk: Chunk) -> Iterator[tuple[int, str, Example | Refused]]:
+        """In order: number of the record in the chunk, where it stands (``file:line``), and an example or why there is none."""
 
 
 @dataclass
 class Outcome:
-    """What became of a chunk."""
+    """What became of a chunk. Nothing else disappears: examples read + added by dividing = dropped + kept."""
 
-    kept: list[tuple[int, str, str, int, tuple[bytes, ...]]] = field(default_factory=list)
-    """Number in the chunk, line, kind of record, characters, and what the following corpus filters want to know."""
-    dropped: list[tuple[int, int, str, str, str]] = field(default_factory=list)
-    """Number in the chunk, number of the filter, id, reason and evidence."""
+    kept: Batch = field(default_factory=Batch)
+    refused: list[tuple[int, str, str, str, str]] = field(default_factory=list)
+    """Number of the record in the chunk, where it stands, kind of :class:`Refused`, reason and evidence."""
+    dropped: list[tuple[int, str, str, str, str]] = field(default_factory=list)
+    """Number of the filter, where the example stood, its id, reason and evidence."""
+    read: int = 0
+    """Examples that the reader gave."""
     changed: Counter[int] = field(default_factory=Counter)
     """Examples changed, by number of the filter."""
     added: Counter[int] = field(default_factory=Counter)
     """Examples more than before because some were divided, by number of the filter."""
 
     def plain(self) -> tuple[Any, ...]:
-        """As values that can be sent to another process."""
-        return self.kept, self.dropped, dict(self.changed), dict(self.added)
+        """As values that :mod:`marshal` knows."""
+        kept = tuple(vars(self.kept).values())
+        return kept, self.refused, self.dropped, self.read, dict(self.changed), dict(self.added)
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> Outcome:
         """The inverse of :meth:`plain`."""
-        kept, dropped, changed, added = plain
-        return cls(kept, dropped, Counter(changed), Counter(added))
+        kept, refused, dropped, read, changed, added = plain
+        return cls(Batch(*kept), refused, dropped, read, Counter(changed), Counter(added))
 
 
-class Chain:
-    """Per-record filters in order, and the corpus filters that follow them."""
+class Work:
+    """A reader, filters of single records in order, and the corpus filters that follow them, each by the recipe that makes it.
 
-    def __init__(self, records: Sequence[Any], corpora: Sequence[Any]) -> None:
-        self.records: list[Callable[[Example], Any]] = list(records)
-        self.corpora = list(corpora)
+    ``keys``: whether the keys of the questions are wanted.
+    """
 
-    def __call__(self, lines: Sequence[str]) -> Outcome:
-        """Filter the examples in *lines*; an error of a filter says which record it happened on."""
+    def __init__(self, reader: Recipe, filters: Sequence[Recipe], corpora: Sequence[Recipe], keys: bool) -> None:
+        self.recipe = (reader, list(filters), list(corpora), keys)
+        self.reader: Reader = made(*reader)
+        self.filters: list[Callable[[Example], Any]] = [made(*recipe) for recipe in filters]
+        self.corpora = [made(*recipe) for recipe in corpora]
+        self.keys = keys
+
+    def __reduce__(self) -> tuple[type[Work], tuple[Any, ...]]:
+        return Work, self.recipe
+
+    def __call__(self, chunk: Chunk) -> Outcome:
+        """Work on one chunk; an error of a filter says which record it happened on."""
         outcome = Outcome()
-        for number, line in enumerate(lines):
-            before = example = parse_line(line)
+        examples: list[Example] = []
+        wheres: list[str] = []
+        for number, where, found in self.reader(chunk):
+            if isinstance(found, Refused):
+                outcome.refused.append((number, where, found.kind, found.reason, found.evidence))
+                continue
+            outcome.read += 1
             try:
-                for after in self._through(example, 0, number, outcome):
-                    text = line if after is before else line_of(after)
-                    summaries = tuple([f.summary(after) for f in self.corpora])
-                    outcome.kept.append((number, text, record_of(after), len(text_of(after)), summaries))
+                after = list(self._through(found, 0, where, outcome))
             except Exception as error:
-                error.add_note(f"while cleaning this record: {line[:500]}")
+                error.add_note(f"while cleaning {where}: {line_of(found)[:500]}")
                 raise
+            examples += after
+            wheres += [where] * len(after)
+        outcome.kept = Batch.of(chunk.origin, wheres, examples, self.corpora, keys=self.keys)
         return outcome
 
-    def _through(self, example: Example, first: int, number: int, outcome: Outcome) -> Iterator[Example]:
+    def _through(self, example: Example, first: int, where: str, outcome: Outcome) -> Iterator[Example]:
         """What is left of *example* after the filters from number *first* on."""
-        for place in range(first, len(self.records)):
-            result = self.records[place](example)
+        for place in range(first, len(self.filters)):
+            result = self.filters[place](example)
             if result is example:
                 continue
             if isinstance(result, Drop):
-                outcome.dropped.append((number, place, example.id, result.reason, result.evidence))
+                outcome.dropped.append((place, where, example.id, result.reason, result.evidence))
                 return
             outcome.changed[place] += 1
             if isinstance(result, Example):
@@ -114,19 +117,35 @@ class Chain:
                 continue
             outcome.added[place] += len(result) - 1
             for piece in result:
-                yield from self._through(piece, place + 1, number, outcome)
+                if isinstance(piece, Drop):
+                    outcome.dropped.append((place, where, example.id, piece.reason, piece.evidence))
+                else:
+                    yield from self._through(piece, place + 1, where, outcome)
             return
         yield example
 
 
-def chain_in_worker(records: list[list[Any]], corpora: list[list[Any]]) -> Callable[[list[str]], tuple[Any, ...]]:
-    """The chain that the filters' recipes make, for :class:`belle_core.data.workers.Pool`."""
-    chain = Chain([_built(*recipe) for recipe in records], [_built(*recipe) for recipe in corpora])
-    return lambda lines: chain(lines).plain()
+def answering(*recipe: Any) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """The work as :class:`belle_core.data.workers.Pool` wants it: from plain values to plain values."""
+    work = Work(*recipe)
+    return lambda message: work(Chunk(*message)).plain()
 
 
-def _built(run: str, config: str, values: dict[str, Any]) -> Any:
-    return _object(run)(_object(config)(**values))
+class Lines:
+    """Reads lines that :func:`line_of` made; their places are words already."""
+
+    def __call__(self, chunk: Chunk) -> Iterator[tuple[int, str, Example]]:
+        """Every line is an example."""
+        for number, (where, line) in enumerate(zip(chunk.places, chunk.records)):
+            yield number, where, parse_line(line)
+
+
+LINES: Recipe = ("belle_core.data.chunks:Lines", "", {})
+
+
+def made(run: str, config: str, values: dict[str, Any]) -> Any:
+    """What a recipe makes."""
+    return _object(run)(_object(config)(**values)) if config else _object(run)(**values)
 
 
 def _object(path: str) -> Any:

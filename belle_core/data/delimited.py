@@ -50,7 +50,7 @@ def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: 
         except StopIteration:
             return
         except csv.Error as error:
-            yield Broken(Place(source, line, number), "broken_row", str(error), number)
+            yield Broken(Place(source, line, number), "broken_row", str(error))
             row = []
         if row:
             yield _record(row, header, Place(source, line, number), file)
@@ -61,7 +61,7 @@ def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: 
 def _record(row: list[str], header: list[str], place: Place, file: TextFile) -> Record | Broken:
     if file.invalid and (count := sum(field.count(BROKEN) for field in row)):
         offsets = [file.invalid.popleft() for _ in range(count) if file.invalid]
-        return Broken(place, "broken_encoding", encoding_trouble(file, offsets), place.number)
+        return Broken(place, "broken_encoding", encoding_trouble(file, offsets))
     if len(row) != len(header):
-        return Broken(place, "broken_row", f"{len(row)} fields where the header has {len(header)}", place.number)
+        return Broken(place, "broken_row", f"{len(row)} fields where the header has {len(header)}")
     return Record(place, dict(zip(header, row, strict=True)))

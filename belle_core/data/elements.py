@@ -201,7 +201,7 @@ class ElementReader:
         window.move(end)
         self.number += 1
         if window.undecoded:
-            return Broken(place, "broken_encoding", encoding_trouble(self.file, window.undecoded), self.good)
+            return Broken(place, "broken_encoding", encoding_trouble(self.file, window.undecoded))
         self.good += 1
         return Record(place, value)
 
@@ -226,7 +226,7 @@ class ElementReader:
     def _trouble(self, why: str, at: int | None = None) -> Broken:
         window = self.window
         ahead = 0 if at is None else window.text.count("\n", window.at, at)
-        return Broken(Place(self.source, window.line + ahead, self.number), "broken_json", why, self.good)
+        return Broken(Place(self.source, window.line + ahead, self.number), "broken_json", why)
 
     def _place(self) -> Place:
         return Place(self.source, self.window.line, self.number)

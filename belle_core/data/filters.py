@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from belle_core.data.corpus import Corpus
 
 
+Recipe = tuple[str, str, dict[str, Any]]
+"""How any process makes a thing: ``module:object``, ``module:class`` of its options (empty: it has none), and their plain values."""
+
+
 @dataclass(frozen=True)
 class Drop:
     """The answer of a filter that does not keep an example."""
@@ -43,22 +47,25 @@ class RecordFilter(Protocol):
 
     repairs: bool
 
-    def __call__(self, example: Example) -> Example | Drop | Sequence[Example]:
-        """The same example, a changed one, why it is dropped, or the several (at least one) that it is divided into."""
+    def __call__(self, example: Example) -> Example | Drop | Sequence[Example | Drop]:
+        """The same example, a changed one, why it is dropped, or the several (at least one) that it is divided into.
+
+        A ``Drop`` among several is a piece that is dropped.
+        """
 
 
 class CorpusFilter(Protocol):
     """A part of kind ``filter`` that decides over many examples: duplicates, selections, scores of a model in batches.
 
-    ``summary`` runs in several processes, ``decide`` once and in order. With ``whole = False`` examples are decided while they
+    ``summaries`` runs in several processes, ``decide`` once and in order. With ``whole = False`` examples are decided while they
     pass and at most a bounded number may be looked at before the first decision; with ``whole = True`` all are
     stored in a scratch folder first and can be looked at again and in any order.
     """
 
     whole: bool
 
-    def summary(self, example: Example) -> bytes:
-        """What ``decide`` needs to know of an example (a hash, a signature); may be empty."""
+    def summaries(self, examples: Sequence[Example]) -> Sequence[bytes]:
+        """For each of some examples what ``decide`` needs to know of it (a hash, a signature), and nothing of the others; may be empty."""
 
     def decide(self, corpus: Corpus) -> Iterator[Drop | Keep | None]:
         """For every example in order: why it is dropped, or ``None`` or ``Keep`` to keep it. Memory must stay bounded by bytes a record.
@@ -77,8 +84,8 @@ class Named:
 
     name: str
     filter: Any
-    recipe: tuple[str, str, dict[str, Any]]
-    """How another process builds it: ``module:object``, ``module:class`` of the options, and their values."""
+    recipe: Recipe
+    """How another process builds it."""
 
     @property
     def corpus(self) -> bool:

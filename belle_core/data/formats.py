@@ -15,6 +15,9 @@ from belle_core.plugins import Catalog
 class Refused(Exception):
     """A record that gives no example: a short *reason* to count by, and the *evidence*."""
 
+    kind = "refused"
+    """What those who count tell them by."""
+
     def __init__(self, reason: str, evidence: str = "") -> None:
         super().__init__(reason, evidence)
         self.reason, self.evidence = reason, evidence
@@ -22,6 +25,8 @@ class Refused(Exception):
 
 class Unreadable(Refused):
     """The record is not what the format says; too many of them stop a run (``data.max_unreadable``)."""
+
+    kind = "unreadable"
 
 
 class Dropped(Refused):
@@ -54,8 +59,8 @@ def load_format(catalog: Catalog, name: str) -> Format:
     return format
 
 
-def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> Format:
-    """The format that most of the first *records* have.
+def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
+    """The name of the format that most of the first *records* have.
 
     Raises ``BelleError`` with the keys and the known formats when there is none or more than one.
     """
@@ -66,7 +71,7 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> Format
     general = {name for one in fitting for name in formats[one].refines}
     best = [name for name in fitting if name not in general]
     if len(best) == 1:
-        return formats[best[0]]
+        return best[0]
     keys, known = _keys(objects), ", ".join(formats) or "-"
     if best:
         several = ", ".join(best)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from belle_core.data.places import Broken, Place, Record, Source
+from belle_core.data.places import Broken, Place, Record, Source, Unparsed
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.textfile import BROKEN, TextFile
 
@@ -12,35 +12,32 @@ LONGEST = 1 << 25
 """Characters of the longest record that is read; what is longer is no record."""
 
 
-def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator[Record | Broken]:
-    """Every line that is not blank, as a record or as what is wrong with it."""
-    decoder = StrictDecoder()
-    number = good = 0
+def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator[Unparsed | Broken]:
+    """Every line that is not blank; only those that cannot hold a record are told already."""
+    number = 0
     for line, text in enumerate(split_lines(pieces), 1):
         if text is None:
-            yield Broken(
-                Place(source, line, number), "broken_json", f"the line is longer than {LONGEST:,} characters", good
-            )
+            why = f"the line is longer than {LONGEST:,} characters"
+            yield Broken(Place(source, line, number), "broken_json", why)
         elif not (text := text.strip(" \t\r")):
             continue
+        elif file.invalid and BROKEN in text:
+            offsets = [file.invalid.popleft() for _ in range(text.count(BROKEN)) if file.invalid]
+            yield Broken(Place(source, line, number), "broken_encoding", encoding_trouble(file, offsets))
         else:
-            item = _parse(decoder, text, Place(source, line, number), file, good)
-            good += isinstance(item, Record)
-            yield item
+            yield Unparsed(Place(source, line, number), text)
         number += 1
 
 
-def _parse(decoder: StrictDecoder, text: str, place: Place, file: TextFile, good: int) -> Record | Broken:
-    if file.invalid and BROKEN in text:
-        offsets = [file.invalid.popleft() for _ in range(text.count(BROKEN)) if file.invalid]
-        return Broken(place, "broken_encoding", encoding_trouble(file, offsets), good)
+def parsed(decoder: StrictDecoder, line: Unparsed) -> Record | Broken:
+    """The record in a line, or what is wrong with it."""
     try:
-        value, end = decoder.decode(text)
-        if end < len(text):
+        value, end = decoder.decode(line.text)
+        if end < len(line.text):
             raise Malformed("more after the end of the value", end)
-        return Record(place, value)
+        return Record(line.place, value)
     except Malformed as error:
-        return Broken(place, "broken_json", f"{error.why} (character {error.at + 1} of the line)", good)
+        return Broken(line.place, "broken_json", f"{error.why} (character {error.at + 1} of the line)")
 
 
 def encoding_trouble(file: TextFile, offsets: list[int]) -> str:

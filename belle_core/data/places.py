@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from belle_core.data.packing import ZIP, head_of, members_of
 
@@ -26,8 +26,7 @@ class Source:
     """Which file of a zip archive it is."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a record begins."""
 
     source: Source
@@ -54,6 +53,13 @@ class Record:
     value: Any
 
 
+class Unparsed(NamedTuple):
+    """A line that holds a JSON value, if :func:`belle_core.data.lines.parsed` says so."""
+
+    place: Place
+    text: str
+
+
 @dataclass(frozen=True)
 class Broken:
     """A record that could not be read, or the rest of a file."""
@@ -62,8 +68,6 @@ class Broken:
     reason: str
     why: str
     """What is wrong, in words."""
-    good: int = 0
-    """Records of this file that were read before."""
     lost: int = 1
     """Records that cannot be read because of it; estimated when the rest of a file is lost."""
     stops: bool = False

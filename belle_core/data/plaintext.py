@@ -20,7 +20,7 @@ def read_text(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator
     for line, text in enumerate(split_lines(pieces), 1):
         if text is None:
             place = Place(source, line, number)
-            yield Broken(place, "too_long", f"the line is longer than {LONGEST:,} characters", number)
+            yield Broken(place, "too_long", f"the line is longer than {LONGEST:,} characters")
             number += 1
             continue
         begun.append(text.rstrip("\r"))
@@ -35,6 +35,6 @@ def _piece(file: TextFile, lines: list[str], place: Place) -> Iterator[Record | 
     text = "\n".join(lines).strip("\ufeff\n")
     if file.invalid and (count := text.count(BROKEN)):
         offsets = [file.invalid.popleft() for _ in range(count) if file.invalid]
-        yield Broken(place, "broken_encoding", encoding_trouble(file, offsets), place.number)
+        yield Broken(place, "broken_encoding", encoding_trouble(file, offsets))
     elif text.strip():
         yield Record(place, {"text": text})

@@ -8,9 +8,9 @@ from itertools import chain
 
 from belle_core.data.delimited import delimiter_of, read_rows
 from belle_core.data.elements import ElementReader
-from belle_core.data.lines import read_lines
+from belle_core.data.lines import parsed, read_lines
 from belle_core.data.packing import head_of
-from belle_core.data.places import Broken, Record, Source
+from belle_core.data.places import Broken, Record, Source, Unparsed
 from belle_core.data.plaintext import read_text
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.tables import FILE, PARQUET, STREAM, TableFile
@@ -49,10 +49,17 @@ def read_records(file: TextFile | TableFile, source: Source) -> Iterator[Record 
 
     Raises ``BelleError`` for a file without any record.
     """
+    decoder = StrictDecoder()
+    items = unparsed_records(file, source)
+    return (parsed(decoder, item) if isinstance(item, Unparsed) else item for item in items)
+
+
+def unparsed_records(file: TextFile | TableFile, source: Source) -> Iterator[Record | Broken | Unparsed]:
+    """The same, but what stands in a line of its own is left to be parsed elsewhere."""
     return _not_none(file, file.records(source) if isinstance(file, TableFile) else _of_text(file, source))
 
 
-def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken]:
+def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken | Unparsed]:
     pieces = file.pieces()
     head, complete = _head(pieces)
     text = head.lstrip("\ufeff \t\r\n")
@@ -92,7 +99,9 @@ def _refuse(file: TextFile, text: str, name: str) -> None:
         )
 
 
-def _not_none(file: TextFile | TableFile, items: Iterator[Record | Broken]) -> Iterator[Record | Broken]:
+def _not_none(
+    file: TextFile | TableFile, items: Iterator[Record | Broken | Unparsed]
+) -> Iterator[Record | Broken | Unparsed]:
     """*items*, of which there must be one."""
     first = next(items, None)
     if first is None:

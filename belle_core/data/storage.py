@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ class ExamplesWriter:
         self._records: set[str] = set()
         self._end = 0  # bytes of train that stay when others are held out
         self._stack = ExitStack()
-        self._files: dict[str, IO[str]] = {}
+        self._files: dict[str, IO[bytes]] = {}
 
     def __enter__(self) -> ExamplesWriter:
         for name in (*SPLITS, "rejected"):
@@ -57,30 +57,37 @@ class ExamplesWriter:
             return False
         return self.counts[split] >= self.limit
 
-    def write(self, split: str, example: Example, line: str = "") -> None:
-        """Add *example* to ``train``, ``dev`` or ``test``; *line* is what :func:`line_of` makes of it, if that is known."""
-        self.write_line(split, line or line_of(example), record=record_of(example), characters=len(text_of(example)))
+    def write(self, split: str, example: Example) -> None:
+        """Add *example* to ``train``, ``dev`` or ``test``."""
+        line = line_of(example).encode("utf-8")
+        self.write_lines(split, [line], records=[record_of(example)], characters=[len(text_of(example))])
 
-    def write_line(self, split: str, line: str, *, record: str, characters: int) -> None:
-        """The same with the example as :func:`line_of` puts it, and what is counted of it."""
-        if self.full(split):
+    def write_lines(
+        self, split: str, lines: Sequence[bytes], *, records: Sequence[str], characters: Sequence[int]
+    ) -> None:
+        """The same with several examples as :func:`line_of` puts them, and what is counted of each."""
+        room = len(lines)
+        if self.limit is not None and not (self.gather and split == "train"):
+            room = max(0, min(room, self.limit - self.counts[split]))
+        if not room:
             return
-        self._write(split, line)
-        self.counts[split] += 1
-        self._records.add(record)
+        self._file(split).writelines(lines[:room])
+        self.counts[split] += room
+        self._records.update(records[:room])
         if split == "train":
-            self.characters += characters
+            self.characters += sum(characters[:room])
 
     def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
         """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, without personal data."""
         record = {"where": where, "reason": reason, "evidence": redacted(evidence[:500])}
-        self._write("rejected", _dump(record | ({"id": id} if id else {})))
+        self._file("rejected").write(_dump(record | ({"id": id} if id else {})).encode("utf-8"))
         self.reasons[reason] += 1
 
     def note_down(self, name: str, record: dict[str, Any]) -> None:
         """Add *record* to ``<name>.jsonl``, without personal data."""
         texts = {key: redacted(value) if isinstance(value, str) else value for key, value in record.items()}
-        self._write(f"{name}_found" if name in (*SPLITS, "rejected") else name, _dump(texts))
+        file = self._file(f"{name}_found" if name in (*SPLITS, "rejected") else name)
+        file.write(_dump(texts).encode("utf-8"))
 
     def note(self) -> str:
         """What was kept and dropped so far, in a few words."""
@@ -117,7 +124,7 @@ class ExamplesWriter:
             self.characters -= len(text_of(Example.from_json(json.loads(line))))
             if self.full(split):
                 return
-            self._write(split, line.decode("utf-8"))
+            self._file(split).write(line)
         self.counts[split] += 1
 
     def finish(self, *, licences: list[str]) -> Examples:
@@ -134,11 +141,10 @@ class ExamplesWriter:
             licences=sorted(set(licences)),
         )
 
-    def _write(self, name: str, line: str) -> None:
+    def _file(self, name: str) -> IO[bytes]:
         if name not in self._files:
-            path = self.directory / f"{name}.jsonl"
-            self._files[name] = self._stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
-        self._files[name].write(line)
+            self._files[name] = self._stack.enter_context((self.directory / f"{name}.jsonl").open("wb"))
+        return self._files[name]
 
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
@@ -153,7 +159,7 @@ def line_of(example: Example) -> str:
     return _dump(example.to_json())
 
 
-def parse_line(line: str) -> Example:
+def parse_line(line: str | bytes) -> Example:
     """The inverse of :func:`line_of`."""
     return Example.from_json(json.loads(line))
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-from belle_core.data.formats import choose_format
+from belle_core.conversation import Example
+from belle_core.data.formats import Format, choose_format, load_format
 from belle_core.data.places import Place, Record, sources_of
 from belle_core.data.questions import question_of
 from belle_core.data.records import open_file, read_records
@@ -27,17 +28,24 @@ def questions_in(against: Any) -> Iterator[tuple[Place, str]]:
         with open_file(source) as file:
             records = (item for item in read_records(file, source) if isinstance(item, Record))
             head = list(islice(records, HEAD))
-            format: Any = None
+            format: Format | None = None
             for record in chain(head, records):
                 text = _asked(record.value)
                 if text is None:
-                    format = format or choose_format(
-                        [one.value for one in head], load_catalog(), where=str(source.path)
+                    format = format or _format([one.value for one in head], str(source.path))
+                    text = "\n".join(
+                        question_of(one)
+                        for one in format.examples(record.value, record.place)
+                        if isinstance(one, Example)
                     )
-                    text = "\n".join(question_of(one) for one in format.examples(record.value, record.place))
                 if not text.strip():
                     raise BelleError(f"{record.place}: holds no question", f"{record.place}：没有问题")
                 yield record.place, text
+
+
+def _format(records: list[Any], where: str) -> Format:
+    catalog = load_catalog()
+    return load_format(catalog, choose_format(records, catalog, where=where))
 
 
 def _asked(record: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from belle_contamination.config import ContaminationConfig
@@ -35,8 +35,11 @@ class Contamination:
         self._hits: set[int] = set()
         self._examples = 0
 
-    def summary(self, example: Example) -> bytes:
+    def summaries(self, examples: Sequence[Example]) -> list[bytes]:
         """The question that was found, which share of it, and what the example asks; nothing for most examples."""
+        return list(map(self._summary, examples))
+
+    def _summary(self, example: Example) -> bytes:
         hits = [(hit, text) for text in asked(example) if (hit := self._questions.find(text))]
         if not hits:
             return b""

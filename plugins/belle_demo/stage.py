@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from belle_core import StageContext
 from belle_core.artifacts import Examples
-from belle_core.data import ExamplesWriter, clean
+from belle_core.data import ExamplesWriter, Given, clean
 from belle_demo.config import DemoConfig
 from belle_demo.generate import generate
 
@@ -15,6 +15,6 @@ def make(config: DemoConfig, context: StageContext) -> Examples:
     with ExamplesWriter(context.directory, limit=context.limit) as writer:
         for split, examples in splits.items():
             placed = ((example.id, example) for example in examples)
-            for _, kept in clean(placed, config, context, writer, held_out=split != "train"):
-                kept.write(writer, split)
+            for batch in clean(Given(placed), config, context, writer, held_out=split != "train"):
+                batch.write(writer, split)
         return writer.finish(licences=["Apache-2.0"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from belle_core.conversation import Example
 from belle_core.data.corpus import Stored
@@ -27,9 +27,9 @@ class Near:
         self.by = config.by
         self.shingles = Shingles(threshold=config.threshold, size=config.size, short=config.short)
 
-    def summary(self, example: Example) -> bytes:
+    def summaries(self, examples: Sequence[Example]) -> list[bytes]:
         """Keys that like texts have in common."""
-        return self.shingles.keys(self._text(example))
+        return [self.shingles.keys(self._text(example)) for example in examples]
 
     def _text(self, example: Example) -> str:
         return "\n".join(map(normalised, compared(example, self.by)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +40,9 @@ class Semantic:
                 f"语义去重过滤器需要 Hugging Face 格式的编码器；{config.model} 不是这样的目录",
             )
 
-    def summary(self, example: Example) -> bytes:
+    def summaries(self, examples: Sequence[Example]) -> list[bytes]:
         """Nothing: the examples themselves are needed."""
-        return b""
+        return [b""] * len(examples)
 
     def decide(self, corpus: Stored) -> Iterator[Drop | None]:
         """Drops every example of which an earlier one that stays has a cosine of the threshold or more."""

@@ -53,7 +53,7 @@ def _sample(one: Input, config: FilesConfig) -> tuple[int, bool, float, float, f
     values = [one.value_of(record) for record in records]
     catalog = load_catalog()
     named, where = config.format != "auto", str(one.source.path)
-    format = load_format(catalog, config.format) if named else choose_format(values, catalog, where=where)
+    format = load_format(catalog, config.format if named else choose_format(values, catalog, where=where))
     examples: list[Example] = []
     for record, value in zip(records, values, strict=True):
         try:

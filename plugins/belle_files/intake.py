@@ -1,17 +1,21 @@
-"""From files to examples: chooses the format of every file, and notes what is refused and why."""
+"""The files behind an option as chunks of records, each with its format; notes what is refused and why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import astuple
 from itertools import chain, islice
 from typing import Any
 
-from belle_core.conversation import Example
-from belle_core.data import ExamplesWriter, Format, Place, Refused, Source, Unreadable
-from belle_core.data.formats import choose_format, load_format
-from belle_core.data.places import Broken, Record
-from belle_core.data.records import open_file, read_records
+from belle_core.data import ExamplesWriter
+from belle_core.data.chunks import Chunk, Outcome
+from belle_core.data.filters import Recipe
+from belle_core.data.formats import choose_format, known_format
+from belle_core.data.lines import parsed
+from belle_core.data.places import Broken, Record, Source, Unparsed
+from belle_core.data.records import open_file, unparsed_records
+from belle_core.data.strictjson import StrictDecoder
+from belle_core.data.supply import chunked
 from belle_core.data.tables import TableFile
 from belle_core.data.textfile import TextFile
 from belle_core.errors import BelleError
@@ -20,6 +24,7 @@ from belle_core.plugins import load_catalog
 from belle_core.progress import track
 from belle_files.config import FilesConfig
 from belle_files.inputs import Input, inputs_of
+from belle_files.reading import Origin
 from belle_files.tally import Tally
 
 HEAD = 20
@@ -27,38 +32,49 @@ HEAD = 20
 
 
 class Intake:
-    """Reads the files behind an option; what it does not yield stands in ``rejected.jsonl``."""
+    """A supply of all records behind ``data.<option>``, until there are *enough*; what is refused stands in ``rejected.jsonl``."""
 
-    def __init__(self, config: FilesConfig, writer: ExamplesWriter) -> None:
-        self.config, self.writer = config, writer
+    reader: Recipe = ("belle_files.reading:Reader", "", {})
+
+    def __init__(self, config: FilesConfig, writer: ExamplesWriter, option: str, enough: Callable[[], bool]) -> None:
+        self.config, self.writer, self.option, self._enough = config, writer, option, enough
+        self.tally = Tally(f"data.{option}", config.max_unreadable)
         self._read = 0
+        self._complete = True
         self._file: TextFile | TableFile | None = None
         self._plain: dict[bool, str] = {}
 
-    def examples(self, option: str, enough: Callable[[], bool]) -> Iterator[tuple[Place, Example]]:
-        """Every example with its place until *enough*; raises ``BelleError`` when too many records cannot be read."""
-        tally = Tally(f"data.{option}", self.config.max_unreadable)
-        inputs = inputs_of(self.config, option)
-        self._read = 0
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """All files in order; raises ``BelleError`` for one that cannot be read."""
+        inputs = inputs_of(self.config, self.option)
         total = sum(path.stat().st_size for path in {one.source.path for one in inputs})
-        label = say(f"reading {option}", f"读取 {option}")
-        complete = True
-        records = self._all(inputs, tally)
-        for place, example in track(records, total=total, label=label, position=self._position, note=self.writer.note):
-            yield place, example
-            if enough():
-                complete = False
-                break
-        tally.judge(complete=complete)
+        label = say(f"reading {self.option}", f"读取 {self.option}")
+        chunks = self._all(inputs, size)
+        for chunk in track(chunks, total=total, label=label, position=self._position, note=self.writer.note):
+            yield chunk
+            if self._enough():
+                self._complete = False
+                return
+
+    def taken(self, chunk: Chunk, outcome: Outcome) -> None:
+        """Every refusal goes into ``rejected.jsonl`` and is counted."""
+        for where, reason, evidence in self.tally.judged(chunk, outcome):
+            self.writer.reject(where, reason, evidence)
+
+    def done(self) -> None:
+        """Raise ``BelleError`` when too many records could not be read."""
+        self.tally.judge(complete=self._complete)
 
     def _position(self) -> int:
         return self._read + (self._file.position if self._file else 0)
 
-    def _all(self, inputs: list[Input], tally: Tally) -> Iterator[tuple[Place, Example]]:
+    def _all(self, inputs: list[Input], size: int) -> Iterator[Chunk]:
         for number, one in enumerate(inputs):
             with open_file(one.source, self.config.encoding) as self._file:
-                items = islice(read_records(self._file, one.source), one.most)
-                yield from self._of_file(items, one, tally)
+                items = islice(unparsed_records(self._file, one.source), one.most)
+                head = list(islice(items, HEAD))
+                self._keep_apart(one.source)
+                yield from chunked(self._origin(one, head), map(_plain, chain(head, items)), size)
                 last = number + 1 == len(inputs) or inputs[number + 1].source.path != one.source.path
                 self._read += self._file.size if last else 0  # all members of an archive are one file
             self._file = None
@@ -74,42 +90,40 @@ class Intake:
                 "或用 data.path=[…] 排除其一",
             )
 
-    def _of_file(self, items: Iterator[Record | Broken], one: Input, tally: Tally) -> Iterator[tuple[Place, Example]]:
-        head = list(islice(items, HEAD))
-        self._keep_apart(one.source)
-        format = self._format([one.value_of(item) for item in head if isinstance(item, Record)], one.source)
-        name = self.config.source or one.source.stem
-        for item in chain(head, items):
-            if isinstance(item, Broken):
-                self.writer.reject(str(item.place), item.reason, tally.broken(item))
-                continue
-            tally.seen += 1
-            for example in self._convert(item.place, one.value_of(item), format, tally):
-                yield item.place, example if example.source else replace(example, source=name)
+    def _origin(self, one: Input, head: list[Record | Broken | Unparsed]) -> tuple[Any, ...]:
+        decoder, source = StrictDecoder(), one.source
+        items = [parsed(decoder, item) if isinstance(item, Unparsed) else item for item in head]
+        format = self._format([one.value_of(item) for item in items if isinstance(item, Record)], source)
+        name = self.config.source or source.stem
+        return tuple(Origin(source.name, source.stem, source.alone, format, astuple(one.columns), name))
 
-    def _format(self, values: list[Any], source: Source) -> Format | None:
-        """The format to read with; ``None`` when nothing could be read that would show it."""
-        if self.config.format != "auto":
-            return load_format(load_catalog(), self.config.format)
-        return choose_format(values, load_catalog(), where=str(source.path)) if values else None
+    def _format(self, values: list[Any], source: Source) -> str:
+        """Where the format to read with is found; empty when nothing could be read that would show it."""
+        catalog, name = load_catalog(), self.config.format
+        if name == "auto" and values:
+            name = choose_format(values, catalog, where=str(source.path))
+        if name == "auto":
+            return ""
+        known_format(catalog, name)
+        part = catalog.part("format", name)
+        part.load()  # a missing package is told before anything runs
+        return part.run
 
-    def _convert(self, place: Place, value: Any, format: Format | None, tally: Tally) -> list[Example]:
-        """The examples in a record; what is refused is noted."""
-        found: list[Example | Refused]
-        try:
-            if format is None:
-                raise Unreadable("unknown_format", f"the first {HEAD} records of the file are broken")
-            if not isinstance(value, dict):
-                raise Unreadable("not_an_object", type(value).__name__)
-            found = list(format.examples(value, place))
-        except Refused as refusal:
-            found = [refusal]
-        examples = []
-        for item in found:
-            if isinstance(item, Refused):
-                self.writer.reject(str(place), item.reason, item.evidence)
-                if isinstance(item, Unreadable):
-                    tally.unreadable_record(place, item)
-            else:
-                examples.append(item)
-        return examples
+
+def _plain(item: Record | Broken | Unparsed) -> tuple[tuple[int, int], Any, int]:
+    """Place and record as the reader wants them, and the length of the record."""
+    place = (item.place.line, item.place.number)
+    if isinstance(item, Unparsed):
+        return place, item.text, len(item.text)
+    if isinstance(item, Record):
+        return place, [item.value], _length(item.value)
+    return place, (item.reason, item.why, item.lost, item.stops), len(item.why)
+
+
+def _length(value: Any) -> int:
+    """Characters of the texts in a value, and something for everything else."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_length, value.values()))
+    return sum(map(_length, value)) if isinstance(value, list) else 8

@@ -5,7 +5,8 @@ from __future__ import annotations
 from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.data import ExamplesWriter, clean
-from belle_core.data.questions import DIGEST, question_key, question_of
+from belle_core.data.batches import apart
+from belle_core.data.questions import DIGEST
 from belle_core.data.splits import HeldOut, choose, held_out
 from belle_core.errors import BelleError
 from belle_files.config import FilesConfig
@@ -17,12 +18,11 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
     parts = {name: held_out(name, getattr(config, name)) for name in ("test", "dev")}
     numbers = {name: part for name, part in parts.items() if part.number}
     with ExamplesWriter(context.directory, limit=context.limit, gather=bool(numbers)) as writer:
-        intake = Intake(config, writer)
         known: dict[bytes, str] = {}
         for name, part in parts.items():
             if part.path:
-                _read_part(intake, name, known, context)
-        keys = _read_train(intake, known, numbers, context)
+                _read_part(name, known, config, context, writer)
+        keys = _read_train(known, numbers, config, context, writer)
         if numbers:
             if writer.shingles:
                 from belle_core.data.groups import grouped  # brings numpy along
@@ -34,43 +34,41 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
         return writer.finish(licences=[config.licence] if config.licence else [])
 
 
-def _read_part(intake: Intake, name: str, known: dict[bytes, str], context: StageContext) -> None:
+def _read_part(
+    name: str, known: dict[bytes, str], config: FilesConfig, context: StageContext, writer: ExamplesWriter
+) -> None:
     """A held-out file; *known* learns its questions."""
-    writer, config = intake.writer, intake.config
-    examples = intake.examples(name, lambda: writer.full(name))
-    for place, kept in clean(examples, config, context, writer, held_out=True):
-        key = question_key(kept.example)
-        if known.setdefault(key, name) == name:
-            kept.write(writer, name)
-        else:
-            writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(kept.example)[:100]}")
-    _not_empty(intake, name)
+    intake = Intake(config, writer, name, lambda: writer.full(name))
+    for batch in clean(intake, config, context, writer, held_out=True, keys=True):
+        apart(batch, known, writer, part=name).write(writer, name)
+    _not_empty(writer, name)
 
 
 def _read_train(
-    intake: Intake, known: dict[bytes, str], numbers: dict[str, HeldOut], context: StageContext
+    known: dict[bytes, str],
+    numbers: dict[str, HeldOut],
+    config: FilesConfig,
+    context: StageContext,
+    writer: ExamplesWriter,
 ) -> bytearray:
     """Everything else, as train for the time being; returns the keys of its questions."""
-    writer, config = intake.writer, intake.config
     keys = bytearray()
     distinct: set[bytes] = set()  # filled in smoke runs only
     most = None if writer.limit is None else writer.limit * (1 + len(numbers))
-    examples = intake.examples("path", lambda: writer.full("train") or len(distinct) == most)
-    for place, kept in clean(examples, config, context, writer):
-        key = question_key(kept.example) if known or numbers else b""
-        if key in known:
-            writer.reject(str(place), f"in_{known[key]}", f"question: {question_of(kept.example)[:100]}")
-            continue
-        kept.write(writer, "train")
-        keys += key
+    intake = Intake(
+        config, writer, "path", lambda: writer.full("train") or (most is not None and len(distinct) >= most)
+    )
+    for batch in clean(intake, config, context, writer, keys=bool(known or numbers)):
+        batch = apart(batch, known, writer)
+        batch.write(writer, "train")
+        keys += b"".join(batch.keys)
         if most is not None and numbers:
-            distinct.add(key)
-    _not_empty(intake, "train")
+            distinct.update(batch.keys)
+    _not_empty(writer, "train")
     return keys
 
 
-def _not_empty(intake: Intake, split: str) -> None:
-    writer = intake.writer
+def _not_empty(writer: ExamplesWriter, split: str) -> None:
     if not writer.counts[split]:
         option = "path" if split == "train" else split
         why = ", ".join(f"{reason} {count:,}" for reason, count in writer.reasons.most_common(5))

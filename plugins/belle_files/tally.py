@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterator
 
-from belle_core.data.formats import Unreadable
-from belle_core.data.places import Broken, Place
+from belle_core.data.chunks import Chunk, Outcome
 from belle_core.errors import BelleError
 from belle_core.language import say
 
@@ -20,33 +21,43 @@ class Tally:
         self.seen = self.unreadable = 0
         self.first: tuple[str, str] | None = None
         """What was wrong first, in both languages."""
+        self._good: Counter[str] = Counter()
         self._warned: set[str] = set()
 
-    def broken(self, item: Broken) -> str:
-        """Note a record that is not JSON, or the rest of a file; returns the words for it."""
-        self.seen += item.lost
-        self.unreadable += item.lost
-        lost = f"; the rest of the file, about {item.lost:,} records, is lost" if item.stops else ""
-        lost_zh = f"；其余约 {item.lost:,} 条丢失" if item.stops else ""
-        english = f"{item.why} ({item.good:,} good records before it{lost})"
-        chinese = f"{item.why}（此前有 {item.good:,} 条完好{lost_zh}）"
-        self._note(item.place, english, chinese)
-        name = item.place.source.name
-        if name not in self._warned and len(self._warned) < WARNINGS:
-            self._warned.add(name)
-            print(
-                say(f"belle: {item.place}: {english}", f"belle：{item.place}：{chinese}"), file=sys.stderr, flush=True
-            )
+    def judged(self, chunk: Chunk, outcome: Outcome) -> Iterator[tuple[str, str, str]]:
+        """Counts the records of a chunk; where, reason and evidence of every refusal."""
+        file, damaged = chunk.origin[0], 0
+        before = self._good[file]
+        for number, where, kind, reason, evidence in outcome.refused:
+            if kind == "damaged":
+                record = chunk.records[number]
+                lost, stops = record[2:] if isinstance(record, tuple) else (1, False)
+                evidence = self._damaged(file, where, evidence, before + number - damaged, lost if stops else 0)
+                self.seen += lost
+                self.unreadable += lost
+                damaged += 1
+            elif kind == "unreadable":
+                self.unreadable += 1
+                words = f"{reason} ({evidence})" if evidence else reason
+                self._note(where, words, words)
+            yield where, reason, evidence
+        self.seen += len(chunk.records) - damaged
+        self._good[file] += len(chunk.records) - damaged
+
+    def _damaged(self, file: str, where: str, why: str, good: int, lost: int) -> str:
+        """Note a record that is none, with which *lost* others may be gone; returns the words for it."""
+        more = f"; the rest of the file, about {lost:,} records, is lost" if lost else ""
+        more_zh = f"；其余约 {lost:,} 条丢失" if lost else ""
+        english = f"{why} ({good:,} good records before it{more})"
+        chinese = f"{why}（此前有 {good:,} 条完好{more_zh}）"
+        self._note(where, english, chinese)
+        if file not in self._warned and len(self._warned) < WARNINGS:
+            self._warned.add(file)
+            print(say(f"belle: {where}: {english}", f"belle：{where}：{chinese}"), file=sys.stderr, flush=True)
         return english
 
-    def unreadable_record(self, place: Place, refusal: Unreadable) -> None:
-        """Note a record that the format cannot read."""
-        self.unreadable += 1
-        words = f"{refusal.reason} ({refusal.evidence})" if refusal.evidence else refusal.reason
-        self._note(place, words, words)
-
-    def _note(self, place: Place, english: str, chinese: str) -> None:
-        self.first = self.first or (f"{place}: {english}", f"{place}：{chinese}")
+    def _note(self, where: str, english: str, chinese: str) -> None:
+        self.first = self.first or (f"{where}: {english}", f"{where}：{chinese}")
 
     def judge(self, *, complete: bool) -> None:
         """Raise ``BelleError`` when too much is unreadable; a smoke run that saw only a few records is not judged."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from belle_core.conversation import Example
@@ -21,9 +21,12 @@ class Exact:
     def __init__(self, config: ExactConfig) -> None:
         self.config = config
 
-    def summary(self, example: Example) -> bytes:
-        """16 bytes that are equal for equal examples."""
-        return blake2b("\0".join(self._texts(example)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    def summaries(self, examples: Sequence[Example]) -> list[bytes]:
+        """16 bytes for each that are equal for equal examples."""
+        return [
+            blake2b("\0".join(self._texts(example)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            for example in examples
+        ]
 
     def _texts(self, example: Example) -> Iterator[str]:
         conversation = example.conversation

@@ -8,17 +8,18 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data.filters import Drop
 from belle_filters.config import PiecesConfig
 from belle_filters.counting import token_counter
+from belle_filters.texts import excerpt
 
 
 class Pieces:
-    """Reason: ``long_exchange``, where not even one question with its answer fits. A system text stands before every piece."""
+    """Reason: ``long_exchange``, a question with its answer that is too long to be a piece. A system text stands before every piece."""
 
     repairs = False
 
     def __init__(self, config: PiecesConfig) -> None:
         self.config, self.count = config, token_counter(config.tokenizer)
 
-    def __call__(self, example: Example) -> Example | Drop | list[Example]:
+    def __call__(self, example: Example) -> Example | Drop | list[Example | Drop]:
         conversation = example.conversation
         if conversation is None or not conversation.turns:
             return example
@@ -28,9 +29,12 @@ class Pieces:
         if sum(sizes) + system <= self.config.tokens:
             return example
         pieces: list[list[Turn]] = []
+        dropped: list[Drop] = []
         size = self.config.tokens + 1
         for exchange, more in zip(exchanges, sizes):
             if system + more > self.config.tokens:
+                shown = excerpt(exchange[0].text)
+                dropped.append(Drop("long_exchange", f"{len(exchange)} turns of {more} tokens: {shown}"))
                 size = self.config.tokens + 1  # what follows would hang in the air: it starts anew
                 continue
             if system + size + more > self.config.tokens:
@@ -38,12 +42,11 @@ class Pieces:
                 size = 0
             pieces[-1] += exchange
             size += more
-        if not pieces:
-            return Drop("long_exchange", f"{max(sizes)} tokens in one exchange")
-        return [
+        kept = [
             replace(example, id=f"{example.id}#{number}", conversation=Conversation(tuple(piece), conversation.system))
             for number, piece in enumerate(pieces)
         ]
+        return dropped[0] if len(exchanges) == 1 else [*kept, *dropped]
 
     def _size(self, text: str) -> int:
         return self.count(text) + self.config.overhead

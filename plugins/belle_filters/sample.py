@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from belle_core.conversation import Example
@@ -23,9 +23,10 @@ class Sample:
         self.whole = config.count is not None
         self._key = config.seed.to_bytes(8, "little", signed=True)
 
-    def summary(self, example: Example) -> bytes:
-        """The example's number, 8 bytes, the most significant first."""
-        return blake2b(line_of(example).encode("utf-8", "surrogatepass"), digest_size=8, key=self._key).digest()
+    def summaries(self, examples: Sequence[Example]) -> list[bytes]:
+        """The examples' numbers, 8 bytes each, the most significant first."""
+        lines = (line_of(example).encode("utf-8", "surrogatepass") for example in examples)
+        return [blake2b(line, digest_size=8, key=self._key).digest() for line in lines]
 
     def decide(self, corpus: Corpus) -> Iterator[Drop | None]:
         """Drops the examples whose number is too large."""

@@ -14,8 +14,7 @@ from typing import Any
 from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
-from belle_core.data import ExamplesWriter, clean
-from belle_core.data.questions import question_key
+from belle_core.data import ExamplesWriter, Given, clean
 from belle_core.data.splits import choose, held_out
 from belle_core.errors import BelleError
 from belle_core.generation.calls import EndpointConfig, Refused, Reply, Request
@@ -109,9 +108,10 @@ class Production:
                     progress.add(self.made - before)
                     self._report(callers)
 
-            for _, kept in clean(examples(), self.config, self.context, self._writer):
-                self._writer.write("train", kept.example, kept.line)
-                self._keys += question_key(kept.example) if self._parts else b""
+            supply = Given(examples())
+            for batch in clean(supply, self.config, self.context, self._writer, keys=bool(self._parts)):
+                batch.write(self._writer, "train")
+                self._keys += b"".join(batch.keys)
             progress.close()
             print("      " + say("made", "生成") + f" {self.made:,}{self._words(callers)}", flush=True)
             self._write_spending(callers)

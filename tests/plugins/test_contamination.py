@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from belle_core import StageContext
 from belle_core.config import CleaningConfig
 from belle_core.conversation import Conversation, Example, Turn
-from belle_core.data import ExamplesWriter, clean, read_examples
+from belle_core.data import ExamplesWriter, Given, clean, read_examples
 from belle_core.data.questions import normalised
 from belle_core.testing import check_plugin
 
@@ -61,10 +61,13 @@ def cleaned(folder, texts, config, **more):
     folder.mkdir()
     examples = [(n, conversation(n, text, "好")) for n, text in enumerate(texts)]
     with ExamplesWriter(folder) as writer:
-        for _, kept in clean(
-            examples, CleaningConfig(clean={"contamination": config}, **more), StageContext(folder, {}, {}), writer
+        for batch in clean(
+            Given(examples),
+            CleaningConfig(clean={"contamination": config}, **more),
+            StageContext(folder, {}, {}),
+            writer,
         ):
-            kept.write(writer, "train")
+            batch.write(writer, "train")
         return writer.finish(licences=[])
 
 
@@ -103,9 +106,9 @@ def test_hits_are_dropped_or_only_told(tmp_path, remove):
 
 def test_later_turns_count_and_answers_do_not(tmp_path):
     filter = Contamination(ContaminationConfig(against=str(questions(tmp_path))))
-    assert filter.summary(conversation(0, "你好", "你好！", ASKED[2], "好"))
-    assert not filter.summary(conversation(0, "你好", ASKED[2]))
-    assert filter.summary(Example("x", text="前言。" * WINDOW + ASKED[4] + "后记。" * WINDOW))
+    assert filter.summaries([conversation(0, "你好", "你好！", ASKED[2], "好")])[0]
+    assert not filter.summaries([conversation(0, "你好", ASKED[2])])[0]
+    assert filter.summaries([Example("x", text="前言。" * WINDOW + ASKED[4] + "后记。" * WINDOW)])[0]
 
 
 def test_layouts_of_evaluations(tmp_path):

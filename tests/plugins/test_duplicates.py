@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from belle_core import StageContext
 from belle_core.config import CleaningConfig
 from belle_core.conversation import Conversation, Example, Turn
-from belle_core.data import ExamplesWriter, clean, neighbours, read_examples
+from belle_core.data import ExamplesWriter, Given, clean, neighbours, read_examples
 from belle_core.data.groups import _Groups
 from belle_core.data.shingles import Shingles, jaccard, rows_for
 from belle_core.testing import check_plugin
@@ -41,10 +41,10 @@ def cleaned(folder: Path, texts: list[str], config: NearConfig, **more):
         for n, text in enumerate(texts)
     ]
     with ExamplesWriter(folder) as writer:
-        for _, kept in clean(
-            examples, CleaningConfig(clean={"near": config}, **more), StageContext(folder, {}, {}), writer
+        for batch in clean(
+            Given(examples), CleaningConfig(clean={"near": config}, **more), StageContext(folder, {}, {}), writer
         ):
-            kept.write(writer, "train")
+            batch.write(writer, "train")
         artifact = writer.finish(licences=[])
     path = folder / "rejected.jsonl"
     rejected = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModel, BertConfig, BertModel, PreTrainedTokenizerFast
 
 from belle_core.conversation import Conversation, Example
-from belle_core.data.chunks import Kept
+from belle_core.data.batches import Batch
 from belle_core.data.corpus import Stored
 from belle_core.errors import BelleError
 
@@ -44,9 +44,10 @@ def texts(count: int) -> list[str]:
 
 def decisions(folder: Path, model: Path, written: list[str], **options) -> list[str | None]:
     """The evidence of every drop."""
-    items = ((n, Kept(Example(str(n), Conversation.of(text)), None, "", 0, (b"",))) for n, text in enumerate(written))
+    examples = [Example(str(n), Conversation.of(text)) for n, text in enumerate(written)]
     filter = Semantic(SemanticConfig(model=str(model), **options))
-    return [drop and drop.evidence for drop in filter.decide(Stored(items, 0, folder))]
+    batch = Batch.of(None, [example.id for example in examples], examples, [filter], keys=False)
+    return [drop and drop.evidence for drop in filter.decide(Stored([batch], 0, folder))]
 
 
 def test_vectors_are_the_means_that_transformers_gives(model):

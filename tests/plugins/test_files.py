@@ -423,8 +423,8 @@ def catalog_of(*names):
 def test_the_format_is_chosen_by_most_of_the_first_records():
     catalog = catalog_of("wide", "narrow")
     plain, special = {"instruction": "q"}, {"instruction": "q", "special": 1}
-    assert choose_format([plain, plain, {"x": 1}], catalog, where="f") is WIDE
-    assert choose_format([special, special], catalog, where="f") is NARROW
+    assert choose_format([plain, plain, {"x": 1}], catalog, where="f") == "wide"
+    assert choose_format([special, special], catalog, where="f") == "narrow"
     with pytest.raises(
         BelleError, match=r"f: no known format fits the records \(x: int\); known: wide, narrow|narrow, wide"
     ):
@@ -438,6 +438,41 @@ def test_a_record_may_hold_several_examples(tmp_path, monkeypatch):
     write(tmp_path / "a.jsonl", [{"instruction": "one"}, {"instruction": "drop"}])
     artifact = read_directly(tmp_path / "out", path=str(tmp_path / "a.jsonl"))
     assert artifact.splits == {"train": 2} and artifact.record == "text" and artifact.rejected == {"said_so": 1}
+
+
+def test_what_is_wrong_is_told_the_same_by_any_number_of_workers(tmp_path, monkeypatch, capsys):
+    """Blank lines, broken JSON, keys that stand twice, NaN and undecodable bytes: line, reason and byte offset, wherever they are read."""
+    monkeypatch.setattr("belle_core.data.cleaning.CHUNK", 16)
+    monkeypatch.setattr("belle_core.data.cleaning.AHEAD", 8)
+    lines = [json.dumps(record(number), ensure_ascii=False).encode() for number in range(1000)]
+    lines[100:100] = [b"", b" \r"]
+    wrong = {
+        300: (b'{"instruction": "q"', "broken_json", "Expecting"),
+        301: (b'{"instruction": "q", "instruction": "r", "output": "a"}', "broken_json", "'instruction' stands twice"),
+        500: (b'{"instruction": "q", "input": NaN, "output": "a"}', "broken_json", "NaN is not JSON"),
+        700: (b'{"instruction": "\xff\xfe", "output": "a"}', "broken_encoding", "byte offset"),
+        701: (b'[{"instruction": "q"}]', "not_an_object", "list"),
+        702: (b'{"instruction": "q", "output": ""}', "empty_answer", "q"),
+    }
+    for number, (line, _, _) in wrong.items():
+        lines[number] = line
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    offset = sum(len(line) + 1 for line in lines[:700]) + lines[700].index(b"\xff")
+    found = []
+    for workers in (1, 3):
+        path = tmp_path / str(workers)
+        artifact = read_directly(path, path=str(tmp_path / "a.jsonl"), workers=workers, max_unreadable=0.1)
+        told = {line["where"]: line for line in rejected(artifact)}
+        assert list(told) == [f"a.jsonl:{number + 1}" for number in wrong] and artifact.splits == {"train": 994}
+        for (_, reason, evidence), line in zip(wrong.values(), told.values()):
+            assert line["reason"] == reason and evidence in line["evidence"]
+        assert f"byte offset {offset}" in told["a.jsonl:701"]["evidence"]
+        assert "(299 good records before it" not in told["a.jsonl:302"]["evidence"]
+        assert "(298 good records before it" in told["a.jsonl:302"]["evidence"]
+        found.append([(path / f"{name}.jsonl").read_bytes() for name in ("train", "rejected")])
+    assert found[0] == found[1] and "a.jsonl:301" in capsys.readouterr().err
+    with pytest.raises(BelleError, match=r"5 of 1,000 records .*; the first: a.jsonl:301: "):
+        read_directly(tmp_path / "b", path=str(tmp_path / "a.jsonl"), workers=2, max_unreadable=0.001)
 
 
 def test_the_stage_imports_nothing_heavy(tmp_path):

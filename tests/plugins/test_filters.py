@@ -416,8 +416,36 @@ def test_pieces_keep_every_turn_in_order():
 def test_pieces_leave_what_fits_and_drop_what_cannot():
     assert verdict("pieces", "短", "也短") is None
     assert verdict("pieces", "问", "字" * 3000) == "long_exchange"
-    around = made("pieces", tokens=50)(example("一", "二", "三", "字" * 100, "五", "六"))
+    *around, drop = made("pieces", tokens=50)(example("一", "二", "三", "字" * 100, "五", "六"))
     assert [[turn.text for turn in piece.conversation.turns] for piece in around] == [["一", "二"], ["五", "六"]]
+    assert drop.reason == "long_exchange" and "三" in drop.evidence
+
+
+def test_turns_in_are_turns_kept_and_turns_rejected(tmp_path):
+    """Also where a conversation goes on without some of its exchanges, in the counts and in what is noted."""
+    from belle_core import StageContext
+    from belle_core.config import CleaningConfig
+    from belle_core.data import ExamplesWriter, Given, clean, read_examples
+
+    lengths = [[3, 90, 5], [90], [90, 90], [4, 4], [50, 50, 90, 50]]
+    examples = [
+        Example(str(n), Conversation.of_messages([
+            {"role": role, "content": "字" * (length if role == "assistant" else 2)}
+            for length in some for role in ("user", "assistant")
+        ])) for n, some in enumerate(lengths)
+    ]  # fmt: skip
+    with ExamplesWriter(tmp_path) as writer:
+        config = CleaningConfig(clean={"pieces": load_catalog().part("filter", "pieces").config(tokens=80, overhead=0)})
+        context = StageContext(tmp_path, {}, {})
+        for batch in clean(Given((e.id, e) for e in examples), config, context, writer):
+            batch.write(writer, "train")
+        artifact = writer.finish(licences=[])
+    lines = (tmp_path / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    rejected = [int(json.loads(line)["evidence"].split()[0]) for line in lines]
+    kept = [len(one.conversation.turns) for one in read_examples(artifact, "train")]
+    assert sum(kept) + sum(rejected) == sum(len(one.conversation.turns) for one in examples)
+    counts = artifact.cleaned["pieces"]
+    assert counts["in"] + counts["added"] - counts["dropped"] == len(kept) and counts["dropped"] == len(rejected) == 5
 
 
 def test_text_for_pretraining_goes_through_all_filters():
@@ -435,7 +463,7 @@ class Summaries:
     """A corpus for ``decide``."""
 
     def __init__(self, filter, examples):
-        self._summaries = [filter.summary(one) for one in examples]
+        self._summaries = filter.summaries(examples)
 
     def summaries(self):
         return iter(self._summaries)

@@ -22,8 +22,7 @@ HERE = Place(sources_of([Path("data.json")])[0], line=3, number=7)
 def chosen(record):
     """Name of the format that is chosen for a file of such records."""
     catalog = load_catalog()
-    format = choose_format([record], catalog, where="f")
-    return next(name for name in catalog.names("format") if load_format(catalog, name) is format)
+    return choose_format([record], catalog, where="f")
 
 
 def convert(name, record):

@@ -1,0 +1,92 @@
+"""From the records of a file to examples: what every process does with a chunk, given its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from belle_core.conversation import Example
+from belle_core.data import Format, Place, Refused, Source, Unreadable
+from belle_core.data.chunks import Chunk
+from belle_core.data.lines import parsed
+from belle_core.data.places import Broken, Unparsed
+from belle_core.data.strictjson import StrictDecoder
+from belle_files.columns import Columns
+
+
+class Damaged(Refused):
+    """What is no record at all."""
+
+    kind = "damaged"
+
+
+class Origin(NamedTuple):
+    """The file of a chunk, as plain values."""
+
+    name: str
+    """What its records call it."""
+    stem: str
+    alone: bool
+    format: str
+    """``module:object``; empty when nothing could be read that would show it."""
+    columns: tuple[Any, ...]
+    """The values of :class:`Columns`."""
+    source: str
+    """The source of examples that name none."""
+
+
+class Reader:
+    """Reads chunks whose origin is an :class:`Origin` and whose places are (line, number).
+
+    A record is the text of a line, ``[value]`` if it is parsed, or ``(reason, why, lost, stops)`` if it is broken.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = StrictDecoder()
+        self._origin: Origin | None = None
+
+    def __call__(self, chunk: Chunk) -> Iterator[tuple[int, str, Example | Refused]]:
+        """Every example, and a refusal for whatever is left out."""
+        if chunk.origin != self._origin:
+            self._open(Origin(*chunk.origin))
+        for number, ((line, position), record) in enumerate(zip(chunk.places, chunk.records)):
+            place = Place(self._source, line, position)
+            where = str(place)
+            try:
+                for found in self._found(record, place):
+                    yield number, where, self._named(found)
+            except Refused as refusal:
+                yield number, where, refusal
+
+    def _open(self, origin: Origin) -> None:
+        self._origin, self._columns = origin, Columns(*origin.columns)
+        self._source = Source(Path(origin.name), origin.name, origin.stem, origin.alone)
+        module, _, name = origin.format.partition(":")
+        self._format: Format | None = getattr(import_module(module), name) if module else None
+
+    def _named(self, found: Example | Refused) -> Example | Refused:
+        if isinstance(found, Refused) or found.source or self._origin is None:
+            return found
+        return replace(found, source=self._origin.source)
+
+    def _found(self, record: Any, place: Place) -> Iterable[Example | Refused]:
+        value = self._value(record, place)
+        if self._format is None:
+            raise Unreadable("unknown_format", "the first records of the file are broken")
+        if not isinstance(value, dict):
+            raise Unreadable("not_an_object", type(value).__name__)
+        return self._format.examples(self._columns.rename(value), place)
+
+    def _value(self, record: Any, place: Place) -> Any:
+        """What stands there; raises :class:`Damaged`."""
+        if isinstance(record, tuple):
+            raise Damaged(*record[:2])
+        if isinstance(record, list):
+            return record[0]
+        item = parsed(self._decoder, Unparsed(place, record))
+        if isinstance(item, Broken):
+            raise Damaged(item.reason, item.why)
+        return item.value
