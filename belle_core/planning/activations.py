@@ -8,7 +8,7 @@ from math import prod
 from belle_core.planning.architecture import EMBEDDING, LEAN, OUTPUT, Architecture
 from belle_core.planning.method import FLOAT, Method, Precision
 
-LOGITS = 1 << 23
+LOGITS, SHARES = 1 << 23, 1 << 19
 """As in ``belle_core.training.fast.loss``."""
 
 
@@ -127,12 +127,12 @@ def head_transients(architecture: Architecture, precision: Precision, batch: Bat
     table = vocabulary * architecture.hidden
     trains = output_trains(architecture, method)
     gradient = table * (precision.weights + max(precision.weights, width)) if trains else 0
-    each = FLOAT + width + (FLOAT if width < FLOAT else 0)
     if not in_parts(architecture, method):
         return labels * vocabulary * (2 * FLOAT) + gradient // 2
     cast = table * width if precision.copies else 0
     most = (4 if trains else 1) * LOGITS
-    chunk = min(labels, max(1, most // vocabulary)) * vocabulary * each
+    logits = min(labels, max(1, most // vocabulary)) * vocabulary
+    chunk = logits * width + 2 * min(logits, SHARES) * FLOAT
     return max(cast + chunk + gradient, gradient) + labels * architecture.hidden * width
 
 

@@ -102,8 +102,8 @@ def attention(
 def _by_device(query: Tensor, key: Tensor, value: Tensor, segments: Segments, scale: float) -> Tensor:
     grouped = query.shape[1] != key.shape[1]
     if query.device.type == "cpu":
-        done: Tensor = SegmentAttention.apply(query[0], key[0], value[0], segments, scale)
-        return done[None]
+        done: Tensor = SegmentAttention.apply(query.squeeze(0), key.squeeze(0), value.squeeze(0), segments, scale)
+        return done.unsqueeze(0)
     if query.device.type == "cuda" and query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] <= 256:
         from torch.nn.attention.varlen import varlen_attn  # flash-attention, as torch brings it
 

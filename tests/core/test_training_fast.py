@@ -73,8 +73,21 @@ angles_ = angles(5, 4)
 @pytest.mark.parametrize("name", PIECES)
 def test_gradients_are_the_slopes(name, monkeypatch):
     monkeypatch.setattr(loss_module, "LOGITS", 22)  # two labels at a time
+    monkeypatch.setattr(loss_module, "SHARES", 11)
     function, inputs = PIECES[name]
     assert torch.autograd.gradcheck(function, inputs, check_undefined_grad=False)
+
+
+@pytest.mark.parametrize("spread", [1.0, 300.0])
+def test_a_label_that_the_model_rules_out_has_its_whole_loss(spread):
+    """exp(-loss) is no float32 any more; the loss is far beyond it, and finite."""
+    draw = torch.Generator().manual_seed(3)
+    hidden, weight = torch.randn(9, 6, generator=draw), torch.randn(11, 6, generator=draw) * spread
+    targets, weights = torch.randint(11, (9,), generator=draw), torch.rand(9, generator=draw)
+    expected = functional.cross_entropy(hidden @ weight.t(), targets, reduction="none")
+    assert (expected > 100).any() == (spread > 1)
+    torch.testing.assert_close(LabelLosses.apply(hidden, weight, targets), expected)
+    torch.testing.assert_close(WeightedLoss.apply(hidden, weight, targets, weights), (expected * weights).sum())
 
 
 @pytest.mark.parametrize("family", ALIKE)

@@ -7,9 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 LOGITS = 1 << 23
 """Logits that exist at once; four times as many where the layer trains, since its gradient is added up per chunk."""
+
+SHARES = 1 << 19
+"""Probabilities in float32 that exist at once on a processor: about what its cache holds."""
+LOST = 80.0
+"""Losses above this are made from the logits, since exp(-loss) comes near the smallest float32."""
 
 
 class LabelLosses(torch.autograd.Function):
@@ -26,7 +32,7 @@ class LabelLosses(torch.autograd.Function):
         for rows in _chunks(len(targets), weight, LOGITS):
             slope = _slope(hidden[rows], weight, targets[rows], losses[rows])
             if by_hidden is not None:
-                torch.mm(slope.to(hidden.dtype), weight, out=by_hidden[rows])
+                torch.mm(slope, weight, out=by_hidden[rows])
         ctx.save_for_backward(by_hidden)
         return losses
 
@@ -46,8 +52,7 @@ class WeightedLoss(torch.autograd.Function):
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         narrow, by_hidden, by_weight = weight.to(hidden.dtype), torch.empty_like(hidden), torch.zeros_like(weight)
         for rows in _chunks(len(targets), weight, 4 * LOGITS):
-            slope = _slope(hidden[rows], narrow, targets[rows], losses[rows])
-            slope = slope.mul_(weights[rows, None]).to(hidden.dtype)
+            slope = _slope(hidden[rows], narrow, targets[rows], losses[rows], weights[rows])
             torch.mm(slope, narrow, out=by_hidden[rows])
             by_weight += slope.t() @ hidden[rows]
         ctx.save_for_backward(by_hidden, by_weight)
@@ -60,14 +65,18 @@ class WeightedLoss(torch.autograd.Function):
         return by_hidden * grad.to(by_hidden.dtype), by_weight * grad, None, None
 
 
-def _slope(hidden: Tensor, weight: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
-    """Gradient of each label's loss by its logits, (labels, vocabulary); fills in the ``losses``."""
+def _slope(hidden: Tensor, weight: Tensor, targets: Tensor, losses: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Gradient of each label's weighted loss by its logits, (labels, vocabulary); fills in the ``losses``."""
     logits = hidden @ weight.t()
-    shares = torch.softmax(logits, -1, dtype=losses.dtype)
-    normalizer = logits.amax(-1).to(losses.dtype) - shares.amax(-1).log()  # log of the sum of all exponentials
-    torch.sub(normalizer, logits.gather(1, targets[:, None])[:, 0], out=losses)
-    shares[torch.arange(len(targets), device=targets.device), targets] -= 1
-    return shares
+    for rows in _chunks(len(targets), weight, SHARES if logits.device.type == "cpu" else logits.numel()):
+        shares, wanted = torch.softmax(logits[rows], -1, dtype=losses.dtype), targets[rows, None]
+        losses[rows] = -shares.gather(1, wanted)[:, 0].log()
+        if (lost := losses[rows] > LOST).any():  # the share is too small for its type
+            wide = logits[rows][lost].to(losses.dtype)
+            losses[rows][lost] = functional.cross_entropy(wide, targets[rows][lost], reduction="none")
+        shares.scatter_add_(1, wanted, -torch.ones_like(wanted, dtype=shares.dtype))
+        logits[rows] = shares if weights is None else shares.mul_(weights[rows, None])
+    return logits
 
 
 def _chunks(labels: int, weight: Tensor, most: int) -> Iterator[slice]:
