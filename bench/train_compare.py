@@ -1,4 +1,4 @@
-"""Training speed beside a bare PyTorch loop and a peer, one after the other in one run.
+"""Training speed and memory beside a bare PyTorch loop and a peer, one after the other in one run.
 
 usage: python bench/train_compare.py DIR lora|full [ROUNDS]
 
@@ -6,7 +6,8 @@ DIR holds ``model`` and ``train.json`` as for ``train_speed.py``. The others are
 ``BARE_LOOP``, a script called as ``python SCRIPT DIR METHOD`` that prints a JSON line with ``tok_per_s``;
 ``PEER``, a script called as ``PEER_PYTHON SCRIPT DIR METHOD 1 OUT`` that prints a JSON line with ``train_s``.
 What is not named is left out. They run in turn, ROUNDS times (3), since a shared machine is noisy; prints each result and, last,
-one JSON line with the medians of the rounds' ratios.
+one JSON line with the medians of the rounds' ratios. Memory is the most that each process held (resident, as the system counts it
+when the process has ended, imports included), computing time that of all its threads.
 """
 
 from __future__ import annotations
@@ -24,27 +25,34 @@ OURS = Path(__file__).with_name("train_speed.py")
 
 
 def last_line(command: list[str]) -> dict[str, Any]:
-    """The JSON that a program prints last; its own error ends this one."""
-    done = subprocess.run(command, text=True, capture_output=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-    print(lines[-1], flush=True)
+    """The JSON that a program prints last, with ``process_bytes`` at its peak and ``cpu_s``; its own error ends this one."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, stdout=out, stderr=errors)
+        _, status, used = os.wait4(process.pid, 0)
+        for file in (out, errors):
+            file.seek(0)
+        lines = [line for line in out.read().splitlines() if line.startswith("{")]
+        if status or not lines:
+            sys.exit(f"{' '.join(command)} failed:\n{errors.read()[-2000:]}")
     result: dict[str, Any] = json.loads(lines[-1])
+    result |= {"process_bytes": used.ru_maxrss * 1024, "cpu_s": round(used.ru_utime + used.ru_stime, 1)}
+    print(json.dumps(result), flush=True)
     return result
 
 
 def one_round(folder: str, method: str) -> dict[str, float]:
-    """Tokens per second of ours over those of each of the others, and our figures."""
+    """Our figures, and ours over those of each of the others: tokens per second, bytes at the peak."""
     ours = last_line([sys.executable, str(OURS), folder, method])
-    found = {"tok_per_s": ours["tok_per_s"], "mfu": ours["mfu"]}
+    found = {name: ours[name] for name in ("tok_per_s", "mfu", "process_bytes")}
     if bare := os.environ.get("BARE_LOOP"):
-        found["to_bare"] = ours["tok_per_s"] / last_line([sys.executable, bare, folder, method])["tok_per_s"]
+        loop = last_line([sys.executable, bare, folder, method])
+        found["to_bare"] = ours["tok_per_s"] / loop["tok_per_s"]
+        found["memory_to_bare"] = ours["process_bytes"] / loop["process_bytes"]
     if peer := os.environ.get("PEER"):
         with tempfile.TemporaryDirectory() as out:
-            python = os.environ.get("PEER_PYTHON", sys.executable)
-            seconds = last_line([python, peer, folder, method, "1", out])["train_s"]
-        found["to_peer"] = ours["tok_per_s"] * seconds / ours["tokens"]
+            other = last_line([os.environ.get("PEER_PYTHON", sys.executable), peer, folder, method, "1", out])
+        found["to_peer"] = ours["tok_per_s"] * other["train_s"] / ours["tokens"]
+        found["memory_to_peer"] = ours["process_bytes"] / other["process_bytes"]
     return found
 
 

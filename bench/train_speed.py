@@ -1,8 +1,8 @@
-"""Training tokens per second on the common workload: ``python bench/train_speed.py DIR lora|full``.
+"""Training tokens per second on the common workload: ``python bench/train_speed.py DIR lora|full [PASS]``.
 
-DIR holds ``model`` (a Hugging Face directory) and ``train.json`` (Alpaca records). One epoch, sequences of at most 512 tokens,
-tokens that are not padding; the first steps are not counted. Prints one JSON line last: ``tok_per_s``, ``mfu`` (share of the bf16
-matrix product rate of this run), ``peak_bytes``.
+DIR holds ``model`` (a Hugging Face directory) and ``train.json`` (Alpaca records). One epoch, sequences of at most 512 tokens, up to PASS (16)
+times as many in a pass; tokens that are not padding; the first steps are not counted. Prints one JSON line last: ``tok_per_s``,
+``mfu`` (share of the bf16 matrix product rate of this run), ``peak_bytes`` (of the process), ``largest_step`` (tokens).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def matrix_weights(model: Path) -> int:
 
 
 def main() -> None:
-    folder, method = Path(sys.argv[1]), sys.argv[2]
+    folder, method, size = Path(sys.argv[1]), sys.argv[2], [*sys.argv, "16"][3]
     torch.set_num_threads(2)
     peak = matmul_peak()
     marks: list[tuple[float, float]] = []
@@ -69,7 +69,7 @@ def main() -> None:
                 "train.epochs=1",
                 "train.batch=16",
                 "train.learning_rate=2e-4",
-                "trainer.batch=16",
+                f"trainer.batch={size}",
                 "trainer.log_every=1",
                 *(["trainer.precision=bf16-true"] if method == "lora" else []),
                 f"store={store}",
@@ -90,6 +90,7 @@ def main() -> None:
         "mfu": round(rate * flops / peak, 3),
         "peak_bytes": peak_bytes,
         "tokens": round(marks[-1][0]),
+        "largest_step": round(max(now - before for (before, _), (now, _) in zip([(0.0, 0.0), *marks], marks))),
     }
     print(json.dumps(figures | {"peak_bf16_gflops": round(peak / 1e9), "steps": len(counted)}))
 
