@@ -12,6 +12,9 @@ from belle_core.data.neighbours import Neighbours
 from belle_core.data.questions import DIGEST, normalised, question_of
 from belle_core.data.shingles import Shingles
 
+CHUNK = 256
+"""Questions whose keys are made together."""
+
 
 def grouped(keys: bytearray, examples: Path, shingles: Shingles, scratch: Path) -> bytearray:
     """The question keys of all *examples* (a file of lines, in order), where questions that are alike have the key of the first of them.
@@ -25,8 +28,9 @@ def grouped(keys: bytearray, examples: Path, shingles: Shingles, scratch: Path) 
     with _Questions(examples) as questions:
         matrix = scratch / "questions.bin"
         with matrix.open("wb") as file:
-            for number in range(count):
-                file.write(shingles.keys(questions[number]))
+            for start in range(0, count, CHUNK):
+                some = [questions[number] for number in range(start, min(start + CHUNK, count))]
+                file.writelines(shingles.keys(some))
         neighbours = Neighbours(matrix, count, shingles=shingles, text=questions.__getitem__, scratch=scratch)
         groups = _Groups(count)
         for number, linked in neighbours.linked():

@@ -8,7 +8,8 @@ from belle_core.conversation import Example
 from belle_core.data.corpus import Stored
 from belle_core.data.filters import Drop
 from belle_core.data.neighbours import Neighbours
-from belle_core.data.questions import normalised, question_of
+from belle_core.data.normalising import all_normalised_in
+from belle_core.data.questions import question_of
 from belle_core.data.shingles import Shingles
 from belle_duplicates.config import NearConfig
 from belle_duplicates.texts import compared
@@ -29,16 +30,16 @@ class Near:
 
     def summaries(self, examples: Sequence[Example]) -> list[bytes]:
         """Keys that like texts have in common."""
-        return [self.shingles.keys(self._text(example)) for example in examples]
+        return self.shingles.keys(self._texts(examples))
 
-    def _text(self, example: Example) -> str:
-        return "\n".join(map(normalised, compared(example, self.by)))
+    def _texts(self, examples: Sequence[Example]) -> list[str]:
+        return list(map("\n".join, all_normalised_in(compared(example, self.by) for example in examples)))
 
     def decide(self, corpus: Stored) -> Iterator[Drop | None]:
         """Drops every example that is like an earlier one that stays."""
         if not len(corpus):
             return
-        text = lambda number: self._text(corpus[number])  # noqa: E731
+        text = lambda number: self._texts([corpus[number]])[0]  # noqa: E731
         neighbours = Neighbours(
             corpus.summary_file, len(corpus), shingles=self.shingles, text=text, scratch=corpus.scratch
         )

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from belle_core.conversation import Example
 from belle_core.data.corpus import Corpus
 from belle_core.data.filters import Drop
-from belle_core.data.questions import normalised
+from belle_core.data.normalising import all_normalised_in
 from belle_filters.corpus_config import ExactConfig
 from belle_filters.digests import DigestSet
 
@@ -23,23 +23,17 @@ class Exact:
 
     def summaries(self, examples: Sequence[Example]) -> list[bytes]:
         """16 bytes for each that are equal for equal examples."""
-        return [
-            blake2b("\0".join(self._texts(example)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            for example in examples
-        ]
+        joined = map("\0".join, all_normalised_in(map(self._texts, examples)))
+        return [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in joined]
 
-    def _texts(self, example: Example) -> Iterator[str]:
+    def _texts(self, example: Example) -> list[str]:
         conversation = example.conversation
         if conversation is None:
-            yield normalised(example.text or "")
-            return
+            return [example.text or ""]
         if self.config.by == "question":
             conversation = conversation.prompt()
-        yield normalised(conversation.system) if conversation.system else ""
-        for turn in conversation.turns:
-            yield normalised(turn.text)
-        if self.config.by == "conversation":
-            yield from map(normalised, example.rejected)
+        texts = [conversation.system, *(turn.text for turn in conversation.turns)]
+        return [*texts, *example.rejected] if self.config.by == "conversation" else texts
 
     def decide(self, corpus: Corpus) -> Iterator[Drop | None]:
         """Drops every example whose summary was there before."""
