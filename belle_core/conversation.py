@@ -81,16 +81,13 @@ class Example:
         record: dict[str, Any] = {"id": self.id}
         if self.conversation is not None:
             record["messages"] = self.conversation.messages()
-            if any(turn.weight != 1.0 for turn in self.conversation.turns):
-                record["weights"] = [turn.weight for turn in self.conversation.turns]
-        optional = {
-            "text": self.text,
-            "rejected": list(self.rejected),
-            "category": self.category,
-            "source": self.source,
-            "meta": self.meta,
-        }
-        return record | {name: value for name, value in optional.items() if value}
+            weights = [turn.weight for turn in self.conversation.turns]
+            if any(weight != 1.0 for weight in weights):
+                record["weights"] = weights
+        for name in ("text", "rejected", "category", "source", "meta"):
+            if value := getattr(self, name):
+                record[name] = list(value) if name == "rejected" else value
+        return record
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Example:

@@ -39,7 +39,7 @@ class Batch:
         return cls(
             origin,
             wheres,
-            [line_of(example).encode("utf-8") for example in examples],
+            list(map(line_of, examples)),
             list(map(record_of, examples)),
             [len(text_of(example)) for example in examples],
             list(map(question_key, examples)) if keys else [],

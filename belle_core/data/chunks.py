@@ -7,6 +7,7 @@ was left out. It keeps no state, so chunks can be worked on anywhere and in any 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from belle_core.conversation import Example
 from belle_core.data.batches import Batch
 from belle_core.data.filters import Drop, Recipe
 from belle_core.data.formats import Refused
-from belle_core.data.storage import line_of, parse_line
+from belle_core.data.storage import parse_line
 
 
 class Chunk(NamedTuple):
@@ -95,7 +96,7 @@ class Work:
             try:
                 after = list(self._through(found, 0, where, outcome))
             except Exception as error:
-                error.add_note(f"while cleaning {where}: {line_of(found)[:500]}")
+                error.add_note(f"while cleaning {where}: {json.dumps(found.to_json(), ensure_ascii=False)[:500]}")
                 raise
             examples += after
             wheres += [where] * len(after)
@@ -132,7 +133,7 @@ def answering(*recipe: Any) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
 
 
 class Lines:
-    """Reads lines that :func:`line_of` made; their places are words already."""
+    """Reads examples as lines of JSON; their places are words already."""
 
     def __call__(self, chunk: Chunk) -> Iterator[tuple[int, str, Example]]:
         """Every line is an example."""

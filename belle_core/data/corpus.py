@@ -81,8 +81,8 @@ class Stored:
             files = (self._lines, self._heads, self.summary_file)
             lines, heads, others = (stack.enter_context(path.open("wb")) for path in files)
             for batch in batches:
-                lines.writelines(batch.lines)
-                others.writelines(batch.summaries[number])
+                lines.write(b"".join(batch.lines))
+                others.write(b"".join(batch.summaries[number]))
                 _add_up(self._ends, map(len, batch.lines))
                 _add_up(self._marks, map(len, batch.summaries[number]))
                 marshal.dump((batch.origin, batch.wheres, batch.records, batch.characters, batch.keys), heads)

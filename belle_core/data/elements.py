@@ -15,6 +15,8 @@ from belle_core.data.textfile import BROKEN, TextFile
 SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 TOKEN = 16
 """Characters that the longest token that can be cut in two takes (a number aside)."""
+TRIED = 20
+"""Elements of which one may show how records begin."""
 OVERLAP = 200
 """Characters kept while searching, since a match may be cut in two."""
 
@@ -190,8 +192,8 @@ class ElementReader:
     def _element(self) -> Record | Broken:
         """The value at the window's place."""
         window, place = self.window, self._place()
-        if self.number == 0:
-            self._begin = self._first_begin()
+        if self._begin is None and self.number < TRIED:
+            self._begin = self._line_begin()
         self._jumped = False
         window.undecoded.clear()
         try:
@@ -231,8 +233,8 @@ class ElementReader:
     def _place(self) -> Place:
         return Place(self.source, self.window.line, self.number)
 
-    def _first_begin(self) -> re.Pattern[str] | None:
-        """What the beginning of a record looks like, if the first one begins a line."""
+    def _line_begin(self) -> re.Pattern[str] | None:
+        """What the beginning of a record looks like, if this one begins a line."""
         text, at = self.window.text, self.window.at
         start = text.rfind("\n", 0, at) + 1
         indent = text[start:at]

@@ -82,12 +82,12 @@ def _link(keys: Path, shape: tuple[int, int], path: Path) -> np.memmap[Any, np.d
     path.parent.mkdir(parents=True, exist_ok=True)
     matrix = np.memmap(keys, np.uint32, "r", shape=shape)
     links = np.memmap(path, np.int32, "w+", shape=shape)
+    links[:] = -1
+    numbers = np.arange(shape[0], dtype=np.uint64)
     for band in range(shape[1]):
-        column = np.array(matrix[:, band])
-        order = np.argsort(column, kind="stable")  # equal keys one after the other, in order of the texts
-        column = column[order]
-        same = column[1:] == column[:-1]
-        previous = np.full(shape[0], -1, np.int32)
-        previous[order[1:][same]] = order[:-1][same]
-        links[:, band] = previous
+        column = matrix[:, band].astype(np.uint64) << np.uint64(32) | numbers
+        column.sort()  # equal keys one after the other, in order of the texts
+        same = np.flatnonzero(column[1:] >> np.uint64(32) == column[:-1] >> np.uint64(32))
+        order = column.astype(np.uint32)
+        links[order[same + 1], band] = order[same]
     return links

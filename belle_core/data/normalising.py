@@ -12,28 +12,30 @@ import numpy as np
 from belle_core.data.questions import normalised
 
 Array = np.ndarray[Any, np.dtype[Any]]
-NEW, KEPT, DIGIT, MARK, BLANK, HARD = range(6)
-"""What a character is: not met yet; kept; an ASCII digit after NFKC; punctuation; white space or invisible; one whose neighbours matter to NFKC."""
+KEPT, DIGIT, MARK, BLANK, HARD = range(1, 6)
+"""What a character is: kept; an ASCII digit after NFKC; punctuation; white space or invisible; one whose neighbours matter to NFKC."""
+SHIFT, CODE = np.uint32(24), np.uint32((1 << 24) - 1)
+"""Where the kind stands in 32 bits beside a character."""
 BETWEEN = "\0"
-"""Stands between two texts. Within a text it is invisible."""
+"""Stands behind every text. Within a text it is invisible."""
 
 
 def all_normalised(texts: Sequence[str]) -> list[str]:
     """:func:`normalised` of every text. Those with hard characters, and those of which nothing is left, go through it one by one."""
-    if not texts:
-        return []
-    joined = BETWEEN.join([text.replace(BETWEEN, "") if BETWEEN in text else text for text in texts])
+    joined = "".join([(text.replace(BETWEEN, "") if BETWEEN in text else text) + BETWEEN for text in texts])
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-    kinds, values = _table().look_up(codes)
+    described = _table().look_up(codes)
+    kinds = described >> SHIFT
     hard = np.flatnonzero(kinds == HARD)
     seen = kinds != BLANK
-    kinds, values = kinds[seen], values[seen]
+    described, kinds = described[seen], kinds[seen]
     stay = kinds != MARK
-    others = np.flatnonzero(stay)
-    digits = kinds[others] == DIGIT
-    # of marks between two digits the first stays: 3-2 is not 32
-    stay[others[:-1][(np.diff(others) > 1) & digits[:-1] & digits[1:]] + 1] = True
-    found = values[stay].tobytes().decode("utf-32-le", "surrogatepass").split(BETWEEN)
+    behind = np.flatnonzero(~stay[1:] & (kinds[:-1] == DIGIT)) + 1
+    if len(behind):  # of marks between two digits the first stays: 3-2 is not 32
+        others = np.flatnonzero(stay)
+        after = others[np.searchsorted(others, behind)]
+        stay[behind[kinds[after] == DIGIT]] = True
+    found = (described[stay] & CODE).tobytes().decode("utf-32-le", "surrogatepass").split(BETWEEN)[:-1]
     if len(hard):
         ends = np.flatnonzero(codes == 0)
         for number in np.unique(np.searchsorted(ends, hard)).tolist():
@@ -52,19 +54,18 @@ class _Table:
     """Kind and normal form of every character; those not met before are looked up in Unicode's tables."""
 
     def __init__(self) -> None:
-        self._kinds = np.zeros(0x110000, np.uint8)  # pages that nobody touches take no memory
-        self._values = np.zeros(0x110000, np.uint32)
-        self._kinds[0] = KEPT
+        self._known = np.zeros(0x110000, np.uint32)  # pages that nobody touches take no memory
+        self._known[0] = KEPT << int(SHIFT)  # BETWEEN
 
-    def look_up(self, codes: Array) -> tuple[Array, Array]:
-        """Kinds, and characters in normal form."""
-        kinds = self._kinds[codes]
-        new = kinds == NEW
-        if new.any():
-            for code in np.unique(codes[new]).tolist():
-                self._kinds[code], self._values[code] = _described(chr(code))
-            kinds = self._kinds[codes]
-        return kinds, self._values[codes]
+    def look_up(self, codes: Array) -> Array:
+        """For every character its kind, shifted, and its normal form."""
+        found: Array = self._known[codes]
+        if not found.all():
+            for code in np.unique(codes[found == 0]).tolist():
+                kind, normal = _described(chr(code))
+                self._known[code] = kind << int(SHIFT) | normal
+            found = self._known[codes]
+        return found
 
 
 @cache

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import orjson
+
 from belle_core.artifacts import Examples
 from belle_core.conversation import Example
 from belle_core.data.personal import redacted
@@ -59,7 +61,7 @@ class ExamplesWriter:
 
     def write(self, split: str, example: Example) -> None:
         """Add *example* to ``train``, ``dev`` or ``test``."""
-        line = line_of(example).encode("utf-8")
+        line = line_of(example)
         self.write_lines(split, [line], records=[record_of(example)], characters=[len(text_of(example))])
 
     def write_lines(
@@ -71,7 +73,7 @@ class ExamplesWriter:
             room = max(0, min(room, self.limit - self.counts[split]))
         if not room:
             return
-        self._file(split).writelines(lines[:room])
+        self._file(split).write(b"".join(lines[:room]))
         self.counts[split] += room
         self._records.update(records[:room])
         if split == "train":
@@ -80,14 +82,14 @@ class ExamplesWriter:
     def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
         """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, without personal data."""
         record = {"where": where, "reason": reason, "evidence": redacted(evidence[:500])}
-        self._file("rejected").write(_dump(record | ({"id": id} if id else {})).encode("utf-8"))
+        self._file("rejected").write(_dump(record | ({"id": id} if id else {})))
         self.reasons[reason] += 1
 
     def note_down(self, name: str, record: dict[str, Any]) -> None:
         """Add *record* to ``<name>.jsonl``, without personal data."""
         texts = {key: redacted(value) if isinstance(value, str) else value for key, value in record.items()}
         file = self._file(f"{name}_found" if name in (*SPLITS, "rejected") else name)
-        file.write(_dump(texts).encode("utf-8"))
+        file.write(_dump(texts))
 
     def note(self) -> str:
         """What was kept and dropped so far, in a few words."""
@@ -147,16 +149,20 @@ class ExamplesWriter:
         return self._files[name]
 
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def _dump(record: dict[str, Any]) -> str:
-    return _ENCODE(record) + "\n"
+def _dump(record: dict[str, Any]) -> bytes:
+    """*record* as a line of JSON; raises ``ValueError`` for NaN."""
+    return _ENCODE(record).encode("utf-8") + b"\n"
 
 
-def line_of(example: Example) -> str:
+def line_of(example: Example) -> bytes:
     """*example* as a line of JSON, with its end."""
-    return _dump(example.to_json())
+    record = example.to_json()
+    if "meta" in record or "weights" in record:
+        return _dump(record)  # orjson would write null for NaN, and no number beyond 64 bits
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def parse_line(line: str | bytes) -> Example:

@@ -6,6 +6,7 @@ when its input ends, so none is left behind, however the parent ends.
 
 from __future__ import annotations
 
+import gc
 import json
 import marshal
 import os
@@ -102,6 +103,7 @@ def ordered(items: Iterable[Item], submit: Callable[[Item], Answer], *, ahead: i
 def serve() -> None:
     """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
+    gc.set_threshold(50_000)  # a chunk makes thousands of objects, and all go with it
     source, target = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a filter that prints must not disturb the conversation
     head = source.readline()

@@ -46,7 +46,7 @@ def lines(examples: Examples, numbers: list[int], *, split: str | None, where: t
         if following is None:
             return
         if number == following:
-            yield line_of(example)
+            yield line_of(example).decode("utf-8")
             following = next(wanted, None)
 
 

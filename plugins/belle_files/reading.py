@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,9 +67,11 @@ class Reader:
         self._format: Format | None = getattr(import_module(module), name) if module else None
 
     def _named(self, found: Example | Refused) -> Example | Refused:
-        if isinstance(found, Refused) or found.source or self._origin is None:
-            return found
-        return replace(found, source=self._origin.source)
+        if isinstance(found, Example) and not found.source and self._origin is not None:
+            vars(found)["source"] = (
+                self._origin.source
+            )  # frozen, but nobody has seen it yet; a copy costs more than all its parts
+        return found
 
     def _found(self, record: Any, place: Place) -> Iterable[Example | Refused]:
         value = self._value(record, place)

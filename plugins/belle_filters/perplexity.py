@@ -45,10 +45,7 @@ class Perplexity:
         known = {key: record["loss"] for key, record in journal.read().items()}
         examples, scorer = corpus.examples(), None
         while window := list(islice(examples, WINDOW * self.config.batch)):
-            keys = [
-                blake2b(line_of(example).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-                for example in window
-            ]
+            keys = [blake2b(line_of(example), digest_size=16).hexdigest() for example in window]
             new = {key: example for key, example in zip(keys, window) if key not in known}
             if new:
                 scorer = scorer or self._scorer()

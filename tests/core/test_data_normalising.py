@@ -16,6 +16,8 @@ MARKS = "0123456789aAßéｅ３②½㎡…。，、·-－_ ‗\u3000\0\n\u200d\u
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(st.one_of(st.sampled_from(MARKS), st.characters()), max_size=20), max_size=6))
 @example(["3--2", "3 -2", "3…2", "a-2", "", "\0", "。", "ｶﾞ", "３－２", "3", "-2"])
+@example(["3-"])
+@example(["-2", "3--"])
 def test_together_as_one_by_one(texts):
     assert all_normalised(texts) == [normalised(text) for text in texts]
 
