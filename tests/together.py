@@ -26,12 +26,19 @@ UNEVEN = {"epochs": 2, "batch": 59, "learning_rate": 1e-3}
 
 
 def train(
-    directory: Path, method: str, *, train: dict[str, Any] | None = None, **trainer: Any
+    directory: Path,
+    method: str,
+    *,
+    train: dict[str, Any] | None = None,
+    objective: Any = None,
+    rejected: int = 0,
+    **trainer: Any,
 ) -> tuple[Any, list[Any]]:
     """The artifact, and the optimizer steps that were reported."""
     said: list[Any] = []
-    context = training_context(directory, emit=lambda *about: said.append(about), **{"log_every": 1, **trainer})
-    config = CONFIGS[method](objective=SftConfig(), **(UNEVEN if train is None else train))
+    settings = {"log_every": 1, **trainer}
+    context = training_context(directory, emit=lambda *about: said.append(about), rejected=rejected, **settings)
+    config = CONFIGS[method](objective=objective or SftConfig(), **(UNEVEN if train is None else train))
     stage = load_catalog().stages["train", method]
     if processes_of(context.shared["trainer"]) > 1:
         return carry_out(stage, config, context), said

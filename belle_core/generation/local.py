@@ -24,6 +24,7 @@ def generate(
     temperature: float = 0.0,
     top_p: float = 1.0,
     seed: int = 0,
+    streams: Sequence[int] | None = None,
     batch: int = 32,
     context_length: int | None = None,
     on_batch: Report | None = None,
@@ -40,17 +41,19 @@ def generate(
         temperature: 0 takes the likeliest token; above 0 samples.
         top_p: sample from the smallest set of tokens with this probability together.
         seed: seed of the sampling; every prompt has its own stream of random numbers.
+        streams: number of each prompt's stream; by default its place among the prompts.
         batch: prompts at a time.
         context_length: most tokens of prompt and answer together; a prompt without room gets an empty answer.
         on_batch: called after each batch with the indices of its prompts and their answers.
     """
     answers: list[list[int]] = [[] for _ in prompts]
+    numbers = range(len(prompts)) if streams is None else streams
     order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
     room = [room_for_answer(len(prompt), max_new_tokens, context_length) for prompt in prompts]
     with _answering(model):
         for start in range(0, len(order), batch):
             indices = order[start : start + batch]
-            draws = [_draws(seed, index, room[index], temperature) for index in indices]
+            draws = [_draws(seed, numbers[index], room[index], temperature) for index in indices]
             chosen = _Choice(temperature, top_p, draws)
             limits = [room[index] for index in indices]
             for row, token in _tokens(model, [prompts[i] for i in indices], frozenset(stop_ids), limits, chosen):

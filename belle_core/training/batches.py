@@ -44,6 +44,8 @@ class Batch:
     """(sequences,) float32: log-probability under the model as it started; 0 where the objective does not want it."""
     beside: Batch | None = None
     """Further sequences of the same examples, which are not learned."""
+    examples: tuple[int, ...] = ()
+    """Numbers of the examples in the data."""
 
     @property
     def sequences(self) -> int:
@@ -117,6 +119,7 @@ def collate(encoded: EncodedExamples, examples: Sequence[int], *, packed: bool =
             np.zeros(len(sequences)) if encoded.reference is None else encoded.reference[sequences], np.float32
         ),
         beside=None if encoded.beside is None else collate(encoded.beside, examples, packed=packed),
+        examples=tuple(int(e) for e in examples),
     )
 
 

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,17 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         steps = Steps(train, batch=config.batch, passes=passes, epochs=config.epochs, seed=context.shared["seed"])
         module = InstructionModule(model, objective, config, steps, dev, context.directory / "scratch", sharing)
         module.halves = settings.batch == AUTO and sharing.ranks == 1
-        objective.total = sharing.total
+        objective.total, objective.independent = sharing.total, partial(sharing.independent, model)
         objective.begin(model, Start(loaded, context, train, dev, passes))
         companions = Companions(module, loaded, settings, context)
         _run(module, settings, precision_of(settings.precision, loaded.dtype), context, companions)
         with quiet():
             companions.settle()
+            objective.end(model)
             sharing.gather(model)
         if context.rank == 0:
             companions.finish(context.directory)
             module.curve.write(context.directory)
-        objective.end(model)
     return _figures(module, train, time.monotonic() - began) | companions.figures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from belle_core.conversation import Example
@@ -44,8 +45,12 @@ class Objective(ABC):
         self.config = config
         self.figures: dict[str, Any] = {}
         """What was reported since the loop last looked."""
+        self.frozen_model: Any = None
+        """A model that it compares with, which is divided among processes like the one that learns."""
         self.total: Callable[[Tensor], Tensor] = lambda values: values
         """The sum of a tensor over all processes that train together; all must ask for it alike."""
+        self.independent: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Inside, every process has the whole weights and calls the model as often as it likes, whatever others do."""
 
     def expand(self, example: Example) -> Iterable[Example]:
         """What *example* is learned as: itself, or several (an answer that is ranked above three others: three pairs)."""

@@ -17,7 +17,7 @@ from belle_core.training.heads import SCORE
 from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
 from belle_core.training.quiet import quiet
-from belle_core.training.saving import save_adapter, save_trained
+from belle_core.training.saving import save_adapter, save_trained, writes
 from belle_lora.config import LoraConfig, QloraConfig
 
 
@@ -54,6 +54,8 @@ def _tune(
     metrics = fit(model, loaded, config, context)
     if (head := getattr(model, SCORE, None)) is not None:
         delattr(model, SCORE)
+        if not writes():
+            return RewardModel(directory=context.directory, parameters=parameters, metrics=metrics)
         save_adapter(model, loaded, context.scratch / "adapter", **moved)
         return _scored(head, metrics, context)
     save_adapter(model, loaded, context.directory, **moved)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,8 @@ def generalized_advantages(rewards: Tensor, values: Tensor, rows: Tensor, *, gam
     return torch.tensor(advantages, dtype=rewards.dtype, device=rewards.device)
 
 
-def whitened(values: Tensor) -> Tensor:
-    """Mean 0 and standard deviation 1."""
-    return (values - values.mean()) / (values.std(unbiased=False) + 1e-8)
+def moments(values: Tensor, total: Callable[[Tensor], Tensor]) -> tuple[float, Tensor, Tensor]:
+    """How many *values* all processes have, their mean and their standard deviation; *total* is the sum over processes."""
+    number, summed = total(torch.stack([values.new_tensor(len(values)), values.sum()]))
+    mean = summed / number
+    return float(number), mean, (total(((values - mean) ** 2).sum()) / number).sqrt()

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from belle_rl.policy import Policy
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from belle_core.training.batches import Step
+    from belle_core.training.batches import Batch, Step
     from belle_rl.rollout import Rollout
 
 
 class Grpo(Policy):
     """Mean over answers of the mean over their tokens of ``-min(q A, clip(q) A) + beta KL`` (arXiv 2402.03300, equation 3)."""
 
-    def judged(self, model: Any, rollouts: list[Rollout], rewards: Tensor, parts: list[list[int]]) -> Step:
+    def judged(self, model: Any, step: Step, rewards: Tensor) -> Step:
         """Every token of an answer has the advantage of the answer."""
-        from belle_core.training.batches import Step
         from belle_rl.advantage import group_advantages
 
         advantages = group_advantages(rewards, self.config.group)
-        done = []
-        for one, part in zip(rollouts, parts, strict=True):
+        done: list[Batch] = []
+        for one in step.batches:
             old = self.logps(model, one)[0] if self.config.updates > 1 else None
-            done.append(replace(one, advantages=advantages[part][one.rows], old=old))
-        return Step(done, len(rewards))
+            own = advantages[list(one.examples)]
+            done.append(replace(cast("Rollout", one), advantages=own[one.rows], old=old))
+        return replace(step, batches=done)
 
     def learn(self, model: Any, batch: Rollout) -> Tensor:
         """Sum over the answers."""

@@ -6,11 +6,11 @@ import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded, Encoder
-from belle_core.errors import BelleError
 from belle_core.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Policy(Objective):
     """An optimizer step gives questions; the model answers each ``group`` times before it learns from all of that.
 
-    Random numbers come from torch's generator, which is part of the saved state, so a resumed run gives the same answers.
+    What is drawn for an answer follows from the step and the question, so a resumed run gives the same answers, and so do
+    several processes, each of which asks its share of the questions.
     """
 
     vanishes = True  # where all answers are equally good there is nothing to learn
@@ -50,46 +51,49 @@ class Policy(Objective):
         """Gets the judge, and a reference where the divergence from it counts."""
         from belle_rl.judge import Judge
 
-        if start.passes.ranks > 1:
-            raise BelleError(
-                "learning from rewards runs in one process; say trainer.devices=1 trainer.nodes=1",
-                "基于奖励的学习只在一个进程中运行；请写 trainer.devices=1 trainer.nodes=1",
-            )
-        self.loaded, self.passes, self.judge = start.loaded, start.passes, Judge(self.config, start)
-        self.reference_model = None
+        self.loaded, self.passes, self.judge, self.model = start.loaded, start.passes, Judge(self.config, start), model
         if self.config.beta > 0 and not can_do_without(model):
-            self.reference_model = copy.deepcopy(model).eval().requires_grad_(False)
+            self.frozen_model = copy.deepcopy(model).eval().requires_grad_(False)
 
     def ready(self, model: Any, step: Step) -> Step:
-        """Answers to the step's questions, judged; those to dev questions are the likeliest ones."""
-        from dataclasses import replace
+        """Answers to this process's questions, judged; those to dev questions are the likeliest ones."""
+        from belle_rl.rollout import questions, rollout
 
-        from belle_rl.rollout import answered, questions, rollout
+        counted = [batch for batch, weight in step.weighted if weight]
+        batches = counted or step.batches[:1]  # who has no question goes along with another's
+        asked = [one for batch in batches for one in questions(batch)]
+        device = batches[0].ids.device
+        if self.model.training:  # what is called may be a wrapper, with a mode of its own
+            asked = [replace(one, number=k) for one in asked for k in range(self.config.group)]
+            answers = self.answers(asked, device, temperature=self.config.temperature)
+            return self.learned(model, step, (asked, answers), self.judge(asked, answers, device), idle=not counted)
+        rewards = self.judge(asked, self.answers(asked, device, temperature=0.0), device)
+        return replace(step, batches=[rollout(batches[0], reward=rewards)], fillers=int(not counted))
 
-        asked = [one for batch in step.batches for one in questions(batch)]
-        device = step.batches[0].ids.device
-        if not model.training:
-            rewards = self.judge(asked, self.answers(model, asked, temperature=0.0), device)
-            return replace(step, batches=[rollout(step.batches[0], reward=rewards)], amount=len(asked))
-        asked = [one for one in asked for _ in range(self.config.group)]
-        answers = self.answers(model, asked, temperature=self.config.temperature)
-        rewards = self.judge(asked, answers, device)
-        rollouts, parts = [], []
-        with as_it_is(model):
-            for batch, part in answered(asked, answers, self.passes):
-                batch = batch.to(device)
-                rollouts.append(rollout(batch, reward=rewards[part], start=self.start_logps(model, batch)))
-                parts.append(part)
-            return self.judged(model, rollouts, rewards, parts)
+    def learned(self, model: Any, step: Step, told: Any, rewards: Tensor, *, idle: bool) -> Step:
+        """The step over the answers *told*; all processes make the same number of passes."""
+        from belle_core.training.batches import Step
+        from belle_rl.rollout import answered, rollout
+
+        passes = answered(*told, self.passes)
+        count = rewards.new_zeros(self.passes.ranks)
+        count[self.passes.rank] = len(passes)
+        most, own = int(self.total(count).max()), 0 if idle else len(passes)
+        rollouts = []
+        with as_it_is(self.model):
+            for batch in (passes + passes[:1] * (most - len(passes)))[:most]:
+                batch, reward = batch.to(rewards.device), rewards[list(batch.examples)]
+                rollouts.append(rollout(batch, reward=reward, start=self.start_logps(model, batch)))
+            return self.judged(model, Step(rollouts, step.amount * self.config.group, most - own), rewards)
 
     @abstractmethod
-    def judged(self, model: Any, rollouts: list[Rollout], rewards: Tensor, parts: list[list[int]]) -> Step:
-        """The step to learn from: *rollouts* with their advantages. *rewards* are those of all answers in the order in
-        which they were given, *parts* the numbers of the answers in each rollout."""
+    def judged(self, model: Any, step: Step, rewards: Tensor) -> Step:
+        """The step to learn from: the rollouts of *step*, whose amount is the number of all answers, with their advantages.
+        *rewards* are those of this process's answers in the order in which they were given."""
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         """Sum over the answers; of dev questions, minus the reward."""
-        if not model.training:
+        if not self.model.training:
             self.report(reward=batch.reward.sum())
             return -batch.reward.sum()
         return self.learn(model, batch)
@@ -98,16 +102,23 @@ class Policy(Objective):
     def learn(self, model: Any, batch: Rollout) -> Tensor:
         """Sum of the loss over *batch*, in the measure of the step's amount."""
 
-    def answers(self, model: Any, asked: Sequence[Asked], *, temperature: float) -> list[list[int]]:
+    def answers(self, asked: Sequence[Asked], device: Any, *, temperature: float) -> list[list[int]]:
         """Ids of the answers, with the token that ends them where they do."""
         import torch
 
         from belle_core.generation.local import generate, room_for_answer
 
-        room, stop = self.loaded.context_length, self.loaded.encoder.stop_ids[0]
-        seed = int(torch.randint(2**31, (1,))) if temperature else 0
-        settings = {"stop_ids": [stop], "max_new_tokens": self.config.max_new_tokens, "context_length": room}
-        found = generate(model, [one.prompt for one in asked], temperature=temperature, seed=seed, **settings)
+        drawn = torch.randint(2**31, (1,)).to(device) * (self.passes.rank == 0)
+        settings: dict[str, Any] = {
+            "temperature": temperature,
+            "seed": int(self.total(drawn)),  # the first process's
+            "streams": [one.example * self.config.group + one.number for one in asked],
+            "stop_ids": [stop := self.loaded.encoder.stop_ids[0]],
+            "max_new_tokens": self.config.max_new_tokens,
+            "context_length": (room := self.loaded.context_length),
+        }
+        with self.independent():
+            found = generate(self.model, [one.prompt for one in asked], **settings)
         most = [room_for_answer(len(one.prompt), self.config.max_new_tokens, room) for one in asked]
         return [ids if len(ids) == limit else [*ids, stop] for ids, limit in zip(found, most, strict=True)]
 
@@ -125,9 +136,9 @@ class Policy(Objective):
         """The same under the model as it started; ``None`` where it does not count."""
         if self.config.beta == 0:
             return None
-        if self.reference_model is not None:
-            return self.logps(self.reference_model.to(batch.ids.device), batch)[0]
-        with model.disable_adapter():
+        if self.frozen_model is not None:
+            return self.logps(self.frozen_model.to(batch.ids.device), batch)[0]
+        with self.model.disable_adapter():
             return self.logps(model, batch)[0]
 
 

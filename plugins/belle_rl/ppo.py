@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from belle_rl.policy import Policy
 
@@ -31,23 +31,25 @@ class Ppo(Policy):
         """The layer is of no use afterwards."""
         del model.value
 
-    def judged(self, model: Any, rollouts: list[Rollout], rewards: Tensor, parts: list[list[int]]) -> Step:
+    def judged(self, model: Any, step: Step, rewards: Tensor) -> Step:
         """Every token has an advantage of its own; they are whitened over the whole step."""
-        from belle_core.training.batches import Step
-        from belle_rl.advantage import generalized_advantages, whitened
-        from belle_rl.rollout import joined
+        import torch
 
+        from belle_rl.advantage import generalized_advantages, moments
+
+        settings = {"gamma": self.config.gamma, "lam": self.config.lam}
         done = []
-        for one in rollouts:
+        for one in cast("list[Rollout]", step.batches):
             old, values = self.seen(model, one)
             told = token_rewards(one, old, self.config.beta)
-            settings = {"gamma": self.config.gamma, "lam": self.config.lam}
             gained = generalized_advantages(told, values, one.rows, **settings)
             done.append(replace(one, old=old, values=values, advantages=gained, returns=gained + values))
-        white = whitened(joined(done, "advantages")).split([len(one.rows) for one in done])
-        total = sum(len(one.rows) for one in done)
-        scale = total / len(rewards)
-        return Step([replace(o, advantages=w, scale=scale) for o, w in zip(done, white, strict=True)], total)
+        counted = [one.advantages for one in done[: len(done) - step.fillers]]
+        number, mean, deviation = moments(torch.cat([*counted, rewards.new_zeros(0)]), self.total)
+        white = [
+            replace(o, advantages=(o.advantages - mean) / (deviation + 1e-8), scale=number / step.amount) for o in done
+        ]
+        return replace(step, batches=white, amount=number)
 
     def seen(self, model: Any, batch: Rollout) -> tuple[Tensor, Tensor]:
         """Log-probabilities and values, (labels,)."""

@@ -20,6 +20,10 @@ class Asked:
 
     prompt: list[int]
     reference: list[int]
+    example: int = 0
+    """Its number in the data."""
+    number: int = 0
+    """Which of the answers to it is wanted."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +54,15 @@ def questions(batch: Batch) -> Iterator[Asked]:
         first.setdefault(row, place + 1)
     for row, (end, length) in enumerate(zip(ends, batch.lengths, strict=True)):
         begin, answer = end - length, first[row]
-        yield Asked(ids[begin:answer], ids[answer:end])
+        yield Asked(ids[begin:answer], ids[answer:end], batch.examples[row])
 
 
-def answered(asked: Sequence[Asked], answers: Sequence[list[int]], passes: Passes) -> list[tuple[Batch, list[int]]]:
-    """Batches in which the answers are labels, each with the numbers of its answers."""
+def answered(asked: Sequence[Asked], answers: Sequence[list[int]], passes: Passes) -> list[Batch]:
+    """Batches in which the answers are labels; their ``examples`` are the numbers of the answers."""
     data = EncodedExamples()
     for one, answer in zip(asked, answers, strict=True):
         data.add([Encoded(one.prompt + answer, [0.0] * len(one.prompt) + [1.0] * len(answer))], 1.0)
-    return [(collate(data, part, packed=passes.packed), part) for part in passes.whole(data)]
+    return [collate(data, part, packed=passes.packed) for part in passes.whole(data)]
 
 
 def rollout(batch: Batch, **found: Any) -> Rollout:

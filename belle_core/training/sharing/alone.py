@@ -35,6 +35,11 @@ class Alone:
     def gather(self, model: nn.Module) -> None:
         """Undo it after training: the first process gets all weights."""
 
+    @contextmanager
+    def independent(self, model: nn.Module) -> Iterator[None]:
+        """Whole weights on every process, so that each can call *model* by itself; raises ``BelleError`` where that cannot be."""
+        yield
+
     def parts(self, module: Any) -> list[Tensor]:
         """What this process keeps of the weights that train; :meth:`changed` must follow when they are written to."""
         return [p.detach() for _, p in module.trainable]

@@ -66,12 +66,27 @@ class Fsdp(Several):
 
     def divide(self, module: Any) -> None:
         """Each decoder layer is a unit, all the rest another."""
-        model, mesh = module.model, module.device_mesh["data_parallel"]
-        if any(isinstance(p, DTensor) for p in model.parameters()):
-            return
-        for layer in layers_of(model):
-            fully_shard(layer, mesh=mesh)
-        fully_shard(model, mesh=mesh)
+        mesh = module.device_mesh["data_parallel"]
+        for model in filter(None, (module.objective.frozen_model, module.model)):
+            if any(isinstance(p, DTensor) for p in model.parameters()):
+                return
+            for layer in layers_of(model):
+                fully_shard(layer, mesh=mesh)
+            fully_shard(model, mesh=mesh)
+
+    @contextmanager
+    def independent(self, model: nn.Module) -> Iterator[None]:
+        """All layers are put together at once, and stay so."""
+        units = [unit for unit in model.modules() if isinstance(unit, FSDPModule)]
+        for unit in units:
+            unit.set_reshard_after_forward(False, recurse=False)
+            unit.unshard()
+        try:
+            yield
+        finally:
+            for unit in units:
+                unit.set_reshard_after_forward(unit is not model, recurse=False)
+                unit.reshard()
 
     def parts(self, module: Any) -> list[Tensor]:
         """The shards; what was put together for a forward pass is taken apart."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from deepspeed.utils import safe_get_full_fp32_param
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from torch import Tensor, distributed, nn
 
+from belle_core.errors import BelleError
 from belle_core.strategies import Strategy as Choice
 from belle_core.training.sharing.alone import holding
 from belle_core.training.sharing.engine import Precision, Strategy, flats, gathered, put_whole, whole_weights
@@ -65,6 +66,16 @@ class Zero(Several):
     def norm(self, module: Any, clipped: Tensor) -> Tensor:
         """What DeepSpeed found in the update."""
         return torch.as_tensor(float(self.callee(module).get_global_grad_norm()))
+
+    @contextmanager
+    def independent(self, model: nn.Module) -> Iterator[None]:
+        """Up to stage 2 the weights are whole anyway."""
+        if self.choice.stage == 3:
+            raise BelleError(
+                "with ZeRO-3 no process has the whole weights to give answers by itself; say trainer.strategy=fsdp, or deepspeed_zero2",
+                "ZeRO-3 下没有进程持有完整权重，无法独立生成回答；请使用 trainer.strategy=fsdp 或 deepspeed_zero2",
+            )
+        yield
 
     def parts(self, module: Any) -> list[Tensor]:
         """The float32 weights, cut where DeepSpeed cuts them."""

@@ -1,0 +1,93 @@
+"""Whatever the objective, several processes learn what one learns: preferences, scores, and rewards for answers."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import torch
+from belle_objectives.config import DpoConfig, KtoConfig, RewardConfig, SimpoConfig
+from belle_optimizers.config import AdamwConfig
+from belle_rl.config import GrpoConfig, PpoConfig
+from safetensors.torch import load_file
+from together import train
+
+from belle_core.errors import BelleError
+
+ZERO = [name for name in ("deepspeed_zero2", "deepspeed_zero3") if find_spec("deepspeed")]
+REWARDED = {"rewards": {"length": 1.0}, "max_new_tokens": 6}
+OBJECTIVES: dict[str, Any] = {
+    "dpo": DpoConfig(),
+    "simpo": SimpoConfig(),
+    "kto": KtoConfig(),
+    "reward": RewardConfig(),
+    "grpo": GrpoConfig(**REWARDED, group=4),
+    "ppo": PpoConfig(**REWARDED, group=2, updates=2),
+}
+PACE: dict[str, Any] = {"batch": 59, "max_length": 64, "learning_rate": 1e-3, "optimizer": AdamwConfig(eps=1e-4)}
+"""Of 60 questions every second step has one, so that a process has none; Adam does not decide by rounding."""
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def made(directory, name: str, method: str, **trainer):
+    pairs = int(name in ("dpo", "simpo", "kto", "reward"))
+    pace = PACE | {"epochs": 1 if name in ("grpo", "ppo") else 2}
+    return train(directory / "Model" / "a", method, train=pace, objective=OBJECTIVES[name], rejected=pairs, **trainer)[
+        0
+    ]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What one process makes, by objective and method, made when it is asked for."""
+    found: dict[tuple[str, str], Any] = {}
+
+    def ask(name: str, method: str):
+        if (name, method) not in found:
+            found[name, method] = made(tmp_path_factory.mktemp("alone"), name, method)
+        return found[name, method]
+
+    return ask
+
+
+CASES = {
+    ("dpo", "full"): ("ddp", "fsdp", "deepspeed_zero2", "deepspeed_zero3"),
+    ("dpo", "lora"): ("ddp", "fsdp", "deepspeed_zero2"),
+    ("kto", "full"): ("ddp", "fsdp", "deepspeed_zero2"),
+    ("simpo", "full"): ("ddp",),
+    ("reward", "full"): ("fsdp", "deepspeed_zero3"),
+    ("reward", "lora"): ("ddp",),
+    ("grpo", "full"): ("ddp", "fsdp", "deepspeed_zero2", "deepspeed_zero3"),
+    ("grpo", "lora"): ("ddp", "fsdp"),
+    ("ppo", "full"): ("ddp", "fsdp", "deepspeed_zero2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "strategy"),
+    [(*case, s) for case, all_of_it in CASES.items() for s in all_of_it if s in ("ddp", "fsdp", *ZERO)],
+)
+def test_two_processes_learn_what_one_learns(name, method, strategy, alone, tmp_path):
+    if name in ("grpo", "ppo") and strategy == "deepspeed_zero3":
+        with pytest.raises(BelleError, match="with ZeRO-3 no process has the whole weights to give answers by itself"):
+            made(tmp_path, name, method, devices=2, strategy=strategy)
+        return
+    one, two = alone(name, method), made(tmp_path, name, method, devices=2, strategy=strategy)
+    (file,) = (path.name for path in one.directory.glob("*.safetensors"))
+    first, second = (load_file(a.directory / file) for a in (one, two))
+    assert first.keys() == second.keys()
+    for key, tensor in first.items():
+        torch.testing.assert_close(second[key], tensor, atol=1e-5, rtol=1e-4)
+    curves = [(a.directory / "curve.jsonl").read_text().splitlines() for a in (one, two)]
+    for ours, theirs in zip(*(map(json.loads, curve) for curve in curves), strict=True):
+        for point in (ours, theirs):
+            if point["step"] == 1:
+                point.pop("accuracy", None)  # all margins are 0 but for rounding
+        assert theirs == pytest.approx(ours, rel=1e-3, abs=1e-5)
