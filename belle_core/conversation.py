@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,10 +30,15 @@ class Conversation:
         return cls(tuple(turns), system)
 
     @classmethod
-    def of_messages(cls, messages: list[dict[str, str]]) -> Conversation:
-        """From the ``{"role", "content"}`` list that other tools use."""
-        system = "\n".join(m["content"] for m in messages if m["role"] == "system")
-        return cls(tuple(Turn(m["role"], m["content"]) for m in messages if m["role"] != "system"), system)
+    def of_messages(cls, messages: list[dict[str, str]], weights: Sequence[float] | None = None) -> Conversation:
+        """From the ``{"role", "content"}`` list that other tools use; *weights* are those of all turns."""
+        said = [message for message in messages if message["role"] != "system"]
+        system = (
+            "" if len(said) == len(messages) else "\n".join(m["content"] for m in messages if m["role"] == "system")
+        )
+        if weights is None:
+            return cls(tuple([Turn(message["role"], message["content"]) for message in said]), system)
+        return cls(tuple(Turn(m["role"], m["content"], w) for m, w in zip(said, weights, strict=True)), system)
 
     def messages(self) -> list[dict[str, str]]:
         """As the ``{"role", "content"}`` list that other tools use."""
@@ -92,11 +98,9 @@ class Example:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Example:
         """The inverse of :meth:`to_json`."""
-        conversation = None
-        if "messages" in record:
-            conversation = Conversation.of_messages(record["messages"])
-            if "weights" in record:
-                weighted = zip(conversation.turns, record["weights"], strict=True)
-                conversation = Conversation(tuple(Turn(t.role, t.text, w) for t, w in weighted), conversation.system)
-        plain = {name: record[name] for name in ("text", "category", "source", "meta") if name in record}
-        return cls(record["id"], conversation, rejected=tuple(record.get("rejected", ())), **plain)
+        messages, get = record.get("messages"), record.get
+        conversation = None if messages is None else Conversation.of_messages(messages, get("weights"))
+        rejected, category, source, meta = get("rejected", ()), get("category", ""), get("source", ""), get("meta")
+        return cls(
+            record["id"], conversation, get("text"), tuple(rejected), category, source, {} if meta is None else meta
+        )

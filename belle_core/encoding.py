@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from belle_core.conversation import Conversation
+
+if TYPE_CHECKING:
+    from belle_core.tokenization.flat import Flat
 
 IGNORE = -100
 """Label of a position that carries no loss."""
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """A piece of a rendered conversation: plain text, or one special token.
 
     ``special`` is ``"bos"``, ``"eos"`` or the literal content of another special token; ``weight`` above 0 marks what
@@ -43,19 +43,60 @@ class Template(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class Encoded:
-    """Token ids of a conversation with the weight of each as a label, 0 where nothing is learned."""
+    """Token ids with the weight of each as a label, 0 where nothing is learned.
 
-    ids: list[int]
-    weights: list[float]
-    mark: float = 0.0
-    """What an objective notes of the sequence for its loss (KTO: whether the answer is wanted)."""
+    What an encoder makes of a conversation is segments at first: their ids are found when they are asked for, or
+    before that together with those of many other sequences (:func:`together`), which is much faster.
+    """
+
+    __slots__ = ("_encoder", "_lists", "_segments", "mark")
+
+    def __init__(self, ids: list[int], weights: list[float], mark: float = 0.0) -> None:
+        self.mark = mark
+        """What an objective notes of the sequence for its loss (KTO: whether the answer is wanted)."""
+        self._lists: tuple[list[int], list[float]] | None = ids, weights
+        self._segments: Sequence[Segment] = ()
+        self._encoder: Encoder | None = None
+
+    @classmethod
+    def of(cls, segments: Sequence[Segment], encoder: Encoder) -> Encoded:
+        """The ids of *segments*, put together, and their weights."""
+        made = cls([], [])
+        made._lists, made._segments, made._encoder = None, segments, encoder
+        return made
+
+    @property
+    def ids(self) -> list[int]:
+        """Token ids."""
+        return self._found()[0]
+
+    @property
+    def weights(self) -> list[float]:
+        """The weight of each."""
+        return self._found()[1]
 
     @property
     def labels(self) -> list[int]:
         """The ids themselves where something is learned, ``IGNORE`` elsewhere."""
         return [token if weight > 0 else IGNORE for token, weight in zip(self.ids, self.weights, strict=True)]
+
+    def _found(self) -> tuple[list[int], list[float]]:
+        if self._lists is None:
+            assert self._encoder is not None
+            ids, weights, _ = self._encoder.encode_many([self._segments])
+            self._lists = ids.tolist(), weights.tolist()
+        return self._lists
+
+
+def together(sequences: Sequence[Encoded]) -> Flat:
+    """All *sequences*, one after another."""
+    from belle_core.tokenization.flat import flat
+
+    encoder = sequences[0]._encoder
+    if encoder is not None and all(one._lists is None and one._encoder is encoder for one in sequences):
+        return encoder.encode_many([one._segments for one in sequences])
+    return flat([one.ids for one in sequences], [one.weights for one in sequences])
 
 
 class Encoder:
@@ -69,7 +110,7 @@ class Encoder:
         from belle_core.tokenization.segments import SegmentEncoder
 
         self.tokenizer, self.template = tokenizer, template
-        self._segments = SegmentEncoder(tokenizer)
+        self._segments, self._special = SegmentEncoder(tokenizer), dict[str, int]()
 
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and weights of *conversation*; its answers are what is learned, with the token that ends each."""
@@ -77,18 +118,13 @@ class Encoder:
 
     def encode_segments(self, segments: Iterable[Segment]) -> Encoded:
         """The ids of *segments*, put together, and their weights."""
-        ids: list[int] = []
-        weights: list[float] = []
-        after_text = False
-        for segment in segments:
-            if segment.special:
-                new = [self._special_id(segment.special)]
-            else:
-                new = self._segments.encode(segment.text, after_text=after_text)
-            ids += new
-            weights += [segment.weight] * len(new)
-            after_text = not segment.special and (after_text or bool(segment.text))
-        return Encoded(ids, weights)
+        return Encoded.of(tuple(segments), self)
+
+    def encode_many(self, sequences: Sequence[Sequence[Segment]]) -> Flat:
+        """The ids and weights of many *sequences* of segments."""
+        from belle_core.tokenization.flat import flat_segments
+
+        return flat_segments(sequences, self._segments, self._special_id)
 
     def prompt(self, conversation: Conversation) -> list[int]:
         """Ids up to where the model's next answer begins."""
@@ -105,12 +141,8 @@ class Encoder:
             raise KeyError(special)
         return int(token)
 
-    @cached_property
-    def _special(self) -> dict[str, int]:
-        return {}
-
     def _special_id(self, special: str) -> int:
-        """The same, looked up once: every conversation asks again."""
+        """The same, which is remembered: every conversation asks again."""
         if special not in self._special:
             self._special[special] = self.special_id(special)
         return self._special[special]

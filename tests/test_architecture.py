@@ -63,7 +63,7 @@ HOME = {
     "transformers": ("training", "generation", "tokenization"),
     "tokenizers": ("tokenization", "planning"),
     "sentencepiece": ("tokenization",),
-    "numpy": ("training", "generation", "data", "report"),
+    "numpy": ("training", "generation", "tokenization", "data", "report"),
     "matplotlib": ("report", "training"),
     "pandas": ("report",),
 }

@@ -1,66 +1,108 @@
-"""Encodes a text in pieces that no merge can join, and remembers their ids: the same ids, many times faster.
+"""Encodes texts in pieces that no merge can join, and remembers their ids: the same ids, many times faster.
 
 BPE joins two neighbouring symbols only by a merge ``(left, right)``. Where no merge has a left part that ends with *x* and a right
 part that begins with *y*, nothing ever grows across the boundary ``x|y``, so both sides can be encoded alone. In LLaMA's
 vocabulary that holds around every Chinese character, and before every space; pieces are then few, and known after a while.
+Many texts are encoded at once: as one array of characters, which becomes one of pieces, which becomes one of ids.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+import numpy as np
 
 SPACE = "▁"
-MOST = 200_000
-"""Pieces whose ids are remembered."""
-LONGEST = 64
-"""Characters of a piece that is worth remembering."""
+MOST = 2_000_000
+"""Characters of the pieces that are remembered; then all are forgotten and learned again."""
 KNOWN_NORMALIZERS = ("Prepend", "Replace", "Precompiled", "Sequence")
 """Normalizers that see nothing but the text."""
+JOINING, NEW = -1, -2
+"""Characters that may stand in a piece with others; characters that are a piece of their own, not met yet."""
+CHARACTERS = 0x110000
 
 
 class ChunkEncoder:
-    """Gives the ids of *backend*, made from *description*, for which :func:`divisible` holds."""
+    """Gives the ids of *model*, a BPE with these *merges*, of a tokenizer for which :func:`divisible` holds."""
 
-    def __init__(self, backend: Tokenizer, description: dict[str, Any]) -> None:
-        self._normalize = _normalize(backend, description.get("normalizer"))
-        self._pieces = _pattern(description["model"]["merges"]).findall
-        self._ids = _Known(backend.model).__getitem__
+    def __init__(self, model: Any, merges: Sequence[Sequence[str]]) -> None:
+        self._model = model
+        lefts, rights = {left[-1] for left, _ in merges}, {right[0] for _, right in merges}
+        self._joining = np.fromiter(map(ord, lefts | rights), np.int64)
+        self._ids = self._firsts = self._counts = np.zeros(0, np.int32)
+        """Ids of all known pieces, one after another; where the ids of each piece begin; how many they are."""
+        across = SPACE in rights and any(right[0] == SPACE and left[-1] != SPACE for left, right in merges)
+        self._divides_before_space = not across and SPACE in lefts | rights
+        self._forget()
 
-    def encode(self, text: str) -> list[int]:
-        """Ids of *text*, without special tokens."""
-        return list(chain.from_iterable(map(self._ids, self._pieces(self._normalize(text))))) if text else []
+    def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of all *texts* (normalized already), one after another (int32), and how many each has (int64)."""
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        whole = "".join(texts)
+        characters = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
+        ends = lengths.cumsum()
+        pieces, begins = self._pieces(whole, characters, ends - lengths)
+        counts = self._counts[pieces]
+        until = np.concatenate([[0], counts.cumsum(dtype=np.int64)])
+        ids = self._ids[np.repeat(self._firsts[pieces] - until[:-1], counts) + np.arange(until[-1])]
+        bounds = until[begins.searchsorted(np.concatenate([[0], ends]))]
+        if self._remembered > MOST:
+            self._forget()
+        return ids, np.diff(bounds)
 
+    def _pieces(self, whole: str, characters: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The number of each piece and the character at which it begins; *starts* are those at which a text begins."""
+        numbers = self._numbers[characters]
+        if len(new := np.unique(characters[numbers == NEW])):
+            self._numbers[new] = self._learned([chr(character) for character in new.tolist()])
+            numbers = self._numbers[characters]
+        joining = numbers == JOINING
+        begin = ~joining
+        begin[1:] |= ~joining[:-1]
+        begin[starts[starts < len(begin)]] = True
+        if self._divides_before_space:
+            space = characters == ord(SPACE)
+            begin[1:] |= space[1:] & ~space[:-1]
+        begins = np.flatnonzero(begin)
+        pieces = numbers[begins]
+        runs = np.flatnonzero(pieces == JOINING)
+        ends = np.append(begins[1:], len(characters))[runs]
+        pieces[runs] = self._known_or_learned(
+            [whole[begin:end] for begin, end in zip(begins[runs].tolist(), ends.tolist(), strict=True)]
+        )
+        return pieces, begins
 
-class _Known(dict[str, list[int]]):
-    """Ids by piece, found out when they are first asked for."""
+    def _known_or_learned(self, texts: list[str]) -> list[int]:
+        found = list(map(self._known.get, texts))
+        if None in found:
+            new = list(dict.fromkeys(text for text, number in zip(texts, found, strict=True) if number is None))
+            self._known.update(zip(new, self._learned(new), strict=True))
+            return [self._known[text] for text in texts]
+        return found  # type: ignore[return-value]
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def _learned(self, pieces: Iterable[str]) -> range:
+        """Numbers of new *pieces*, whose ids are added to what is known."""
+        ids, first = [[token.id for token in self._model.tokenize(piece)] for piece in pieces], len(self._counts)
+        counts = list(map(len, ids))
+        begins = [len(self._ids) + end - count for end, count in zip(accumulate(counts), counts, strict=True)]
+        flat = [one for each in ids for one in each]
+        self._ids, self._firsts, self._counts = (
+            np.append(old, np.array(added, np.int32))
+            for old, added in ((self._ids, flat), (self._firsts, begins), (self._counts, counts))
+        )
+        self._remembered += sum(map(len, pieces))
+        return range(first, len(self._counts))
 
-    def __missing__(self, piece: str) -> list[int]:
-        ids = [token.id for token in self.model.tokenize(piece)]
-        if len(piece) <= LONGEST and len(self) < MOST:
-            self[piece] = ids
-        return ids
-
-
-def _normalize(backend: Tokenizer, normalizer: dict[str, Any] | None) -> Callable[[str], str]:
-    """What the normalizer does; LLaMA's two steps in Python, where they cost least."""
-    if normalizer is None:
-        return lambda text: text
-    steps = normalizer["normalizers"] if normalizer["type"] == "Sequence" else [normalizer]
-    spaces = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
-    if steps == [{"type": "Prepend", "prepend": SPACE}, spaces]:
-        return lambda text: SPACE + text.replace(" ", SPACE)
-    if steps == [spaces]:
-        return lambda text: text.replace(" ", SPACE)
-    return backend.normalizer.normalize_str
+    def _forget(self) -> None:
+        self._numbers = np.full(CHARACTERS, NEW, np.int32)  # by character
+        self._numbers[self._joining] = JOINING
+        self._known: dict[str, int] = {}  # numbers of the pieces of several characters
+        self._ids = self._firsts = self._counts = np.zeros(
+            0, np.int32
+        )  # ids of all pieces; where each begins; how many
+        self._remembered: int = 0
 
 
 def divisible(description: dict[str, Any]) -> bool:
@@ -80,18 +122,3 @@ def _plain(normalizer: dict[str, Any] | None) -> bool:
     if normalizer is None:
         return True
     return normalizer["type"] in KNOWN_NORMALIZERS and all(map(_plain, normalizer.get("normalizers", ())))
-
-
-def _pattern(merges: list[list[str]]) -> re.Pattern[str]:
-    """Characters that no merge touches, one by one; of the others runs, divided before spaces where no merge crosses there."""
-    joined = {left[-1] for left, _ in merges} | {right[0] for _, right in merges}
-    across = any(left[-1] != SPACE and right[0] == SPACE for left, right in merges)
-    joining = _class(joined)
-    if across or SPACE not in joined:
-        return re.compile(f"[{joining}]+|[^{joining}]" if joined else ".", re.DOTALL)
-    others = _class(joined - {SPACE})
-    return re.compile(f"{SPACE}*[{others}]+|{SPACE}+|[^{joining}]" if others else f"{SPACE}+|[^{SPACE}]", re.DOTALL)
-
-
-def _class(characters: set[str]) -> str:
-    return "".join(map(re.escape, sorted(characters)))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import numpy as np
 
 from belle_core.conversation import Example
-from belle_core.encoding import Encoded, Encoder
+from belle_core.encoding import Encoded, Encoder, together
 from belle_core.errors import BelleError
 from belle_core.training.objective import Objective
 
 MOST_LOST = 0.5
 """Largest share of the examples that cutting may leave without anything to learn."""
+AT_ONCE = 128
+"""Examples that are encoded together; more only give Python's garbage collector more to look through."""
 
 
 @dataclass
@@ -50,13 +51,25 @@ class EncodedExamples:
 
     def add(self, sequences: Sequence[Encoded], amount: float) -> None:
         """Append one example."""
-        self.width = len(sequences)
-        for sequence in sequences:
-            self.ids.fromlist(sequence.ids)
-            self.weights.fromlist(sequence.weights)
-            self.marks.append(sequence.mark)
-            self.ends.append(len(self.ids))
-        self.amounts.append(amount)
+        ids, weights, lengths = together(sequences)
+        self.extend(ids, weights, lengths, marks=[one.mark for one in sequences], amounts=[amount])
+
+    def extend(
+        self,
+        ids: np.ndarray,
+        weights: np.ndarray,
+        lengths: np.ndarray,
+        *,
+        marks: Sequence[float],
+        amounts: Sequence[float],
+    ) -> None:
+        """Append examples: ids and weights of all their sequences, one after another; an amount for each example."""
+        self.width = len(lengths) // len(amounts) if amounts else self.width
+        self.ends.frombytes((len(self.ids) + lengths.cumsum()).astype(np.int64).tobytes())
+        self.ids.frombytes(ids.astype(np.int32, copy=False).tobytes())
+        self.weights.frombytes(weights.astype(np.float32).tobytes())
+        self.marks.extend(marks)
+        self.amounts.extend(amounts)
 
 
 def encode_examples(
@@ -76,43 +89,62 @@ def encode_all(
 ) -> EncodedExamples:
     """The same, whatever is lost. An example is dropped when a sequence of it has no label left."""
     encoded = EncodedExamples()
-    for one in chain.from_iterable(map(objective.expand, examples)):
-        sequences = objective.encode(one, encoder)
-        _check_weights(one, sequences)
-        if objective.divides:
-            for piece in divide(sequences[0], max_length):
-                encoded.add([piece], objective.amount([piece]))
-            continue
-        cut = [_cut(sequence, max_length) for sequence in sequences]
-        encoded.truncated += any(len(sequence.ids) > max_length for sequence in sequences)
-        if all(max(sequence.weights[1:], default=0.0) > 0 for sequence in cut):
-            encoded.add(cut, objective.amount(cut))
-        else:
-            encoded.dropped += 1
+    expanded = chain.from_iterable(map(objective.expand, examples))
+    while some := list(islice(expanded, AT_ONCE)):
+        _encode(some, encoded, encoder, objective, max_length)
     return encoded
 
 
-def divide(sequence: Encoded, length: int) -> Iterator[Encoded]:
-    """Pieces of at most *length* tokens. Each begins with the last token of the one before, so that none goes unlearned."""
-    for begin in range(0, max(1, len(sequence.ids) - 1), length - 1):
-        end = begin + length
-        piece = replace(sequence, ids=sequence.ids[begin:end], weights=sequence.weights[begin:end])
-        if any(weight > 0 for weight in piece.weights[1:]):
-            yield piece
+def _encode(
+    examples: Sequence[Example], encoded: EncodedExamples, encoder: Encoder, objective: Objective, max_length: int
+) -> None:
+    """Add *examples* to *encoded*."""
+    each = [objective.encode(example, encoder) for example in examples]
+    width, sequences = len(each[0]), list(chain.from_iterable(each))
+    ids, weights, lengths = together(sequences)
+    starts = lengths.cumsum() - lengths
+    if not np.isfinite(weights).all():
+        bad = next(n for n in range(len(lengths)) if not np.isfinite(weights[starts[n] : starts[n] + lengths[n]]).all())
+        raise _no_number(examples[bad // width])
+    owner, begins, ends = (divided if objective.divides else cut)(lengths, max_length)
+    begins, ends = starts[owner] + begins, starts[owner] + ends
+    learned = np.concatenate([[0], (weights > 0).cumsum()])
+    kept = learned[ends] > learned[np.minimum(begins + 1, ends)]
+    if not objective.divides:
+        kept = kept.reshape(-1, width).all(1).repeat(width)
+        encoded.dropped += int((~kept).sum()) // width
+        encoded.truncated += int((lengths > max_length).reshape(-1, width).any(1).sum())
+    whole = kept.all() and len(owner) == len(lengths) and (ends - begins == lengths).all()
+    if not whole:
+        owner, begins, lengths = owner[kept], begins[kept], (ends - begins)[kept]
+        starts = lengths.cumsum() - lengths
+        places = np.repeat(begins - starts, lengths) + np.arange(lengths.sum())
+        ids, weights = ids[places], weights[places]
+    weights[starts] = 0.0  # predicted from nothing
+    sums = np.add.reduceat(weights, starts) if len(starts) else weights
+    amounts = [objective.amount(one) for one in sums.reshape(-1, width).tolist()]
+    encoded.extend(ids, weights, lengths, marks=[sequences[n].mark for n in owner.tolist()], amounts=amounts)
 
 
-def _cut(sequence: Encoded, length: int) -> Encoded:
-    if len(sequence.ids) <= length:
-        return sequence
-    return replace(sequence, ids=sequence.ids[:length], weights=sequence.weights[:length])
+def cut(lengths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first *length* tokens of each sequence: its number, where in it they begin and end."""
+    return np.arange(len(lengths)), np.zeros_like(lengths), np.minimum(lengths, length)
 
 
-def _check_weights(example: Example, sequences: Sequence[Encoded]) -> None:
-    if not all(math.isfinite(sum(sequence.weights)) for sequence in sequences):
-        raise BelleError(
-            f"example {example.id} has a label weight that is no number, so nothing could be learned; correct the data",
-            f"样本 {example.id} 的标签权重不是有效数字，无法学习；请修正数据",
-        )
+def divided(lengths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for all pieces of at most *length* tokens. Each begins with the last token of the one before, so that
+    none goes unlearned."""
+    pieces = np.maximum(1, -(-(lengths - 1) // (length - 1)))
+    owner = np.repeat(np.arange(len(lengths)), pieces)
+    begins = (np.arange(len(owner)) - np.repeat(pieces.cumsum() - pieces, pieces)) * (length - 1)
+    return owner, begins, np.minimum(begins + length, lengths[owner])
+
+
+def _no_number(example: Example) -> BelleError:
+    return BelleError(
+        f"example {example.id} has a label weight that is no number, so nothing could be learned; correct the data",
+        f"样本 {example.id} 的标签权重不是有效数字，无法学习；请修正数据",
+    )
 
 
 def _check(encoded: EncodedExamples, max_length: int, split: str) -> None:

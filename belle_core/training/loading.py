@@ -152,7 +152,7 @@ def trained_template(directory: Path, tokenizer: Any) -> Template:
 def checked(loaded: Loaded) -> Loaded:
     """*loaded*, if its tokenizer has every special token of its template; else raises ``BelleError``."""
     try:
-        loaded.encoder.encode(PROBE)
+        assert loaded.encoder.encode(PROBE).ids
         assert loaded.encoder.stop_ids
     except KeyError as error:
         name = error.args[0]

@@ -61,8 +61,9 @@ class Objective(ABC):
         """The sequences of an example, the same number for every one: 1 for SFT, 2 for chosen and rejected."""
 
     @abstractmethod
-    def amount(self, sequences: Sequence[Encoded]) -> float:
-        """What the example counts in the mean: its label weights for a token loss, 1 for a loss per pair."""
+    def amount(self, learned: Sequence[float]) -> float:
+        """What an example counts in the mean: the label weights for a token loss, 1 for a loss per pair. *learned* are the
+        summed weights of the labels in each sequence; its first token, predicted from nothing, is none."""
 
     @abstractmethod
     def loss(self, model: Any, batch: Batch) -> Tensor:

@@ -44,9 +44,11 @@ class Kto(Objective):
         """The answer, marked as good or bad."""
         assert example.conversation is not None
         answer, mark = (example.rejected[0], BAD) if example.rejected else (example.conversation.answer, GOOD)
-        return (replace(encoder.encode(example.conversation.answered(answer)), mark=mark),)
+        encoded = encoder.encode(example.conversation.answered(answer))
+        encoded.mark = mark
+        return (encoded,)
 
-    def amount(self, sequences: Sequence[Encoded]) -> float:
+    def amount(self, learned: Sequence[float]) -> float:
         """Every answer counts once."""
         return 1.0
 

@@ -32,6 +32,6 @@ class Pairs(Objective):
             for answer in (example.conversation.answer, *example.rejected)
         )
 
-    def amount(self, sequences: Sequence[Encoded]) -> float:
+    def amount(self, learned: Sequence[float]) -> float:
         """Every pair counts once."""
         return 1.0

@@ -25,14 +25,14 @@ class Pretrain(Objective):
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The document between its begin and end tokens; a conversation as its template writes it."""
         if example.conversation is not None:
-            ids = encoder.encode(example.conversation).ids
+            segments = encoder.template.segments(example.conversation)
         else:
-            ids = encoder.encode_segments(document(example.text or "", encoder)).ids
-        return (Encoded(ids, [0.0] + [1.0] * (len(ids) - 1)),)
+            segments = iter(document(example.text or "", encoder))
+        return (encoder.encode_segments(segment._replace(weight=1.0) for segment in segments),)
 
-    def amount(self, sequences: Sequence[Encoded]) -> float:
+    def amount(self, learned: Sequence[float]) -> float:
         """Tokens that are predicted: all but the first."""
-        return sum(sum(sequence.weights[1:]) for sequence in sequences)
+        return sum(learned)
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         """Sum of the negative log-likelihoods, in nats."""

@@ -30,9 +30,9 @@ class Sft(Objective):
             )
         return (encoder.encode(example.conversation),)
 
-    def amount(self, sequences: Sequence[Encoded]) -> float:
-        """The summed weights of the labels; the first token is predicted from nothing."""
-        return sum(sum(sequence.weights[1:]) for sequence in sequences)
+    def amount(self, learned: Sequence[float]) -> float:
+        """The summed weights of the labels."""
+        return sum(learned)
 
     def loss(self, model: Any, batch: Batch) -> Tensor:
         """Weighted sum of the negative log-likelihoods, in nats."""

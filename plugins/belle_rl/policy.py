@@ -43,7 +43,7 @@ class Policy(Objective):
         prompt = encoder.prompt(example.conversation)
         return (Encoded([*prompt, encoder.stop_ids[0]], [0.0] * len(prompt) + [1.0]),)
 
-    def amount(self, sequences: Sequence[Encoded]) -> float:
+    def amount(self, learned: Sequence[float]) -> float:
         """Every question counts once."""
         return 1.0
 

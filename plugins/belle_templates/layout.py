@@ -6,13 +6,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 from belle_core.conversation import Conversation
 from belle_core.encoding import Segment
 
 FIELDS = {"{bos}": "bos_token", "{eos}": "eos_token", "{text}": "message['content']", "{system}": "system"}
 """What may stand in a pattern, and its name in Jinja."""
+Stretch = tuple[str, str]
+"""Of a pattern: a special token, or else a text into which ``text`` and ``system`` are put by ``%``."""
 
 
 @dataclass(frozen=True)
@@ -44,36 +46,59 @@ class Layout:
 
     def segments(self, conversation: Conversation) -> Iterator[Segment]:
         """The segments of *conversation*; up to where the answer begins when the user speaks last."""
-        yield from self._filled(self.begin)
+        found: list[Segment] = []
+        self._fill(found, self._begin, "", "", 0.0)
         system = conversation.system or self.default_system
         for turn in conversation.turns:
             if turn.role == "user":
-                yield from self._filled(self._question(bool(system)), turn.text, system)
+                self._fill(found, self._questions[bool(system)], turn.text, system, 0.0)
                 system = ""
             else:
-                yield from self._filled(self.answer, turn.text, weight=turn.weight)
-                yield from self._filled(self.after)
+                self._fill(found, self._answer, turn.text, "", turn.weight)
+                self._fill(found, self._after, "", "", 0.0)
+        return iter(found)
 
-    def _question(self, with_system: bool) -> str:
-        system = self.system.replace("{text}", "{system}") if with_system else ""
-        return self.question.replace("{system}", system) + self.cue
+    def _fill(self, found: list[Segment], stretches: list[Stretch], text: str, system: str, weight: float) -> None:
+        for special, form in stretches:
+            if special:
+                found.append(Segment("", special, weight))
+            elif filled := form % {"text": text, "system": system}:
+                found.append(Segment(filled, "", weight))
 
-    def _filled(self, pattern: str, text: str = "", system: str = "", weight: float = 0.0) -> Iterator[Segment]:
-        """Text that belongs together is one segment."""
-        pending = ""
+    @cached_property
+    def _begin(self) -> list[Stretch]:
+        return self._stretches(self.begin)
+
+    @cached_property
+    def _questions(self) -> tuple[list[Stretch], list[Stretch]]:
+        """Without and with a system text."""
+        systems = ("", self.system.replace("{text}", "{system}"))
+        without, with_system = (self._stretches(self.question.replace("{system}", s) + self.cue) for s in systems)
+        return without, with_system
+
+    @cached_property
+    def _answer(self) -> list[Stretch]:
+        return self._stretches(self.answer)
+
+    @cached_property
+    def _after(self) -> list[Stretch]:
+        return self._stretches(self.after)
+
+    def _stretches(self, pattern: str) -> list[Stretch]:
+        """*pattern* as special tokens and the texts between them: what belongs together is one segment."""
+        found: list[Stretch] = [("", "")]
         for piece in self._cut(pattern):
             if piece in ("{bos}", "{eos}") or piece in self.special:
-                if pending:
-                    yield Segment(text=pending, weight=weight)
-                yield Segment(special=piece.strip("{}"), weight=weight)
-                pending = ""
+                found += [(piece.strip("{}"), ""), ("", "")]
             else:
-                pending += {"{text}": text, "{system}": system}.get(piece, piece)
-        if pending:
-            yield Segment(text=pending, weight=weight)
+                form = f"%({piece.strip('{}')})s" if piece in FIELDS else piece.replace("%", "%%")
+                found[-1] = ("", found[-1][1] + form)
+        return [stretch for stretch in found if any(stretch)]
 
     def _cut(self, pattern: str) -> tuple[str, ...]:
-        return _cut(pattern, tuple(self.special))
+        """*pattern* in pieces: fields, special tokens, and the text between them."""
+        marks = "|".join(re.escape(mark) for mark in (*FIELDS, *self.special))
+        return tuple(piece for piece in re.split(f"({marks})", pattern) if piece)
 
     @property
     def jinja(self) -> str:
@@ -95,10 +120,3 @@ class Layout:
         """The pattern as one Jinja output."""
         parts = [FIELDS.get(piece) or json.dumps(piece, ensure_ascii=False) for piece in self._cut(pattern)]
         return f"{{{{ {' + '.join(parts)} }}}}" if parts else ""
-
-
-@lru_cache
-def _cut(pattern: str, special: tuple[str, ...]) -> tuple[str, ...]:
-    """*pattern* in pieces: fields, special tokens, and the text between them. A template has few patterns, data many turns."""
-    marks = "|".join(re.escape(mark) for mark in (*FIELDS, *special))
-    return tuple(piece for piece in re.split(f"({marks})", pattern) if piece)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from belle_core.conversation import Conversation
 from belle_core.encoding import Segment
@@ -35,7 +34,7 @@ class OwnTemplate(JinjaTemplate):
                 f"{self.where} 的对话模板没有在回答后放结束词元；请用 model.template= 换一个模板",
             )
         for place, segment in enumerate(new):
-            yield replace(segment, weight=weight) if place <= ends[-1] else segment
+            yield segment._replace(weight=weight) if place <= ends[-1] else segment
 
     def _rewrites(self, count: int) -> BelleError:
         return BelleError(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from belle_core.tokenization import SegmentEncoder, tokenizer_from_sentencepiece
+from belle_core.tokenization import SegmentEncoder, chunks, tokenizer_from_sentencepiece
 from belle_core.tokenization.chunks import SPACE, ChunkEncoder, divisible
 from belle_core.tokenization.probes import probe_texts
 
@@ -41,15 +41,17 @@ def invented(seed: int, *, merges: int, prefix: bool = True) -> Tokenizer:
 
 @pytest.mark.parametrize("seed", range(12))
 @settings(max_examples=60, deadline=None)
-@given(text=TEXTS)
-def test_pieces_have_the_ids_of_the_whole(seed, text):
+@given(texts=st.lists(TEXTS, max_size=4))
+def test_pieces_have_the_ids_of_the_whole(seed, texts):
     backend = invented(seed, merges=(0, 2, 6, 25)[seed % 4], prefix=seed % 3 > 0)
     description = json.loads(backend.to_str())
     assert divisible(description)
-    encoder = ChunkEncoder(backend, description)
-    wanted = backend.encode(text, add_special_tokens=False).ids
-    assert encoder.encode(text) == wanted
-    assert encoder.encode(text) == wanted  # now from memory
+    encoder = ChunkEncoder(backend.model, description["model"]["merges"])
+    texts = [*texts, "", *texts]  # the second time from memory
+    wanted = [backend.encode(text, add_special_tokens=False).ids for text in texts]
+    ids, counts = encoder.encode([backend.normalizer.normalize_str(text) for text in texts])
+    assert ids.tolist() == [token for each in wanted for token in each]
+    assert counts.tolist() == list(map(len, wanted))
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,17 @@ def test_real_text_has_the_ids_of_sentencepiece(shared):
     with (shared / "data" / "alpaca" / "alpaca_zh_51k.jsonl").open(encoding="utf-8") as file:
         texts = [json.loads(line)["output"] for line, _ in zip(file, range(3000))]
     assert [encoder.encode(text, after_text=False) for text in texts] == model.encode(texts)
+
+
+def test_what_was_forgotten_is_learned_again(monkeypatch):
+    monkeypatch.setattr(chunks, "MOST", 20)
+    backend = invented(3, merges=25)
+    encoder = ChunkEncoder(backend.model, json.loads(backend.to_str())["model"]["merges"])
+    chance = random.Random(0)
+    for _ in range(50):
+        text = "".join(chance.choice([*LETTERS, "诗"]) for _ in range(12))
+        wanted = [token.id for token in backend.model.tokenize(text)]
+        assert encoder.encode([text])[0].tolist() == wanted
 
 
 def test_what_does_not_work_by_merges_alone_is_left_whole():

@@ -120,7 +120,7 @@ class Preference(Objective):
         ids = [3 + (i * 7) % 20 if w else i for i, w in zip(chosen.ids, chosen.weights, strict=True)]
         return chosen, Encoded(ids, chosen.weights)
 
-    def amount(self, sequences):
+    def amount(self, learned):
         return 1.0
 
     def loss(self, model, batch):

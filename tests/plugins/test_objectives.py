@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from belle_objectives.config import PretrainConfig, SftConfig
@@ -16,12 +17,20 @@ from belle_core.conversation import Example
 from belle_core.encoding import Encoded
 from belle_core.errors import BelleError
 from belle_core.training.batches import Passes, collate_all
-from belle_core.training.examples import divide, encode_examples
+from belle_core.training.examples import divided, encode_examples
 from belle_core.training.loading import load_start
 
 
+class Given(Sft):
+    """The same sequence of every example."""
+
+    def encode(self, example, encoder):
+        return (Encoded([1, 2, 3, 4], [1.0, 0.0, 1.0, 0.5]),)
+
+
 def test_sft_counts_label_weights_but_not_the_first_token():
-    assert Sft(SftConfig()).amount([Encoded([1, 2, 3, 4], [1.0, 0.0, 1.0, 0.5])]) == 1.5
+    data = encode_examples([Example("a")], None, Given(SftConfig()), max_length=8, split="train")
+    assert list(data.amounts) == [1.5]
 
 
 def test_sft_refuses_plain_text():
@@ -39,18 +48,26 @@ def loaded(tmp_path_factory):
 
 @pytest.mark.parametrize("length", [8, 9, 13, 128])
 def test_pieces_of_a_document_hold_every_label_once(length):
-    for size in range(2, 40):
-        whole = Encoded(list(range(size)), [0.0] + [1.0] * (size - 1))
-        pieces = list(divide(whole, length))
-        assert all(2 <= len(piece.ids) <= length for piece in pieces)
-        assert [token for piece in pieces for token in piece.ids[1:]] == whole.ids[1:]
-        assert [weight for piece in pieces for weight in piece.weights[1:]] == whole.weights[1:]
-        assert all(before.ids[-1] == after.ids[0] for before, after in pairwise(pieces))
+    sizes = np.arange(2, 40)
+    owners, begins, ends = divided(sizes, length)
+    for number, size in enumerate(sizes.tolist()):
+        pieces = [range(b, e) for o, b, e in zip(owners, begins.tolist(), ends.tolist(), strict=True) if o == number]
+        assert all(2 <= len(piece) <= length for piece in pieces)
+        assert [place for piece in pieces for place in piece[1:]] == list(range(1, size))
+        assert all(before[-1] == after[0] for before, after in pairwise(pieces))
+
+
+class AnswerLast(Pretrain):
+    """Learns the last five tokens of twenty."""
+
+    def encode(self, example, encoder):
+        return (Encoded(list(range(20)), [0.0] * 15 + [1.0] * 5),)
 
 
 def test_pieces_without_a_label_are_left_out():
-    answer_last = Encoded(list(range(20)), [0.0] * 15 + [1.0] * 5)
-    assert [piece.ids[0] for piece in divide(answer_last, 8)] == [14]
+    data = encode_examples([Example("a")] * 2, None, AnswerLast(), max_length=8, split="train")
+    assert (data.ids.tolist(), list(data.ends)) == ([*range(14, 20)] * 2, [0, 6, 12])
+    assert list(data.amounts) == [5.0, 5.0] and data.dropped == 0
 
 
 def test_a_document_begins_and_ends_with_its_tokens(loaded):

@@ -54,7 +54,7 @@ def data(lengths, seed=0, width=1) -> EncodedExamples:
         for _ in range(width):
             weights = [0.0] * (length // 2) + [1.0, 0.5] * length
             sequences.append(Encoded(torch.randint(1, 97, (length,), generator=draw).tolist(), weights[:length]))
-        encoded.add(sequences, SFT.amount(sequences))
+        encoded.add(sequences, SFT.amount([sum(sequence.weights[1:]) for sequence in sequences]))
     return encoded
 
 
