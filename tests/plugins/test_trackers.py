@@ -1,4 +1,4 @@
-"""TensorBoard and MLflow: they work offline, hold what a run told them and no secret, and never stop a run."""
+"""TensorBoard, MLflow and SwanLab: they work offline, hold what a run told them and no secret, and never stop a run."""
 
 from __future__ import annotations
 
@@ -89,6 +89,28 @@ def test_mlflow_holds_the_run(tmp_path, capfd, monkeypatch):
     assert json.loads(table.read_text()) == {"问答": {"exact": 0.25}}
     found = contents(tmp_path)
     assert SAID.encode() in found and SECRET.encode() not in found
+
+
+def test_swanlab_holds_the_run(tmp_path, capfd, monkeypatch):
+    pytest.importorskip("swanlab", reason='needs pip install "belle[swanlab]"')
+    from swanlab.proto.swanlab.record.v1.record_pb2 import Record
+    from swanlab.sdk.internal.core_python.store import DataStoreReader
+
+    monkeypatch.setenv("SWANLAB_API_KEY", SECRET)
+    asked: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: asked.append(address))
+    tell(tmp_path, "tracker=swanlab")
+    assert "failed" not in capfd.readouterr().err and not asked
+    (path,) = (tmp_path / "swanlog").rglob("*.swanlab")
+    reader = DataStoreReader()
+    reader.open(path)
+    records = [Record.FromString(data) for data in reader]
+    points = [(r.scalar.key, r.scalar.step, r.scalar.value.number) for r in records if r.HasField("scalar")]
+    assert [point[1:] for point in points if point[0] == "train/train_loss"] == [(10, 2.5), (20, 1.5)]
+    assert ("train/exact", 0, 0.5) in points and ("train/问答/exact", 0, 0.25) in points
+    found = contents(tmp_path / "swanlog")
+    assert SAID.encode() in found and b"rank: 7" in found and SECRET.encode() not in found
+    assert "train/fingerprint" in next(path.parent.rglob("config.yaml")).read_text()
 
 
 def test_wandb_holds_the_answers(tmp_path, capfd):
