@@ -97,12 +97,18 @@ def _on_hub(model: ModelConfig) -> bool:
 
 
 def _not_found(model: ModelConfig, why: str = "") -> BelleError:
+    name, reason = model.checkpoint, f" ({why})" if why else ""
+    if not is_hub_name(str(name)):
+        return BelleError(
+            f"model.checkpoint={name}: no such directory{reason}; say model.checkpoint=<directory of the weights>",
+            f"model.checkpoint={name}：没有这个目录{reason}；请写 model.checkpoint=<权重所在目录>",
+        )
     hub = "modelscope" if model.hub == "modelscope" else os.environ.get("HF_ENDPOINT", "huggingface.co")
-    revision = f" at {model.revision[:12]}" if model.revision else ""
-    reason = f" ({why})" if why else ""
+    revision = (model.revision or "")[:12]
+    english, chinese = (f" at {revision}", f"版本 {revision}") if revision else ("", "")
     return BelleError(
-        f"model.checkpoint={model.checkpoint}: no such directory, not in the local hub cache, and {hub} does not hand it out{revision}{reason}; "
+        f"model.checkpoint={name}: no such directory, not in the local hub cache, and {hub} does not hand it out{english}{reason}; "
         "say model.checkpoint=<directory of the weights>",
-        f"model.checkpoint={model.checkpoint}：没有这个目录，本地 hub 缓存中也没有，{hub} 也无法提供{revision}{reason}；"
+        f"model.checkpoint={name}：没有这个目录，本地 hub 缓存中也没有，{hub} 也无法提供{chinese}{reason}；"
         "请写 model.checkpoint=<权重所在目录>",
     )
