@@ -67,6 +67,11 @@ def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = Fa
     """
     if place_of() and following(compose_run(overrides, config_dir).config.trainer):
         return Result("", Path(), {})
+    with led():  # whatever ends this process, the others hear of it
+        return _run(overrides, config_dir, quiet=quiet)
+
+
+def _run(overrides: list[str], config_dir: str | None, *, quiet: bool) -> Result:
     prepared = prepare(overrides, config_dir)
     following(prepared.config.trainer)
     config, steps, store = prepared.config, prepared.steps, prepared.store
@@ -81,8 +86,7 @@ def run(overrides: list[str], config_dir: str | None = None, *, quiet: bool = Fa
         observe(
             RunStarted(name=name, directory=directory, config=prepared.composed.resolved, steps=[s.name for s in steps])
         )
-        with led():
-            artifacts = execute(steps, prepared.recipes, config, store, observe)
+        artifacts = execute(steps, prepared.recipes, config, store, observe)
         write_report(directory, artifacts)
     except BaseException as caught:
         with suppress(OSError):  # a full disk must not hide the error itself

@@ -13,7 +13,7 @@ from belle_core.artifacts import Tokenizer
 from belle_core.choices import config_directory, options_of
 from belle_core.config import RunConfig
 from belle_core.mistakes import find_mistakes, to_objects
-from belle_core.overrides import key_of, section_of, wrong_key, wrong_option
+from belle_core.overrides import choice_as_value, key_of, section_of, wrong_key, wrong_option
 from belle_core.plugins import load_catalog
 from belle_core.published import publish
 from belle_core.stages import KINDS, Stage
@@ -55,7 +55,7 @@ def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed
         return options_of(group, config_dir)
 
     try:
-        if any(wrong_option(override, options) or wrong_key(override, overrides) for override in overrides):
+        if any(choice_as_value(o, options) or wrong_option(o, options) or wrong_key(o, overrides) for o in overrides):
             raise LookupError  # known without composing
         tree, whole = compose_whole(overrides, config_dir)
         config = to_objects(tree)

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from belle_core.errors import BelleError, Invalid, Several
 from belle_core.names import nearest, unknown
-from belle_core.overrides import group_of, key_of, section_of, wrong_option
+from belle_core.overrides import choice_as_value, group_of, key_of, section_of, wrong_option
 
 
 def find_mistakes(
@@ -57,7 +57,7 @@ def _sort(
     options: list[str] = []
     doubtful: set[str] = set()
     for override in overrides:
-        if mistake := _syntax(override):
+        if mistake := _syntax(override) or choice_as_value(override, groups):
             mistakes.append(mistake)
         elif twice := next((o for o in choices if key_of(o) == key_of(override) and "+" == o[0] == override[0]), None):
             mistakes.append(_chosen_twice(override, twice))

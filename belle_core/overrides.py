@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from belle_core.config import ModelConfig, TrainerConfig
 from belle_core.errors import BelleError, Several
-from belle_core.names import unknown
+from belle_core.names import nearest, unknown
 from belle_core.plugins import load_catalog
 
 PLAIN_CHOICE = re.compile(r"\+?[\w/@.-]+=[\w./-]+")
@@ -45,6 +45,19 @@ def wrong_option(override: str, groups: Groups) -> BelleError | None:
         if choice and choice not in options and choice != "null":
             return unknown(group, choice, options, typed=f"{key}={choice}")
     return None
+
+
+def choice_as_value(override: str, groups: Groups) -> BelleError | None:
+    """A value for a section that is chosen from a group, e.g. ``train.optimizer=muon``."""
+    key, value = key_of(override), override.partition("=")[2]
+    group = key.replace(".", "/")
+    if group == key or "@" in key or value.startswith(("{", "$")) or not (options := groups(group)):
+        return None
+    right = f"{group}={value if value in options else nearest(value, options) or '<name>'}"
+    return BelleError(
+        f"{override}: {key} is chosen from a group, so write {right}; there is: {', '.join(options)}",
+        f"{override}：{key} 要从配置组中选择，请写 {right}；可用：{', '.join(options)}",
+    )
 
 
 def refuse_choices(overrides: list[str], groups: Groups) -> None:

@@ -21,7 +21,7 @@ from belle_core.processes import carry_out
 from belle_core.provenance import provenance
 from belle_core.stages import StageContext
 from belle_core.store import Store
-from belle_core.strategies import check_trainer, processes_of
+from belle_core.strategies import check_shares, check_trainer, processes_of
 from belle_core.wiring import Step, check_record
 
 Observer = Callable[[Event], None]
@@ -42,8 +42,8 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
         if store.find(step.produces, recipes[step.name].key) is not None:
             continue
         try:
-            if (key := step.sources.get(Examples)) and (data := store.find(Examples, recipes[key].key)):
-                check_record(step, data.record)
+            key = step.sources.get(Examples)
+            _check_data(step, config, store.find(Examples, recipes[key].key) if key else None)
             if step.initial:
                 check_checkpoint(config.model)
             if isinstance(step.section, CleaningConfig) and step.section.clean:
@@ -58,6 +58,14 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
                 errors.append(error)
     if errors:
         raise errors[0] if len(errors) == 1 else Several(errors)
+
+
+def _check_data(step: Step, config: RunConfig, data: Examples | None) -> None:
+    """What can be told of a step's data, or without them if they are not made yet."""
+    if data:
+        check_record(step, data.record)
+    if "trainer" in step.stage.reads and (batch := getattr(step.section, "batch", None)):
+        check_shares(min(batch, data.splits.get("train", batch)) if data else batch, config.trainer)
 
 
 def _located(step: Step, error: BelleError) -> BelleError:
@@ -126,8 +134,8 @@ def _make(
     observe: Observer,
 ) -> Artifact:
     inputs, sources = inputs_of(step, made), sources_of(step, made)
-    if isinstance(data := inputs.get(Examples), Examples):
-        check_record(step, data.record)
+    data = inputs.get(Examples)
+    _check_data(step, config, data if isinstance(data, Examples) else None)
     together = "trainer" in step.stage.reads and processes_of(config.trainer) > 1
     run = partial(carry_out, step.stage) if together else step.stage.load()
     for artifact in (*inputs.values(), *sources.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from belle_core.config import TrainerConfig
 from belle_core.errors import BelleError
@@ -69,8 +70,18 @@ def check_trainer(trainer: TrainerConfig) -> None:
             f'trainer.strategy={trainer.strategy} needs the package deepspeed: pip install "belle[deepspeed]"',
             f'trainer.strategy={trainer.strategy} 需要软件包 deepspeed：pip install "belle[deepspeed]"',
         )
-    if trainer.devices > 1 and trainer.accelerator in ("auto", "cuda", "gpu"):
+    if trainer.accelerator in ("cuda", "gpu") or (trainer.devices > 1 and trainer.accelerator == "auto"):
         _check_gpus(trainer)
+
+
+def check_shares(examples: int, trainer: TrainerConfig) -> None:
+    """Raise ``BelleError`` when some of the processes would never have anything to learn from; *examples* make a step."""
+    if (ranks := processes_of(trainer)) > examples:
+        raise BelleError(
+            f"{ranks} processes (trainer.devices × trainer.nodes) share optimizer steps of {examples} examples; "
+            "raise train.batch, take more data, or fewer devices",
+            f"{ranks} 个进程（trainer.devices × trainer.nodes）分担每步只有 {examples} 条样本的优化；请调大 train.batch、增加数据或减少设备",
+        )
 
 
 def _check_gpus(trainer: TrainerConfig) -> None:
@@ -78,7 +89,14 @@ def _check_gpus(trainer: TrainerConfig) -> None:
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     there = len(gpus()) if visible is None else len([number for number in visible.split(",") if number.strip()])
-    if trainer.devices > there and (there or trainer.accelerator != "auto"):
+    if not there and Path("/dev/kfd").exists():
+        return  # AMD's driver, which nvidia-smi knows nothing of
+    if not there and trainer.accelerator != "auto":
+        raise BelleError(
+            f"trainer.accelerator={trainer.accelerator}: this machine has no GPU; trainer.accelerator=auto takes what is there",
+            f"trainer.accelerator={trainer.accelerator}：这台机器没有 GPU；trainer.accelerator=auto 会使用现有的设备",
+        )
+    if there and trainer.devices > there:
         raise BelleError(
             f"trainer.devices={trainer.devices}: this machine has {there} GPUs",
             f"trainer.devices={trainer.devices}：这台机器只有 {there} 个 GPU",

@@ -19,7 +19,7 @@ from belle_core.config import AUTO, TrainConfig, TrainerConfig
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
 from belle_core.stages import StageContext
-from belle_core.strategies import check_trainer, processes_of
+from belle_core.strategies import check_shares, check_trainer
 from belle_core.training.batches import Passes, Steps
 from belle_core.training.companions import Companions
 from belle_core.training.continuing import STATE, state_to_load
@@ -64,7 +64,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     began = time.monotonic()
     train, dev = (_encoded(split, loaded, objective, config, context) for split in ("train", "dev"))
     assert train is not None
-    _check_shares(min(config.batch, len(train)), settings)
+    check_shares(min(config.batch, len(train)), settings)
     keep_memory()
     with faster(model, wanted=settings.fast), packing(model, config.max_length, wanted=settings.packing) as packed:
         size = batch_of(settings, model, loaded.dtype, config, train, context.shared["seed"], packed)
@@ -96,16 +96,6 @@ def _encoded(
         return None
     length = min(config.max_length, loaded.context_length or config.max_length)
     return encode_examples(read_examples(examples, split), loaded.encoder, objective, max_length=length, split=split)
-
-
-def _check_shares(examples: int, settings: TrainerConfig) -> None:
-    """Raise ``BelleError`` when some of the processes would never have anything to learn from."""
-    if (ranks := processes_of(settings)) > examples:
-        raise BelleError(
-            f"{ranks} processes (trainer.devices × trainer.nodes) share optimizer steps of {examples} examples; "
-            "raise train.batch, take more data, or fewer devices",
-            f"{ranks} 个进程（trainer.devices × trainer.nodes）分担每步只有 {examples} 条样本的优化；请调大 train.batch、增加数据或减少设备",
-        )
 
 
 def _run(

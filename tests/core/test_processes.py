@@ -16,6 +16,7 @@ from belle_full.config import FullConfig
 from belle_objectives.config import SftConfig
 from tiny_training import training_context
 
+from belle_core import run
 from belle_core.config import TrainerConfig
 from belle_core.errors import BelleError
 from belle_core.jobs import Job
@@ -184,3 +185,25 @@ def test_more_gpus_than_there_are(monkeypatch):
         with pytest.raises(BelleError, match=r"trainer\.devices=4: this machine has 2 GPUs"):
             check_trainer(TrainerConfig(devices=4, accelerator=accelerator))
     check_trainer(TrainerConfig(devices=4, accelerator="cpu"))
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    for accelerator in ("cuda", "gpu"):
+        with pytest.raises(BelleError, match=f"trainer.accelerator={accelerator}: this machine has no GPU"):
+            check_trainer(TrainerConfig(accelerator=accelerator))
+    check_trainer(TrainerConfig())
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_more_processes_than_examples_are_refused_before_any_is_started(tmp_path, monkeypatch, made):
+    (tmp_path / "few.jsonl").write_text(
+        "".join(json.dumps({"instruction": f"{n} + 1?", "output": str(n + 1)}) + "\n" for n in range(4))
+    )
+    monkeypatch.setenv("BELLE_STORE", str(tmp_path / "store"))
+    data = ["+data=files", f"data.path={tmp_path / 'few.jsonl'}"]
+    if made:
+        run(data, quiet=True)
+    with pytest.raises(BelleError, match=r"5 processes .* share optimizer steps of 4 examples"):
+        run([*data, "+train=full", "model=tiny", "trainer.devices=5", "trainer.accelerator=cpu"], quiet=True)
+    assert not list((tmp_path / "store").glob("*/*/scratch/job.json"))
