@@ -8,8 +8,8 @@ Many texts are encoded at once: as one array of characters, which becomes one of
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,6 @@ class ChunkEncoder:
         self._model = model
         lefts, rights = {left[-1] for left, _ in merges}, {right[0] for _, right in merges}
         self._joining = np.fromiter(map(ord, lefts | rights), np.int64)
-        self._ids = self._firsts = self._counts = np.zeros(0, np.int32)
-        """Ids of all known pieces, one after another; where the ids of each piece begin; how many they are."""
         across = SPACE in rights and any(right[0] == SPACE and left[-1] != SPACE for left, right in merges)
         self._divides_before_space = not across and SPACE in lefts | rights
         self._forget()
@@ -44,9 +42,10 @@ class ChunkEncoder:
         characters = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
         ends = lengths.cumsum()
         pieces, begins = self._pieces(whole, characters, ends - lengths)
-        counts = self._counts[pieces]
+        known, firsts, lengths = (np.frombuffer(each, np.int32) for each in (self._ids, self._firsts, self._counts))
+        counts = lengths[pieces]
         until = np.concatenate([[0], counts.cumsum(dtype=np.int64)])
-        ids = self._ids[np.repeat(self._firsts[pieces] - until[:-1], counts) + np.arange(until[-1])]
+        ids = known[np.repeat(firsts[pieces] - until[:-1], counts) + np.arange(until[-1])]
         bounds = until[begins.searchsorted(np.concatenate([[0], ends]))]
         if self._remembered > MOST:
             self._forget()
@@ -84,15 +83,13 @@ class ChunkEncoder:
 
     def _learned(self, pieces: Iterable[str]) -> range:
         """Numbers of new *pieces*, whose ids are added to what is known."""
-        ids, first = [[token.id for token in self._model.tokenize(piece)] for piece in pieces], len(self._counts)
-        counts = list(map(len, ids))
-        begins = [len(self._ids) + end - count for end, count in zip(accumulate(counts), counts, strict=True)]
-        flat = [one for each in ids for one in each]
-        self._ids, self._firsts, self._counts = (
-            np.append(old, np.array(added, np.int32))
-            for old, added in ((self._ids, flat), (self._firsts, begins), (self._counts, counts))
-        )
-        self._remembered += sum(map(len, pieces))
+        first = len(self._counts)
+        for piece in pieces:
+            ids = [token.id for token in self._model.tokenize(piece)]
+            self._firsts.append(len(self._ids))
+            self._counts.append(len(ids))
+            self._ids.extend(ids)
+            self._remembered += len(piece)
         return range(first, len(self._counts))
 
     def _forget(self) -> None:
