@@ -42,8 +42,8 @@ class ChunkEncoder:
         characters = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
         ends = lengths.cumsum()
         pieces, begins = self._pieces(whole, characters, ends - lengths)
-        known, firsts, lengths = (np.frombuffer(each, np.int32) for each in (self._ids, self._firsts, self._counts))
-        counts = lengths[pieces]
+        known, firsts, how_many = (np.frombuffer(each, np.int32) for each in (self._ids, self._firsts, self._counts))
+        counts = how_many[pieces]
         until = np.concatenate([[0], counts.cumsum(dtype=np.int64)])
         ids = known[np.repeat(firsts[pieces] - until[:-1], counts) + np.arange(until[-1])]
         bounds = until[begins.searchsorted(np.concatenate([[0], ends]))]
@@ -96,9 +96,8 @@ class ChunkEncoder:
         self._numbers = np.full(CHARACTERS, NEW, np.int32)  # by character
         self._numbers[self._joining] = JOINING
         self._known: dict[str, int] = {}  # numbers of the pieces of several characters
-        self._ids = self._firsts = self._counts = np.zeros(
-            0, np.int32
-        )  # ids of all pieces; where each begins; how many
+        self._ids, self._firsts, self._counts = (array("i", [0]) for _ in range(3))
+        """Ids of all known pieces, one after another; where the ids of each piece begin; how many they are."""
         self._remembered: int = 0
 
 
