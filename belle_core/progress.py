@@ -22,22 +22,26 @@ def track(
     total: float | None,
     label: str,
     position: Callable[[], float] | None = None,
+    size: Callable[[T], int] = lambda item: 1,
     note: Callable[[], str] = lambda: "",
 ) -> Iterator[T]:
     """*iterable*, while the items per second and the time left are shown on standard error.
 
     ``total`` is what ``position()`` reaches at the end, for example bytes of a file; without ``position`` items are counted.
-    ``note()`` says what else is to be shown.
+    ``size`` says for how many an item counts; ``note()`` says what else is to be shown.
     """
     started = time.monotonic()
-    count = 0
+    count = looked = 0
     with ExitStack() as stack:
         show: Callable[[int, float], None] | None = None
         due = started + (SILENT if sys.stderr.isatty() else EVERY)
         for item in iterable:
             yield item
-            count += 1
-            if count % STRIDE or (now := time.monotonic()) < due:
+            count += size(item)
+            if count < looked + STRIDE:
+                continue
+            looked = count
+            if (now := time.monotonic()) < due:
                 continue
             show = show or (
                 _bar(stack, label, total, note) if sys.stderr.isatty() else _lines(label, total, started, note)

@@ -12,12 +12,13 @@ from typing import Any
 from belle_core.config import CleaningConfig
 from belle_core.data.batches import Batch
 from belle_core.data.chunks import LINES, Chunk, Outcome
-from belle_core.data.corpus import Passing, Stored
+from belle_core.data.corpus import Decided, Passing, Stored
 from belle_core.data.filters import Drop, Named, build_filters
 from belle_core.data.runner import outcomes
 from belle_core.data.storage import ExamplesWriter
 from belle_core.data.supply import Supply
 from belle_core.data.workers import cores
+from belle_core.progress import track
 from belle_core.stages import StageContext
 
 CHUNK = 128
@@ -104,13 +105,15 @@ class _Cleaning:
 
     def _corpus(self, batches: Iterator[Batch], named: Named, number: int) -> Iterator[Batch]:
         scratch = self.context.scratch / "cleaning" / named.name
-        corpus: Passing | Stored
+        decided: Decided
         if named.filter.whole:
             limit = self.context.limit
-            corpus = Stored(batches if limit is None else _first(batches, SMOKE * limit), number, scratch)
+            stored = Stored(batches if limit is None else _first(batches, SMOKE * limit), number, scratch)
+            size = lambda pair: len(pair[0])  # noqa: E731
+            decided = track(stored.decided(named.filter.decide), total=len(stored), label=named.name, size=size)
         else:
-            corpus = Passing(batches, number, scratch)
-        for batch, decisions in corpus.decided(named.filter.decide):
+            decided = Passing(batches, number, scratch).decided(named.filter.decide)
+        for batch, decisions in decided:
             for place, decision in enumerate(decisions):
                 if decision is not None:
                     self._decided(named, decision, batch.wheres[place], batch.example(place).id)

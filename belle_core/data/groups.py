@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
-from belle_core.conversation import Example
 from belle_core.data.neighbours import Neighbours
-from belle_core.data.questions import DIGEST, normalised, question_of
+from belle_core.data.normalising import all_normalised
+from belle_core.data.questions import DIGEST, question_of
 from belle_core.data.shingles import Shingles
+from belle_core.data.storage import parse_line
 
 CHUNK = 256
 """Questions whose keys are made together."""
@@ -29,9 +30,8 @@ def grouped(keys: bytearray, examples: Path, shingles: Shingles, scratch: Path) 
         matrix = scratch / "questions.bin"
         with matrix.open("wb") as file:
             for start in range(0, count, CHUNK):
-                some = [questions[number] for number in range(start, min(start + CHUNK, count))]
-                file.writelines(shingles.keys(some))
-        neighbours = Neighbours(matrix, count, shingles=shingles, text=questions.__getitem__, scratch=scratch)
+                file.writelines(shingles.keys(questions.some(range(start, min(start + CHUNK, count)))))
+        neighbours = Neighbours(matrix, count, shingles=shingles, texts=questions.some, scratch=scratch)
         groups = _Groups(count)
         for number, linked in neighbours.linked():
             for other, likeness in neighbours.alike(number) if linked else ():
@@ -83,6 +83,7 @@ class _Questions:
     def __exit__(self, *error: object) -> None:
         self._mapped.close()
 
-    def __getitem__(self, number: int) -> str:
-        line = self._mapped[self._ends[number] : self._ends[number + 1]]
-        return normalised(question_of(Example.from_json(json.loads(line))))
+    def some(self, numbers: Sequence[int]) -> list[str]:
+        """Those with these numbers, normalised."""
+        lines = (self._mapped[self._ends[number] : self._ends[number + 1]] for number in numbers)
+        return all_normalised([question_of(parse_line(line)) for line in lines])

@@ -2,61 +2,75 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from belle_core.data.shingles import Shingles, jaccard
+from belle_core.data.shingles import Numbers, Shingles, jaccard
 
-BLOCK = 1 << 15
-"""Texts whose links are looked at together."""
+BLOCK = 1 << 10
+"""Texts whose links are looked at, and whose n-grams are made, together."""
 BUCKET = 50
 """Most earlier texts under one key that a text is compared with, the last ones; a phrase that all share must not make it quadratic."""
-CACHED = 1 << 12
-"""Texts whose n-grams are kept in memory."""
+KEPT = 1 << 12
+"""Texts whose n-grams are kept in memory, 8 bytes for each."""
+
+
+Texts = Callable[[Sequence[int]], list[str]]
+"""Gives texts by their numbers."""
 
 
 class Neighbours:
     """For every text the earlier ones that are like it.
 
-    *keys* is a file with :meth:`Shingles.keys` of all *count* texts, *text* gives a text by its number. Links to the last earlier text with the
-    same key lie in a file in *scratch*, 4 bytes a text and key; in memory are 21 bytes a text while they are made.
+    *keys* is a file with :meth:`Shingles.keys` of all *count* texts. Links to the last earlier text with the same key lie in a file in
+    *scratch*, 4 bytes a text and key; in memory are 21 bytes a text while they are made.
     """
 
-    def __init__(
-        self, keys: Path, count: int, *, shingles: Shingles, text: Callable[[int], str], scratch: Path
-    ) -> None:
+    def __init__(self, keys: Path, count: int, *, shingles: Shingles, texts: Texts, scratch: Path) -> None:
         self.count, self.shingles = count, shingles
         self.compared = 0
         """Pairs whose n-grams were compared so far."""
-        self._links = _link(keys, (count, shingles.bands), scratch / "links.bin")
+        self._links = np.asarray(_link(keys, (count, shingles.bands), scratch / "links.bin"))
         self._gone = bytearray(count)
-        self._grams = lru_cache(CACHED)(lambda number: shingles.grams(text(number)))
+        self._grams = _Grams(texts, shingles)
 
     def leave_out(self, number: int) -> None:
         """Text *number* shall not be found by later ones."""
         self._gone[number] = True
 
     def linked(self) -> Iterator[tuple[int, bool]]:
-        """Every number in order, and whether an earlier text shares a key with it."""
+        """Every number in order, and whether an earlier text that is not left out shares a key with it."""
         for start in range(0, self.count, BLOCK):
-            found = np.any(np.asarray(self._links[start : start + BLOCK]) >= 0, axis=1)
+            links = self._jumped(start)
+            found: Numbers = np.any(links >= 0, axis=1)
+            if found.any():
+                earlier = np.unique(links[found])[-KEPT:]
+                self._grams.fetch([*(np.flatnonzero(found) + start).tolist(), *earlier[earlier >= 0].tolist()])
             yield from enumerate(found.tolist(), start)
+
+    def _jumped(self, start: int) -> Numbers:
+        """The links of a block of texts, made to jump over those that are left out."""
+        links = self._links[start : start + BLOCK]
+        gone = np.frombuffer(self._gone, bool)
+        while len(rows := np.argwhere((links >= 0) & gone[links])):
+            row, band = rows.T
+            links[row, band] = self._links[links[row, band], band]
+        return links
 
     def alike(self, number: int) -> Iterator[tuple[int, float]]:
         """Earlier texts with their Jaccard index, at least the threshold; those with most keys in common first.
 
         To be asked in order of the numbers.
         """
-        common = Counter(other for band in range(self.shingles.bands) for other in self._under(number, band))
-        grams = self._grams(number) if common else frozenset()
-        for other, _ in sorted(common.items(), key=lambda item: (-item[1], item[0])):
+        common: dict[int, int] = {}
+        for band, before in enumerate(self._links[number].tolist()):
+            for other in self._under(number, band) if before >= 0 else ():
+                common[other] = common.get(other, 0) + 1
+        for other in sorted(common, key=lambda other: (-common[other], other)):
             self.compared += 1
-            likeness = jaccard(grams, self._grams(other))
+            likeness = jaccard(self._grams.of(number), self._grams.of(other))
             if likeness >= self.shingles.threshold:
                 yield other, likeness
 
@@ -77,7 +91,29 @@ class Neighbours:
             at = before
 
 
-def _link(keys: Path, shape: tuple[int, int], path: Path) -> np.memmap[Any, np.dtype[np.int32]]:
+class _Grams:
+    """The n-grams of texts; those fetched last are kept in memory."""
+
+    def __init__(self, texts: Texts, shingles: Shingles) -> None:
+        self._texts, self._shingles = texts, shingles
+        self._kept: dict[int, Numbers] = {}
+
+    def fetch(self, numbers: Sequence[int]) -> None:
+        """Read texts together, which is faster; forget others."""
+        known = {number: self._kept[number] for number in numbers if number in self._kept}
+        missing = [number for number in dict.fromkeys(numbers) if number not in known]
+        self._kept = known | dict(zip(missing, self._shingles.grams(self._texts(missing)), strict=True))
+
+    def of(self, number: int) -> Numbers:
+        """The set of n-grams of one text."""
+        if number not in self._kept:
+            if len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            (self._kept[number],) = self._shingles.grams(self._texts([number]))
+        return self._kept[number]
+
+
+def _link(keys: Path, shape: tuple[int, int], path: Path) -> Numbers:
     """For every text and key the number of the last earlier text that has it, or -1. Shape (texts, keys)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     matrix = np.memmap(keys, np.uint32, "r", shape=shape)

@@ -16,12 +16,16 @@ KEPT, DIGIT, MARK, BLANK, HARD = range(1, 6)
 """What a character is: kept; an ASCII digit after NFKC; punctuation; white space or invisible; one whose neighbours matter to NFKC."""
 SHIFT, CODE = np.uint32(24), np.uint32((1 << 24) - 1)
 """Where the kind stands in 32 bits beside a character."""
+FEW = 8
+"""Texts for which arrays are not worth while."""
 BETWEEN = "\0"
 """Stands behind every text. Within a text it is invisible."""
 
 
 def all_normalised(texts: Sequence[str]) -> list[str]:
     """:func:`normalised` of every text. Those with hard characters, and those of which nothing is left, go through it one by one."""
+    if len(texts) < FEW:
+        return list(map(normalised, texts))
     joined = "".join([(text.replace(BETWEEN, "") if BETWEEN in text else text) + BETWEEN for text in texts])
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     described = _table().look_up(codes)

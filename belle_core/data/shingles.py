@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 from zlib import crc32
 
@@ -16,7 +17,7 @@ CERTAINTY = 0.99
 TOGETHER = 1 << 12
 """n-grams that go through all permutations at once: two megabytes; numpy multiplies shorter rows several times slower."""
 SEED = 20230323
-STEP = np.uint32(0x9E3779B1)
+STEP, STEPS = np.uint32(0x9E3779B1), np.uint64(0x9E3779B97F4A7C15)
 
 
 class Shingles:
@@ -30,11 +31,20 @@ class Shingles:
         self.rows = rows_for(threshold)
         self.bands = PERMUTATIONS // self.rows
 
-    def grams(self, text: str) -> frozenset[str]:
-        """The set of n-grams of *text*, which is never empty."""
-        if len(text) < self.short:
-            return frozenset([text])
-        return frozenset([text[start : start + self.size] for start in range(len(text) - self.size + 1)])
+    def grams(self, texts: Sequence[str]) -> list[Numbers]:
+        """For every text the set of its n-grams, which is never empty: sorted, 64 bits for each, equal for equal ones and as good as never
+        for others."""
+        hashes, ends = _rolled(texts, self.size, STEPS)
+        found = []
+        for text, end in zip(texts, ends.tolist(), strict=True):
+            if len(text) < self.short:
+                whole = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+                found.append(np.frombuffer(whole, np.uint64))
+                continue
+            some = np.sort(hashes[end - len(text) : end - self.size + 1])
+            new = np.append(True, some[1:] != some[:-1])
+            found.append(some[new])
+        return found
 
     def keys(self, texts: Sequence[str]) -> list[bytes]:
         """For every text ``bands`` keys of 4 bytes. Texts with Jaccard index *j* have at least one in common, at the same place, with
@@ -61,19 +71,15 @@ class Shingles:
 
     def _hashes(self, texts: Sequence[str]) -> tuple[Numbers, Numbers]:
         """A number for every n-gram of all texts, as good as random, and the bounds between those of one text and the next."""
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        ends = np.cumsum(lengths + 1) - 1  # behind each text stands one more character
-        codes = np.frombuffer("".join([text + "\0" for text in texts]).encode("utf-32-le", "surrogatepass"), np.uint32)
-        hashes = codes * STEP
-        for place in range(1, self.size):
-            hashes[:-place] += codes[place:]
-            hashes *= STEP
+        hashes, ends = _rolled(texts, self.size, STEP)
+        lengths = np.diff(ends, prepend=-1) - 1
         short = lengths < self.short
         used = ~np.repeat(short, lengths + 1)
         for place in range(self.size):
             used[ends[~short] - place] = False
-        for end, length in zip(ends[short].tolist(), lengths[short].tolist()):
-            hashes[end], used[end] = crc32(codes[end - length : end].tobytes()), True
+        for number in np.flatnonzero(short).tolist():
+            hashes[ends[number]] = crc32(texts[number].encode("utf-32-le", "surrogatepass"))
+            used[ends[number]] = True
         hashes ^= hashes >> np.uint32(15)  # so that the permutations, which multiply, do not see a sum over characters
         bounds = np.concatenate([[0], np.cumsum(np.where(short, 1, lengths - self.size + 1))])
         return hashes[used], bounds
@@ -88,10 +94,25 @@ class Shingles:
         return _odd(PERMUTATIONS + self.rows)[PERMUTATIONS:]
 
 
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    """Size of the intersection by size of the union; neither is empty."""
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
+def _rolled(texts: Sequence[str], size: int, step: Any) -> tuple[Numbers, Numbers]:
+    """A hash for *size* characters from every one on, with as many bits as *step*, and where each text ends.
+
+    The texts lie one after the other with one more character behind each, so that of a text's hashes the last *size* are of no use.
+    """
+    codes = np.frombuffer("".join([text + "\0" for text in texts]).encode("utf-32-le", "surrogatepass"), np.uint32)
+    hashes = codes * step
+    for place in range(1, size):
+        hashes[:-place] += codes[place:]
+        hashes *= step
+    return hashes, np.cumsum([len(text) + 1 for text in texts], dtype=np.int64) - 1
+
+
+def jaccard(one: Numbers, other: Numbers) -> float:
+    """Size of the intersection by size of the union of two sorted sets; neither is empty."""
+    both = np.concatenate([one, other])
+    both.sort()
+    shared = np.count_nonzero(both[1:] == both[:-1])
+    return shared / (len(both) - shared)
 
 
 def rows_for(threshold: float) -> int:

@@ -40,7 +40,7 @@ class Given:
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         """The examples as lines."""
-        lines = ((str(place), json.dumps(example.to_json())) for place, example in self._examples)
+        lines = ((str(place), json.dumps(example.to_json()).encode()) for place, example in self._examples)
         return chunked(None, ((place, line, len(line)) for place, line in lines), size)
 
     def taken(self, chunk: Chunk, outcome: Outcome) -> None:

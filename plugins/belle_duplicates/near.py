@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from belle_core.conversation import Example
 from belle_core.data.corpus import Stored
@@ -32,16 +32,16 @@ class Near:
         """Keys that like texts have in common."""
         return self.shingles.keys(self._texts(examples))
 
-    def _texts(self, examples: Sequence[Example]) -> list[str]:
+    def _texts(self, examples: Iterable[Example]) -> list[str]:
         return list(map("\n".join, all_normalised_in(compared(example, self.by) for example in examples)))
 
     def decide(self, corpus: Stored) -> Iterator[Drop | None]:
         """Drops every example that is like an earlier one that stays."""
         if not len(corpus):
             return
-        text = lambda number: self._texts([corpus[number]])[0]  # noqa: E731
+        texts = lambda numbers: self._texts(corpus[number] for number in numbers)  # noqa: E731
         neighbours = Neighbours(
-            corpus.summary_file, len(corpus), shingles=self.shingles, text=text, scratch=corpus.scratch
+            corpus.summary_file, len(corpus), shingles=self.shingles, texts=texts, scratch=corpus.scratch
         )
         for number, linked in neighbours.linked():
             kept, likeness = next(neighbours.alike(number), (-1, 0.0)) if linked else (-1, 0.0)

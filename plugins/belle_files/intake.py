@@ -50,7 +50,9 @@ class Intake:
         total = sum(path.stat().st_size for path in {one.source.path for one in inputs})
         label = say(f"reading {self.option}", f"读取 {self.option}")
         chunks = self._all(inputs, size)
-        for chunk in track(chunks, total=total, label=label, position=self._position, note=self.writer.note):
+        size_of = lambda chunk: len(chunk.records)  # noqa: E731
+        shown = track(chunks, total=total, label=label, position=self._position, size=size_of, note=self.writer.note)
+        for chunk in shown:
             yield chunk
             if self._enough():
                 self._complete = False

@@ -81,8 +81,8 @@ def _pools(
     return {name: (path, counts[name]) for name, path in paths.items()}
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[bytes]:
     """Lines of a pool; none when the source has no training examples."""
     if path.exists():
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             yield from file

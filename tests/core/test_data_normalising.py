@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import example, given, settings
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from belle_core.data import normalising
 from belle_core.data.normalising import all_normalised, all_normalised_in
 from belle_core.data.questions import normalised
 
 MARKS = "0123456789aAßéｅ３②½㎡…。，、·-－_ ‗\u3000\0\n\u200d\u0301\u3099\u1161\uac00𝟘\U00010100\ud800😀"
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    monkeypatch.setattr(normalising, "FEW", 1)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.one_of(st.sampled_from(MARKS), st.characters()), max_size=20), max_size=6))
 @example(["3--2", "3 -2", "3…2", "a-2", "", "\0", "。", "ｶﾞ", "３－２", "3", "-2"])
 @example(["3-"])
