@@ -66,7 +66,10 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     assert train is not None
     check_shares(min(config.batch, len(train)), settings)
     keep_memory()
-    with faster(model, wanted=settings.fast), packing(model, config.max_length, wanted=settings.packing) as packed:
+    with (
+        faster(model, wanted=settings.fast),
+        packing(model, config.max_length, wanted=settings.packing, agreed=sharing.agreed) as packed,
+    ):
         size = batch_of(settings, model, loaded.dtype, config, train, context.shared["seed"], packed)
         if settings.batch == AUTO and context.rank == 0:
             print(f"      trainer.batch={size} (auto)", flush=True)

@@ -31,9 +31,15 @@ def initial_model(model: ModelConfig, *, seed: int, tokenizer: Any, dtype: str |
 
 
 def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False) -> PreTrainedModel:
-    """The model of a Hugging Face directory, from safetensors only; raises ``BelleError`` when its weights do not fit."""
+    """The model of a Hugging Face directory, from safetensors only; raises ``BelleError`` when its weights do not fit.
+
+    Under ``torch.device("meta")`` its shapes alone: then another process reads the weights.
+    """
     try:
         with quiet():
+            if on_meta():
+                config = AutoConfig.from_pretrained(directory, trust_remote_code=trust_remote_code)
+                return AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=trust_remote_code)  # type: ignore[no-any-return]
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 directory,
                 dtype=dtype,
@@ -53,6 +59,11 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
         )
     check_config(model, report, directory)
     return model  # type: ignore[no-any-return]
+
+
+def on_meta() -> bool:
+    """Whether new tensors are on the meta device."""
+    return torch.get_default_device().type == "meta"
 
 
 def check_config(model: PreTrainedModel, report: dict[str, Any], directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,9 @@ from belle_core.plugins import load_catalog
 from belle_core.stages import StageContext
 from belle_core.store import Store
 from belle_core.tokenization import load_tokenizer
-from belle_core.training.initial import check_vocabulary, initial_model, load_weights
+from belle_core.training.initial import check_vocabulary, initial_model, load_weights, on_meta
 from belle_core.training.quiet import quiet
+from belle_core.training.sharing import receives
 
 TEMPLATE_FILE = "template.json"
 BASES: tuple[type[Runnable], ...] = (Model, Adapter, QuantizedModel)
@@ -64,12 +66,16 @@ class Loaded:
 
 
 def load_start(context: StageContext, *, dtype: Dtype = None) -> Loaded:
-    """What a stage with ``starts_from`` works on: its Runnable input, else the initial model with the Tokenizer input."""
-    if (source := context.find(Runnable)) is not None:
-        return load_runnable(source, dtype=dtype)
-    return load_initial(
-        context.shared["model"], context.shared["seed"], context.input(Tokenizer).directory, dtype=dtype
-    )
+    """What a stage with ``starts_from`` works on: its Runnable input, else the initial model with the Tokenizer input.
+
+    A process that gets its weights from the first one when they are divided has them on the meta device until then.
+    """
+    with torch.device("meta") if receives(context.shared.get("trainer"), context.rank) else nullcontext():
+        if (source := context.find(Runnable)) is not None:
+            return load_runnable(source, dtype=dtype)
+        return load_initial(
+            context.shared["model"], context.shared["seed"], context.input(Tokenizer).directory, dtype=dtype
+        )
 
 
 def load_initial(model: ModelConfig, seed: int, files: Path, *, dtype: Dtype = None) -> Loaded:
@@ -105,6 +111,8 @@ def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
     """Base and update added up. An adapter's base may be an adapter again; both are then merged, the older one first."""
     base = load_base(adapter, dtype=dtype)
     held = base.model.dtype
+    if on_meta():  # merged, it has the same shapes
+        return _with_adapter(adapter, base, base.model)
     with quiet():
         from peft import PeftModel
 
@@ -115,8 +123,12 @@ def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
                 f"adapter {adapter.fingerprint} is for another base than {base.files}: its layers or their shapes are not those of the model",
                 f"适配器 {adapter.fingerprint} 属于另一个基座，而不是 {base.files}：层或其形状与模型不符",
             ) from error
+    model = model.to(held).requires_grad_(True)  # layers that were trained whole come back in float32, others frozen
+    return _with_adapter(adapter, base, model)
+
+
+def _with_adapter(adapter: Adapter, base: Loaded, model: Any) -> Loaded:
     files = adapter.directory
-    model = model.to(held)  # layers that were trained whole come back in float32
     template = trained_template(files, base.tokenizer)
     return replace(base, model=model, template=template, files=files, origin={"artifact": adapter.fingerprint})
 

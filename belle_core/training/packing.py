@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,8 +29,9 @@ AttentionMaskInterface.register(NAME, sdpa_mask)  # for passes that are no packs
 
 
 @contextmanager
-def packing(model: Any, longest: int, *, wanted: bool = True) -> Iterator[bool]:
+def packing(model: Any, longest: int, *, wanted: bool = True, agreed: Callable[[bool], bool] = bool) -> Iterator[bool]:
     """Inside, the model takes packs of sequences of up to *longest* tokens; yields whether it can and is *wanted*.
+    *agreed* turns a process's own opinion into that of all, of which some have no weights yet.
 
     What cannot: positions that restart nowhere (ALiBi), states that run on (linear attention, convolutions), windows
     shorter than a sequence, attention that is no function of transformers' registry. It is tried out, not looked up.
@@ -38,7 +39,7 @@ def packing(model: Any, longest: int, *, wanted: bool = True) -> Iterator[bool]:
     if not wanted:
         yield False
         return
-    if not can_pack(model, longest):
+    if not agreed(can_pack(model, longest)):
         print(say("      this model's attention takes no packs: sequences are padded",
                   "      该模型的注意力不支持打包：改用填充"), flush=True)  # fmt: skip
         yield False

@@ -39,7 +39,7 @@ def add_adapter(model: PreTrainedModel, config: LoraConfig, *, seed: int) -> Pef
         use_dora=config.dora,
         init_lora_weights="pissa" if config.init == "pissa" else True,
     )
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), model.device:  # on the meta device when another process has the weights
         torch.manual_seed(seed)
         tuned: Any = get_peft_model(model, settings)
     for name, parameter in tuned.named_parameters():

@@ -48,7 +48,9 @@ def _tune(
         model = add_adapter(loaded.model, config, seed=context.shared["seed"])
         begin_with(model, updates)
         moved = {}
-        if config.init != "zero":  # to state the change of the base as it is stored, what it began with is needed
+        if (
+            config.init != "zero" and context.rank == 0
+        ):  # to state the change of the base as it is stored, what it began with is needed
             model.save_pretrained(str(context.scratch / "initial"))
             moved["path_initial_model_for_weight_conversion"] = str(context.scratch / "initial")
     metrics = fit(model, loaded, config, context)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
+from belle_lora.config import LoraConfig
+from belle_lora.stage import train as train_lora
+from belle_objectives.config import SftConfig
 from safetensors.torch import load_file, save_file
-from tiny_training import ARCHITECTURE, tokenizer_files
+from small_families import FAMILIES
+from tiny_training import ARCHITECTURE, tokenizer_files, training_context
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from belle_core.artifacts import Model
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
 from belle_core.tokenization import load_tokenizer
-from belle_core.training.loading import load_initial, load_runnable
+from belle_core.training.initial import load_weights
+from belle_core.training.loading import load_initial, load_runnable, load_start
 from belle_core.training.saving import save_model
 
 CONFIG = ModelConfig(architecture=ARCHITECTURE, context_length=64)
@@ -120,3 +127,34 @@ def test_more_tokens_than_rows_are_refused(tmp_path):
 def test_unknown_template_names_the_nearest():
     with pytest.raises(BelleError, match="did you mean 'belle'"):
         load_initial(ModelConfig(architecture=ARCHITECTURE, template="bele"), 1, tokenizer_files())
+
+
+def skeleton(model):
+    """What a process has to know to receive a model: every weight and buffer, and which are one and the same."""
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    first: dict[int, str] = {}
+    return [(name, t.shape, t.dtype, t.requires_grad, first.setdefault(id(t), name)) for name, t in named]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_weights_a_model_is_the_same_but_for_their_content(family, dtype, tmp_path):
+    with torch.random.fork_rng():
+        AutoModelForCausalLM.from_config(AutoConfig.for_model(**FAMILIES[family][0], vocab_size=400)).save_pretrained(
+            tmp_path
+        )
+    whole = load_weights(tmp_path, dtype)
+    with torch.device("meta"):
+        hollow = load_weights(tmp_path, dtype)
+    assert skeleton(hollow) == skeleton(whole)
+    assert all(t.is_meta for t in (*hollow.parameters(), *hollow.buffers()))
+
+
+def test_only_the_first_process_of_a_divided_run_reads_weights(tmp_path):
+    """Of an initial model, and of an adapter in its base."""
+    made = train_lora(LoraConfig(objective=SftConfig(), epochs=0.1), training_context(tmp_path / "s" / "Adapter" / "a"))
+    for start in (None, made):
+        context = training_context(tmp_path / "s" / "Model" / "b", start=start, devices=2, strategy="fsdp")
+        first, second = (load_start(replace(context, rank=rank)).model for rank in (0, 1))
+        assert skeleton(first) == skeleton(second) and all(p.requires_grad for p in first.parameters())
+        assert [model.device.type for model in (first, second)] == ["cpu", "meta"]

@@ -7,13 +7,14 @@ import json
 import pytest
 import torch
 from belle_lora.adapters import add_adapter
+from belle_lora.check import check
 from belle_lora.config import LoraConfig, QloraConfig
 from belle_lora.stage import train, train_quantized
 from belle_objectives.config import SftConfig
 from safetensors.torch import load_file
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context
 
-from belle_core.config import ModelConfig
+from belle_core.config import ModelConfig, TrainerConfig
 from belle_core.errors import BelleError, Invalid
 from belle_core.training.loading import load_base, load_initial, load_runnable
 
@@ -298,3 +299,10 @@ def test_pissa_and_bits_do_not_go_together():
         QloraConfig(init="loftq", format="int8")
     with pytest.raises(Invalid, match="init must be one of zero, pissa"):
         LoraConfig(init="loftq")
+
+
+def test_quantized_blocks_are_not_divided():
+    pytest.importorskip("bitsandbytes")
+    check(QloraConfig(), {"trainer": TrainerConfig(devices=2, strategy="deepspeed_zero3")})
+    with pytest.raises(BelleError, match=r"train=qlora holds .* trainer\.strategy=fsdp cannot divide"):
+        check(QloraConfig(), {"trainer": TrainerConfig(devices=2, strategy="fsdp")})

@@ -93,6 +93,18 @@ def test_averages_best_weights_and_an_early_end_are_those_of_one_process(strateg
     assert two.metrics["best_step"] == stopped.metrics["best_step"] == len(curves[0]) - 3
 
 
+def test_what_is_divided_learns_at_its_own_rates_from_the_first_process_start(tmp_path):
+    """LoRA+ and PiSSA: the rate of ``B``, and a start that is computed from the weights, which one process has."""
+    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "b_ratio": 16.0, "init": "pissa"}
+    settings["optimizer"] = AdamwConfig(eps=1e-3)
+    one = train(tmp_path / "one" / "Model" / "a", "lora", train=settings)[0]
+    two = train(tmp_path / "two" / "Model" / "a", "lora", train=settings, devices=2, strategy="fsdp")[0]
+    first, second = (load_file(a.directory / WEIGHTS["lora"]) for a in (one, two))
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=1e-5, rtol=1e-3)
+
+
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_averages_go_with_an_optimizer_for_matrices(keep, tmp_path):
     settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "ema": 0.5, "keep": keep, "optimizer": MuonConfig()}

@@ -7,6 +7,11 @@ from belle_core.strategies import processes_of, strategy_of
 from belle_core.training.sharing.alone import Alone
 
 
+def receives(settings: TrainerConfig | None, rank: int) -> bool:
+    """Whether the process of that *rank* gets its weights from the first one, and needs none at the start."""
+    return settings is not None and rank > 0 and strategy_of(settings).family == "fsdp"
+
+
 def sharing_of(settings: TrainerConfig, rank: int, *, clip: float) -> Alone:
     """What ``trainer.strategy`` names, for the process of that *rank*; *clip* is the gradient's largest norm."""
     strategy, ranks = strategy_of(settings), processes_of(settings)

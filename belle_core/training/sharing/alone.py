@@ -29,6 +29,10 @@ class Alone:
         """Whether *p* has a gradient."""
         return p.grad is not None
 
+    def agreed(self, flag: bool) -> bool:
+        """What the first process says, where the others cannot know; asked before training."""
+        return flag
+
     def divide(self, module: Any) -> None:
         """Divide the weights of ``module.model``, where that is what is shared."""
 

@@ -27,6 +27,15 @@ class Strategy(ModelParallelStrategy):
     def __init__(self, ranks: int) -> None:
         super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, save_distributed_checkpoint=False)
         self.cluster_environment = TorchElasticEnvironment()
+        self.attributes: dict[str, dict[str, Any]] = {}
+        """What the weights carried, by name, such as LoRA+'s ``rate_factor``; divided ones have forgotten it."""
+
+    def setup_optimizers(self, trainer: Any) -> None:
+        """The weights get their attributes back before they are sorted into groups."""
+        module: Any = self.lightning_module
+        for name, p in module.model.named_parameters():
+            vars(p).update(self.attributes.get(name, {}))
+        super().setup_optimizers(trainer)
 
     def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
         """Numbered as PyTorch does it, group by group; Lightning counts weights that do not train, too."""
@@ -64,15 +73,26 @@ class Fsdp(Several):
         """Lightning's ``ModelParallelStrategy`` with data parallelism alone."""
         return {"precision": held(precision), "strategy": Strategy(self.ranks)}
 
+    def agreed(self, flag: bool) -> bool:
+        """Begins to communicate a little before Lightning would."""
+        if not distributed.is_initialized():
+            distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        told = torch.tensor(float(flag))
+        distributed.broadcast(told, 0)
+        return bool(told)
+
     def divide(self, module: Any) -> None:
         """Each decoder layer is a unit, all the rest another."""
         mesh = module.device_mesh["data_parallel"]
         for model in filter(None, (module.objective.frozen_model, module.model)):
             if any(isinstance(p, DTensor) for p in model.parameters()):
                 return
-            for layer in layers_of(model):
-                fully_shard(layer, mesh=mesh)
-            fully_shard(model, mesh=mesh)
+            module.trainer.strategy.attributes = {name: vars(p) for name, p in model.named_parameters()}
+            seen: set[nn.Module] = set()
+            for unit in (*layers_of(model), model):
+                receive([part for part in unit.modules() if part not in seen], module.device, self.rank)
+                fully_shard(unit, mesh=mesh)
+                seen.update(unit.modules())
 
     @contextmanager
     def independent(self, model: nn.Module) -> Iterator[None]:
@@ -144,9 +164,31 @@ class Fsdp(Several):
                     owner._parameters[name] = whole[id(p)]
         for part in model.modules():
             part._state_dict_pre_hooks.clear()  # they would put the divided weights back
+            part._load_state_dict_post_hooks.clear()
             if isinstance(part, FSDPModule):
                 part.__class__ = type(part).__bases__[-1]  # the class that it had before
         distributed.barrier()  # who is done first would leave, and break what the others are still at
+
+
+def receive(parts: list[nn.Module], device: Any, rank: int) -> None:
+    """Put the first process's weights and buffers in these modules of every process, on *device*, one after the other.
+
+    Tied ones stay tied. The others need none before, so that not every process of a machine reads the whole model.
+    """
+    found: dict[int, tuple[Tensor, Tensor]] = {}  # both stay alive, so that numbers are not used again
+    for part in parts:
+        for kept in (part._parameters, part._buffers):
+            for name, tensor in kept.items():
+                if tensor is not None and id(tensor) not in found:
+                    found[id(tensor)] = tensor, _received(tensor, device, rank)
+                if tensor is not None:
+                    kept[name] = found[id(tensor)][1]  # type: ignore[assignment]
+
+
+def _received(tensor: Tensor, device: Any, rank: int) -> Tensor:
+    data = tensor.detach().to(device).contiguous() if rank == 0 else torch.empty_like(tensor, device=device)
+    distributed.broadcast(data, 0)
+    return nn.Parameter(data, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else data
 
 
 def layers_of(model: nn.Module) -> list[nn.Module]:
