@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def option(
-    default: Any, *, identity: bool = True, file: bool = False, ordered: bool = False, artifact: bool = False
+    default: Any,
+    *,
+    identity: bool = True,
+    file: bool = False,
+    ordered: bool = False,
+    artifact: bool = False,
+    questions: bool = False,
 ) -> Any:
     """A field of a config dataclass.
 
@@ -23,8 +29,9 @@ def option(
     ``ordered=True`` marks mappings whose order counts too.
     ``artifact=True`` marks earlier results (a run, ``run/step``, fingerprint or directory; a list, or a dict that has them as
     keys): they are hashed by their fingerprints.
+    ``questions=True`` marks an option of a filter that stands for the question files of the run's evaluations where it is ``None``.
     """
-    metadata = {"identity": identity, "file": file, "ordered": ordered, "artifact": artifact}
+    metadata = {"identity": identity, "file": file, "ordered": ordered, "artifact": artifact, "questions": questions}
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)

@@ -76,6 +76,9 @@ class Stage:
     """``module:function(config, shared)``, run before any work; raises for what cannot work here. Must be light."""
     estimate: str | None = None
     """``module:function(config, known) -> dict`` for ``belle plan``: figures such as ``tokens``, ``bytes``, ``calls``."""
+    asks: str | None = None
+    """For evaluations: ``module:function(config, data) -> list[str]``, the files its questions come from; *data* are the options
+    of the run's data, where it asks a part of those. Must be light."""
     groups: dict[str, str] = field(default_factory=dict)
     """Sub-groups of its options and their default choice, e.g. ``{"objective": "sft"}``."""
     extra: str | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from belle_core.artifacts import Artifact, RewardModel, Runnable, Tokenizer
+from belle_core.asked import fill_questions
 from belle_core.config import RunConfig
 from belle_core.errors import BelleError, Several
 from belle_core.names import unknown
@@ -79,8 +80,9 @@ def with_inner(outer: Iterable[tuple[str, str, Any]], catalog: Catalog) -> Itera
 def wire(config: RunConfig, catalog: Catalog) -> list[Step]:
     """The steps of a run; raises ``BelleError`` for everything that cannot be connected."""
     steps: list[Step] = []
-    errors: list[BelleError] = []
-    for name, where, section in with_inner(sections(config), catalog):
+    every = list(with_inner(sections(config), catalog))
+    errors = list(fill_questions(every, catalog))
+    for name, where, section in every:
         try:
             steps.append(_connect(name, where, section, steps, config, catalog))
         except BelleError as error:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import MISSING
-
 from belle_core.config import at_least, option
 from belle_core.errors import Invalid
 
@@ -15,8 +13,8 @@ from belle_core.errors import Invalid
 class ContaminationConfig:
     """Finds examples that ask what an evaluation asks, exactly or nearly; they are dropped or only reported."""
 
-    against: Any = option(MISSING, file=True)
-    """Files of questions (file, directory, glob or a list), in any layout that data can have."""
+    against: Any = option(None, file=True, questions=True)
+    """Files of questions (file, directory, glob or a list), in any layout that data can have; left out: those of the run's evaluations."""
     remove: bool = True
     """Drop what is found; ``false`` keeps it and says so in ``contamination.jsonl`` and beside the score."""
     threshold: float = 0.65

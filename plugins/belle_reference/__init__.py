@@ -13,6 +13,7 @@ def belle_stages() -> list[Stage]:
             name="reference",
             config=ReferenceConfig,
             run="belle_reference.stage:evaluate",
+            asks="belle_reference.asked:files",
             produces=Evaluation,
             consumes=(Examples,),
             starts_from=(Model, Adapter, QuantizedModel),

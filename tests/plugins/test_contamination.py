@@ -15,12 +15,16 @@ from belle_contamination.index import SHORT, WINDOW, Questions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belle_core import StageContext
+from belle_core import StageContext, run
+from belle_core.compose import compose_run
 from belle_core.config import CleaningConfig
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import ExamplesWriter, Given, clean, read_examples
 from belle_core.data.questions import normalised
+from belle_core.errors import BelleError
+from belle_core.plugins import load_catalog
 from belle_core.testing import check_plugin
+from belle_core.wiring import wire
 
 ASKED = [
     "请解释为什么天空在白天是蓝色的，而在日落时变成红色。",
@@ -191,3 +195,55 @@ def test_published_files_that_share_questions(shared):
     other = [index.find(text) for text in read("dirty_zh/carbonz0_zh-data-part-00.json")[:600]]
     same = sum(hit is not None and hit[1] == 1 for hit in other)
     assert same > 100 and sum(hit is not None for hit in other) > 2 * same
+
+
+# --- what the run's evaluation asks
+
+
+def lines(path, *pairs):
+    texts = [json.dumps({"instruction": q, "output": a}, ensure_ascii=False) for q, a in pairs]
+    path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    return path
+
+
+FILTER = "+filter@data.clean.contamination=contamination"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Data in which one question of the held-out file stands, a little changed."""
+    held = lines(tmp_path / "held.jsonl", *((text, "答") for text in ASKED[:3]))
+    changed = "请问，" + ASKED[0].replace("蓝色的", "蔚蓝色的")
+    data = lines(tmp_path / "data.jsonl", (changed, "散射"), *((f"{n}加{n}等于几？", str(2 * n)) for n in range(12)))
+    return [f"data.path={data}", f"data.test={held}"]
+
+
+def wired(*overrides):
+    config = compose_run(["+data=files", *overrides]).config
+    wire(config, load_catalog())
+    return config.data.clean["contamination"].against
+
+
+def test_left_out_it_looks_for_what_the_evaluation_asks(files):
+    held = files[1].partition("=")[2]
+    assert wired(*files, FILTER, "+train=full", "+eval=reference") == [held]
+    assert wired(*files, FILTER, "+eval=reference", "data.clean.contamination.against=other.json") == "other.json"
+
+
+def test_without_questions_it_says_what_to_choose(files):
+    typed = r"data\.clean\.contamination\.against has no questions to look for: "
+    with pytest.raises(BelleError, match=typed + r"the run has no evaluation; choose one \(\+eval=…\) or say"):
+        wired(*files, FILTER)
+    own = typed + r"eval=reference asks a part of the data itself, not a file; say .*=<file> or data\.test=<file>"
+    with pytest.raises(BelleError, match=own):
+        wired(files[0], "data.test=2", FILTER, "+eval=reference")
+
+
+def test_the_evaluation_says_what_was_found(files, tmp_path, capsys):
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = [f"model.architecture.{name}={size}" for name, size in {**sizes, "num_key_value_heads": 2}.items()]
+    training = ["+train=full", "train.epochs=1", "+eval=reference", "eval.max_new_tokens=4"]
+    made = run(["+data=files", *files, FILTER, *model, *training, f"store={tmp_path / 'store'}"]).artifacts
+    assert made["data"].found["contamination"]["questions_found"] == 1
+    assert made["data"].rejected == {"contamination:near": 1}
+    assert "contamination: 1 / 3 questions of held.jsonl stand in 1 training examples" in capsys.readouterr().out
