@@ -120,6 +120,8 @@ def _unknown_section(override: str, key: str, tree: DictConfig) -> BelleError:
     from belle_core.choices import all_groups, options_of
 
     section, _, rest = key.partition(".")
+    if section in KINDS and tree.get(section) is not None and rest:
+        return _unknown_below(override, key, tree)
     if section == "inputs" and rest:
         name = rest.split(".")[0]
         return (
@@ -146,6 +148,26 @@ def _unknown_section(override: str, key: str, tree: DictConfig) -> BelleError:
     return unknown("option", section, known, typed=override)
 
 
+def _unknown_below(override: str, key: str, tree: DictConfig) -> BelleError:
+    """An option of something that a chosen step does not have, such as ``data.clean.lengt.min``."""
+    parts = key.split(".")
+    depth = next(n for n in range(len(parts) - 1, 0, -1) if section_at(tree, ".".join(parts[:n])) is not None)
+    parent, missing, rest = ".".join(parts[:depth]), parts[depth], parts[depth + 1 :]
+    known = list(map(str, section_at(tree, parent) or ()))
+    near, listed = nearest(missing, known), ", ".join(sorted(known)[:LISTED])
+    if near:
+        guess = ".".join((parent, near, *(rest if section_at(tree, f"{parent}.{near}") is not None else ())))
+        more = f"; did you mean {guess!r}? {parent} has: {listed}", f"；是不是 {guess!r}？{parent} 中有：{listed}"
+    elif parts[depth - 1] == "clean":
+        add = f"+filter@{parent}.{missing}=<filter>"
+        more = f"; a filter of that name is added with {add}", f"；用 {add} 添加一个这样命名的过滤器"
+    else:
+        more = (f". It has: {listed}", f"。其中有：{listed}") if known else ("", "")
+    return BelleError(
+        f"{override}: {parent} has no {missing!r}{more[0]}", f"{override}：{parent} 中没有 {missing!r}{more[1]}"
+    )
+
+
 def explain_failure(typed: str, error: Exception, config_dir: str | None) -> BelleError:
     """Why a group choice does not compose; a fault in a file names the file, the line and the key."""
     causes = list(_causes(error))
@@ -159,6 +181,11 @@ def explain_failure(typed: str, error: Exception, config_dir: str | None) -> Bel
     named = re.search(r"In '([^']+)'", str(error))
     path = _file(named.group(1), config_dir) if named else None
     where = str(path) if path else typed
+    if (twice := re.search(r"Multiple values for ([\w/@.]+)\.", str(error))) and typed.startswith("+"):
+        return BelleError(
+            f"{typed}: {twice.group(1)} has a choice already; to change it leave out the plus: {typed[1:]}",
+            f"{typed}：{twice.group(1)} 已有选择；要更改请去掉加号：{typed[1:]}",
+        )
     missing = re.search(r"Could not (?:load|find) '([^']+)'", str(error))
     if missing:
         return _missing_choice(missing.group(1), where, config_dir)

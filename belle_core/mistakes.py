@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -180,9 +182,31 @@ def _syntax(override: str) -> BelleError | None:
         why = str(error).splitlines()[0]
     else:
         why = "" if key_of(override) else "no key"
+    if why and (quoted := _quoted(override)):
+        return BelleError(
+            f"{override}: a text with such signs needs quotes, and the shell a second pair: {quoted}",
+            f"{override}：含这类字符的文本要加引号，外面再加一层给命令行：{quoted}",
+        )
     if why:
         return BelleError(
             f"{override}: cannot be read as an option ({why}); write key=value, with quotes around signs such as [ {{ , '",
             f"{override}：无法识别这个选项（{why}）；格式是 key=value，含 [ {{ , 等符号的值要加引号",
         )
     return None
+
+
+def _quoted(override: str) -> str:
+    """How *override* is typed so that its value is a text; empty where that is not what is wrong with it."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, _, value = override.partition("=")
+    if not key or not value or value[0] in "[{'\"":
+        return ""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    whole = f"{key}='{escaped}'"
+    try:
+        OverridesParser.create().parse_override(whole)
+    except HydraException:
+        return ""
+    return shlex.quote(whole) if re.search(r'["$`\\!]', whole) else f'"{whole}"'

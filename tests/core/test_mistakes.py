@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Sequence
 
@@ -179,3 +180,37 @@ def test_faults_in_files_and_options_together(presets, tmp_path):
 def test_in_chinese(belle):
     done = belle("+train=lora", "train.rnak=3", "model=tny", env={"BELLE_LANG": "zh"})
     assert done.returncode == 1 and all("是不是" in line for line in done.stderr.splitlines())
+
+
+def test_a_filter_that_is_not_there_is_named_with_what_is():
+    line = the_mistake("+data=demo", "data/clean=belle_clean", "data.clean.lengt.min=4")
+    assert line.startswith("data.clean.lengt.min=4: data.clean has no 'lengt'; did you mean 'data.clean.length.min'? ")
+    assert the_mistake("+data=demo", "data.clean.lengt.min=4") == (
+        "data.clean.lengt.min=4: data.clean has no 'lengt'; a filter of that name is added with +filter@data.clean.lengt=<filter>"
+    )
+    assert "did you mean 'data.size'?" in the_mistake("+data=demo", "data.siez.x=1")
+
+
+def test_a_choice_that_is_there_already_is_changed_without_the_plus():
+    assert the_mistake("+data=demo", "+data/clean=belle_clean") == (
+        "+data/clean=belle_clean: data/clean has a choice already; to change it leave out the plus: data/clean=belle_clean"
+    )
+
+
+@pytest.mark.parametrize("text", ["你是老师。", "it's", "a$b(c", "问：“答”!", "back\\slash(", "(a\\'b", "(a\\"])
+def test_a_text_that_needs_quotes_is_shown_with_them(text, shell_words):
+    line = the_mistake("+data=files", "data.path=x", f"data.source={text}")
+    assert line.startswith(f"data.source={text}: a text with such signs needs quotes, and the shell a second pair: ")
+    (typed,) = shell_words(line.rpartition(" pair: ")[2])
+    assert compose_run(["+data=files", "data.path=x", typed]).config.data.source == text
+
+
+@pytest.fixture
+def shell_words():
+    """What a shell makes of a line."""
+
+    def words(line: str) -> list[str]:
+        made = subprocess.run(["sh", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+        return made.stdout.decode("utf-8").split("\0")[:-1]
+
+    return words
