@@ -9,7 +9,7 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data.questions import question_key, question_of
-from belle_core.data.storage import ExamplesWriter, line_of, parse_line, record_of, text_of
+from belle_core.data.storage import ExamplesWriter, length_of, line_of, parse_line, record_of
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Batch:
             wheres,
             list(map(line_of, examples)),
             list(map(record_of, examples)),
-            [len(text_of(example)) for example in examples],
+            list(map(length_of, examples)),
             list(map(question_key, examples)) if keys else [],
             [list(filter.summaries(examples)) for filter in corpora],
         )

@@ -64,9 +64,9 @@ def history(record: dict[str, Any]) -> list[Turn]:
 
 def about(record: dict[str, Any], used: Iterable[str], *, category: str | None = None) -> dict[str, Any]:
     """``category`` and ``meta`` of an example: the rest of *record*, which is kept and never trained on."""
-    label = category
-    for key in CATEGORIES:
-        label = label or (key if isinstance(record.get(key), str) else None)
-    text = record.get(label) if label else None
-    meta = {key: value for key, value in record.items() if key not in used and (key != label or text is None)}
-    return {"category": " ".join(text.split()) if isinstance(text, str) else "", "meta": meta}
+    rest = {key: value for key, value in record.items() if key not in used}
+    text = None
+    if rest:  # many records say nothing more
+        label = category or next((key for key in CATEGORIES if isinstance(rest.get(key), str)), "")
+        text = rest.pop(label) if isinstance(rest.get(label), str) else None
+    return {"category": " ".join(text.split()) if text else "", "meta": rest}

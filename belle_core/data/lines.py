@@ -32,12 +32,14 @@ def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterato
 def parsed(decoder: StrictDecoder, line: Unparsed) -> Record | Broken:
     """The record in a line, or what is wrong with it."""
     try:
-        value, end = decoder.decode(line.text)
-        if end < len(line.text):
-            raise Malformed("more after the end of the value", end)
-        return Record(line.place, value)
+        return Record(line.place, decoder.whole(line.text))
     except Malformed as error:
-        return Broken(line.place, "broken_json", f"{error.why} (character {error.at + 1} of the line)")
+        return Broken(line.place, "broken_json", in_line(error))
+
+
+def in_line(error: Malformed) -> str:
+    """Words for what is wrong in a line."""
+    return f"{error.why} (character {error.at + 1} of the line)"
 
 
 def encoding_trouble(file: TextFile, offsets: list[int]) -> str:

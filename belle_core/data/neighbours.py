@@ -25,7 +25,7 @@ class Neighbours:
     """For every text the earlier ones that are like it.
 
     *keys* is a file with :meth:`Shingles.keys` of all *count* texts. Links to the last earlier text with the same key lie in a file in
-    *scratch*, 4 bytes a text and key; in memory are 21 bytes a text while they are made.
+    *scratch*, 4 bytes a text and key; in memory are some 30 bytes a text while they are made.
     """
 
     def __init__(self, keys: Path, count: int, *, shingles: Shingles, texts: Texts, scratch: Path) -> None:

@@ -58,8 +58,9 @@ class Shingles:
             least[:, first:last] = self._least(hashes[begin : bounds[last]], bounds[first:last] - begin)
             first = last
         shared = least.reshape(self.bands, self.rows, len(texts)) * self._weights[:, None]
-        keys = shared.sum(axis=1, dtype=np.uint32).T
-        return list(map(bytes, np.ascontiguousarray(keys)))
+        keys = shared.sum(axis=1, dtype=np.uint32).T.tobytes()
+        width = 4 * self.bands
+        return [keys[start : start + width] for start in range(0, len(keys), width)]
 
     def _least(self, hashes: Numbers, starts: Numbers) -> Numbers:
         """The least of every permutation in every text, shape (permutations, texts)."""

@@ -62,7 +62,7 @@ class ExamplesWriter:
     def write(self, split: str, example: Example) -> None:
         """Add *example* to ``train``, ``dev`` or ``test``."""
         line = line_of(example)
-        self.write_lines(split, [line], records=[record_of(example)], characters=[len(text_of(example))])
+        self.write_lines(split, [line], records=[record_of(example)], characters=[length_of(example)])
 
     def write_lines(
         self, split: str, lines: Sequence[bytes], *, records: Sequence[str], characters: Sequence[int]
@@ -123,7 +123,7 @@ class ExamplesWriter:
             if writer:
                 writer.write(line)
         else:
-            self.characters -= len(text_of(Example.from_json(json.loads(line))))
+            self.characters -= length_of(parse_line(line))
             if self.full(split):
                 return
             self._file(split).write(line)
@@ -192,6 +192,13 @@ def _common(records: set[str]) -> str:
     if records == {"pair", "ranked"}:
         return "ranked"
     return next(iter(records)) if len(records) == 1 else "conversation"
+
+
+def length_of(example: Example) -> int:
+    """Characters of :func:`text_of`."""
+    if example.conversation is None:
+        return len(example.text or "")
+    return len(example.conversation.system) + sum([len(turn.text) for turn in example.conversation.turns])
 
 
 def text_of(example: Example) -> str:

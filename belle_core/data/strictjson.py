@@ -46,6 +46,13 @@ class StrictDecoder:
             raise Malformed(self._flaws[0], at, end)
         return value, end
 
+    def whole(self, text: str) -> Any:
+        """The value that *text* is; raises :class:`Malformed`."""
+        value, end = self.decode(text)
+        if end < len(text):
+            raise Malformed("more after the end of the value", end)
+        return value
+
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) < len(pairs):

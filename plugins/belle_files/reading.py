@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from belle_core.conversation import Example
 from belle_core.data import Format, Place, Refused, Source, Unreadable
 from belle_core.data.chunks import Chunk
-from belle_core.data.lines import parsed
-from belle_core.data.places import Broken, Unparsed
-from belle_core.data.strictjson import StrictDecoder
+from belle_core.data.lines import in_line
+from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_files.columns import Columns
 
 
@@ -74,20 +73,20 @@ class Reader:
         return found
 
     def _found(self, record: Any, place: Place) -> Iterable[Example | Refused]:
-        value = self._value(record, place)
+        value = self._value(record)
         if self._format is None:
             raise Unreadable("unknown_format", "the first records of the file are broken")
         if not isinstance(value, dict):
             raise Unreadable("not_an_object", type(value).__name__)
         return self._format.examples(self._columns.rename(value), place)
 
-    def _value(self, record: Any, place: Place) -> Any:
+    def _value(self, record: Any) -> Any:
         """What stands there; raises :class:`Damaged`."""
         if isinstance(record, tuple):
             raise Damaged(*record[:2])
         if isinstance(record, list):
             return record[0]
-        item = parsed(self._decoder, Unparsed(place, record))
-        if isinstance(item, Broken):
-            raise Damaged(item.reason, item.why)
-        return item.value
+        try:
+            return self._decoder.whole(record)
+        except Malformed as error:
+            raise Damaged("broken_json", in_line(error)) from None
