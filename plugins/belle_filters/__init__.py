@@ -29,5 +29,6 @@ def belle_parts() -> list[Part]:
         _filter("pieces", one.PiecesConfig, "pieces:Pieces"),
         _filter("exact", many.ExactConfig, "exact:Exact"),
         _filter("sample", many.SampleConfig, "sample:Sample"),
+        _filter("diversity", many.DiversityConfig, "diversity:Diversity"),
         _filter("perplexity", many.PerplexityConfig, "perplexity:Perplexity"),
     ]

@@ -41,6 +41,24 @@ class SampleConfig:
 
 
 @dataclass
+class DiversityConfig:
+    """Thins out what is asked most: examples whose words stand in many that were kept before."""
+
+    most: int = 100
+    """Kept examples in which a word may stand and still counts as rare."""
+    fresh: float = 0.3
+    """Least share (0 to 1) of rare words among those of an example."""
+    words: str = "pairs"
+    """What a word of Chinese is: ``pairs`` of neighbouring characters, or as ``jieba`` divides (slower)."""
+
+    def __post_init__(self) -> None:
+        at_least(self, most=1)
+        one_of(self, "words", ("pairs", "jieba"))
+        if not 0 <= self.fresh <= 1:
+            raise Invalid("fresh", f"must be from 0 to 1, got {self.fresh}", f"应在 0 到 1 之间，现在是 {self.fresh}")
+
+
+@dataclass
 class PerplexityConfig:
     """Drops examples that a language model finds too strange, or too plain."""
 
