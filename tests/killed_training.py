@@ -18,14 +18,20 @@ from belle_full.config import FullConfig
 from belle_full.stage import train as train_full
 from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
-from belle_objectives.config import SftConfig
+from belle_objectives.config import DpoConfig, SftConfig
+from belle_objectives.dpo import Dpo
 from belle_objectives.sft import Sft
 from belle_optimizers.config import Adamw8bitConfig
+from belle_rl.config import GrpoConfig
+from belle_rl.policy import Policy
 from tiny_training import tokenizer_files, training_context
 
 from belle_core.training import resuming
 
+REWARDED = GrpoConfig(rewards={"length": 1.0}, max_new_tokens=6, group=2)
 METHODS: dict[str, Any] = {
+    "dpo": (train_full, FullConfig(objective=DpoConfig(), epochs=1, batch=8, max_length=64, learning_rate=3e-3)),
+    "grpo": (train_lora, LoraConfig(objective=REWARDED, epochs=1, batch=8, max_length=64, dropout=0.1)),
     "full": (train_full, FullConfig(objective=SftConfig(), epochs=2, batch=8, max_length=64, learning_rate=3e-3)),
     "all": (
         train_full,
@@ -77,8 +83,9 @@ def die_at(moment: str) -> float:
         replace = os.replace
         resuming.os.replace = lambda *paths: (countdown(), replace(*paths))
     else:  # in the forward pass number count, within an optimizer step
-        loss = Sft.loss
-        Sft.loss = lambda self, model, batch: (countdown(), loss(self, model, batch))[1]
+        for kind in (Sft, Dpo, Policy):
+            loss = kind.loss
+            kind.loss = lambda self, model, batch, loss=loss: (countdown(), loss(self, model, batch))[1]
     return 1e9 if where in ("interrupt", "terminate") else 0.0
 
 
@@ -92,6 +99,7 @@ def train(directory: Path, method: str, moment: str | None) -> None:
         batch=1,  # packs of 64 tokens: an optimizer step has several
         checkpoint_seconds=seconds,
         log_every=1,
+        rejected=int(method == "dpo"),
         emit=lambda stream, _, step: steps.append(step) if stream == "train" else None,
     )
     run, config = METHODS[method]

@@ -1,6 +1,6 @@
 """Trains the tiny model in several processes, from a process that a test can kill.
 
-usage: together.py DIRECTORY METHOD JSON    (options of TrainConfig and TrainerConfig: {"train": …, "trainer": …})
+usage: together.py DIRECTORY METHOD JSON    (options of TrainConfig and TrainerConfig: {"train": …, "trainer": …}; {"dpo": true})
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from belle_full.config import FullConfig
 from belle_lora.config import LoraConfig
-from belle_objectives.config import SftConfig
+from belle_objectives.config import DpoConfig, SftConfig
 from tiny_training import training_context
 
 from belle_core.errors import BelleError
@@ -47,7 +47,8 @@ def train(
 
 def main(directory: Path, method: str, options: dict[str, Any]) -> None:
     try:
-        _, said = train(directory, method, train=options["train"], **options["trainer"])
+        pairs = {"objective": DpoConfig(), "rejected": 1} if options.get("dpo") else {}
+        _, said = train(directory, method, train=options["train"], **pairs, **options["trainer"])
     except BelleError as error:
         print(f"belle: {error}", file=sys.stderr)
         sys.exit(1)

@@ -91,3 +91,17 @@ def test_two_processes_learn_what_one_learns(name, method, strategy, alone, tmp_
             if point["step"] == 1:
                 point.pop("accuracy", None)  # all margins are 0 but for rounding
         assert theirs == pytest.approx(ours, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.skipif(not ZERO, reason='needs pip install "belle[deepspeed]"')
+def test_more_of_the_same_is_learned_from_a_kept_state_whatever_the_strategy(tmp_path):
+    """An epoch with FSDP2 and another with ZeRO-2 are the two of one process; the reference is that of the beginning."""
+    pace = PACE | {"schedule": "constant", "warmup": 0}
+    settings: dict[str, Any] = {"objective": DpoConfig(), "rejected": 1}
+    one = train(tmp_path / "Model" / "one", "full", train=pace | {"epochs": 2}, **settings)[0]
+    begun = train(tmp_path / "Model" / "begun", "full", train=pace | {"epochs": 1, "keep_state": True}, devices=2, strategy="fsdp", **settings)[0]  # fmt: skip
+    on = pace | {"epochs": 2, "resume_from": str(begun.directory)}
+    two = train(tmp_path / "Model" / "two", "full", train=on, devices=2, strategy="deepspeed_zero2", **settings)[0]
+    first, second = (load_file(a.directory / "model.safetensors") for a in (one, two))
+    for key, tensor in first.items():
+        torch.testing.assert_close(second[key], tensor, atol=1e-5, rtol=1e-4)

@@ -21,21 +21,25 @@ PACE = {"epochs": 12, "batch": 8, "learning_rate": 1e-4, "ema": 0.95, "keep": "b
 """96 optimizer steps."""
 
 
-def start(directory: Path, **trainer) -> subprocess.Popen[str]:
+def start(directory: Path, pace: dict = PACE, dpo: bool = False, **trainer) -> subprocess.Popen[str]:
     shutil.rmtree(directory / "scratch" / "workers", ignore_errors=True)
-    options = {"train": PACE, "trainer": {"checkpoint_seconds": 1e9, "log_every": 1, **trainer}}
+    options = {"train": pace, "dpo": dpo, "trainer": {"checkpoint_seconds": 1e9, "log_every": 1, **trainer}}
     command = [sys.executable, str(TESTS / "together.py"), str(directory), "full", json.dumps(options)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def stopped_after(process: subprocess.Popen[str], directory: Path, steps: int) -> None:
-    """Preemption after that many further steps."""
+def wait_for(process: subprocess.Popen[str], directory: Path, steps: int) -> None:
     report = directory / "scratch" / "workers" / "0.jsonl"
     until = time.monotonic() + 120
     while not report.is_file() or report.read_bytes().count(b'"train"') < steps:
         assert process.poll() is None and time.monotonic() < until, process.communicate()
         time.sleep(0.01)
+
+
+def stopped_after(process: subprocess.Popen[str], directory: Path, steps: int) -> None:
+    """Preemption after that many further steps."""
+    wait_for(process, directory, steps)
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 143, error
@@ -64,3 +68,37 @@ def test_a_state_fits_every_strategy(tmp_path):
     curves = [(directory / "curve.jsonl").read_text().splitlines() for directory in (whole, moved)]
     for ours, theirs in zip(*curves, strict=True):
         assert json.loads(ours) == pytest.approx(json.loads(theirs), rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize(
+    "strategy", ["fsdp", *(name for name in ("deepspeed_zero2", "deepspeed_zero3") if find_spec("deepspeed"))]
+)
+def test_a_divided_run_that_is_killed_ends_as_if_nothing_had_happened(strategy, tmp_path):
+    """SIGKILL of one process, at a preference, whose reference must be that of the start; a state after every step."""
+    whole, broken = (tmp_path / name / "Model" / "a" for name in ("whole", "broken"))
+    settings = {
+        "pace": PACE | {"epochs": 4},
+        "dpo": True,
+        "devices": 2,
+        "strategy": strategy,
+        "checkpoint_seconds": 0.0,
+    }
+    one = start(whole, **settings)
+    _, error = one.communicate(timeout=240)
+    assert one.returncode == 0, error
+    run = start(broken, **settings)
+    wait_for(run, broken, 10)
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    os.kill(max(map(int, children)), signal.SIGKILL)
+    _, error = run.communicate(timeout=60)
+    assert run.returncode == 1 and "training process 1 of 2 ended with SIGKILL" in error
+    last = start(broken, **settings)
+    out, error = last.communicate(timeout=240)
+    assert last.returncode == 0, error
+    steps = json.loads(out.splitlines()[-1])
+    assert steps[0] > 9 and steps == list(range(steps[0], 33))
+    for name in ("model.safetensors", "curve.jsonl"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), name

@@ -26,21 +26,25 @@ MOMENTS = [
 accumulation, while saving, at the end of an epoch, in the second epoch, Ctrl-C and preemption. The method ``all`` has states in
 8 bits, noise, averages and best weights beside."""
 
+FEWER = ["forward:4", "saving:3", "renaming:5", "forward:60"]
+"""For a preference and for rewards, whose references and answers must be those of the first try."""
+
 ENDS = {"interrupt": 130, "terminate": 143}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and fork are needed")
-@pytest.mark.parametrize("method", ["full", "lora", "all"])
+@pytest.mark.parametrize("method", ["full", "lora", "all", "dpo", "grpo"])
 def test_killed_runs_end_as_if_nothing_had_happened(method, tmp_path):
-    command = [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), method, *MOMENTS]
+    moments = FEWER if method in ("dpo", "grpo") else MOMENTS
+    command = [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), method, *moments]
     done = subprocess.run(
         command, text=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout.splitlines()[-1])
     whole = Path(results.pop("None")["directory"])
-    weights = "adapter_model.safetensors" if method == "lora" else "model.safetensors"
+    weights = "adapter_model.safetensors" if method in ("lora", "grpo") else "model.safetensors"
     for moment, result in results.items():
         directory = Path(result["directory"])
         assert result["killed"] == ENDS.get(moment.split(":")[0], -signal.SIGKILL), moment

@@ -85,6 +85,7 @@ class Strategy(DeepSpeedStrategy):
 
     def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
         """As the optimizer of one process has it, on the first process."""
+        link(optimizer)
         flat = flats(optimizer)[0]
         kept = optimizer.optimizer.state[flat]
         divided = [key for key, value in kept.items() if isinstance(value, Tensor) and value.shape == flat.shape]
@@ -137,8 +138,17 @@ class Strategy(DeepSpeedStrategy):
                 **{key: own(value, flat.device) for key, value in common.items()},
                 **{key: torch.zeros_like(flat) for key in divided},
             }
-        if hasattr(engine, "_lazy_init_hp_params_optimizer_state"):  # stages 1 and 2
-            engine._lazy_init_hp_params_optimizer_state()
+        link(engine)
+
+
+def link(divided: Any) -> None:
+    """Tell stages 1 and 2 where the optimizer's states lie.
+
+    DeepSpeed does so after the first group of weights was updated for the first time, when the others have none yet.
+    """
+    if hasattr(divided, "_lazy_init_hp_params_optimizer_state"):
+        divided._hp_optimizer_states_linked = False
+        divided._lazy_init_hp_params_optimizer_state()
 
 
 def flats(divided: Any) -> list[Tensor]:
