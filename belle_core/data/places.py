@@ -6,9 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from belle_core.data.packing import ZIP, head_of, members_of
+from belle_core.data.packing import members_of
 
-ENDINGS = (".zip", ".gz", ".bz2", ".xz", ".zst", ".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow")
+ENDINGS = (
+    ".zip",
+    ".tgz",
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".tar",
+    ".jsonl",
+    ".json",
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".parquet",
+    ".arrow",
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +38,7 @@ class Source:
     alone: bool = True
     """Whether it is the only file; otherwise its stem goes into the ids of its records."""
     member: str = ""
-    """Which file of a zip archive it is."""
+    """Which file of an archive it is."""
 
 
 class Place(NamedTuple):
@@ -77,9 +92,9 @@ class Broken:
 def sources_of(paths: list[Path]) -> list[Source]:
     """The files under names that differ: bare names, or paths below the directory that all have in common.
 
-    A zip archive stands for the files in it; raises ``BelleError`` for one that cannot be opened.
+    A zip or tar archive stands for the files in it; raises ``BelleError`` for one that cannot be opened.
     """
-    members = [members_of(path) if head_of(path).startswith(ZIP) else [""] for path in paths]
+    members = list(map(members_of, paths))
     pairs = [(path, member) for path, inside in zip(paths, members, strict=True) for member in inside]
     names = [f"{name}/{member}" if len(inside) > 1 else name
              for name, inside in zip(_names(paths), members, strict=True) for member in inside]  # fmt: skip

@@ -11,7 +11,7 @@ import yaml
 from belle_core.errors import BelleError
 from belle_files.repository import Repository
 
-DATA = re.compile(r"\.(parquet|arrow|jsonl?|csv|tsv|txt|zip)(\.(gz|bz2|xz|zst|zip))?$")
+DATA = re.compile(r"\.(parquet|arrow|jsonl?|csv|tsv|txt|zip|tar|tgz)(\.(gz|bz2|xz|zst|zip))?$")
 ABOUT = re.compile(
     r"(^|/)(dataset_infos?|dataset_dict|state|config)\.json$|(^|/)(requirements|licen[cs]e|readme)[^/]*$", re.I
 )

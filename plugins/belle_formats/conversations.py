@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from belle_core.conversation import Example
-from belle_core.data import Place, Refused
+from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import about, joined, list_field, text_field
-from belle_formats.turns import converse, is_messages, messages_of
+from belle_formats.turns import converse, is_messages, listed, messages_of
 
 
 class MessagesFormat:
@@ -18,12 +18,15 @@ class MessagesFormat:
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether there is a list that begins with a message of a known role."""
-        return any(is_messages(record.get(key)) for key in self.keys)
+        try:
+            return any(is_messages(listed(record.get(key))) for key in self.keys)
+        except Unreadable:  # of this layout, and broken
+            return True
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the messages left out of it; raises ``Unreadable`` and ``Dropped``."""
         key = next((key for key in self.keys if key in record), self.keys[0])
-        messages = messages_of(list_field(record, key))
+        messages = messages_of(list_field({key: listed(record[key])} if key in record else record, key))
         system = joined(*(text_field(record, name, optional=True) for name in ("system", "system_prompt")))
         conversation, refused = converse(messages, system)
         used = ("id", key, "system", "system_prompt")

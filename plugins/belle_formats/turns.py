@@ -26,6 +26,20 @@ class Message(NamedTuple):
     weight: float = 1.0
 
 
+def listed(value: Any) -> Any:
+    """Messages that stand as lists of speakers and texts side by side, as Hugging Face's ``Sequence`` of records does, one by one."""
+    names = next(
+        (f for f in FIELDS if isinstance(value, dict) and all(isinstance(value.get(n), list) for n in f)), None
+    )
+    if names is None:
+        return value
+    columns = {name: column for name, column in value.items() if isinstance(column, list)}
+    if len(sizes := {len(column) for column in columns.values()}) > 1:
+        numbers = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
+        raise Unreadable("wrong_type:message", f"lists of {len(sizes)} lengths, which belong together: {numbers}")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
 def is_messages(value: Any) -> bool:
     """Whether *value* is a list of messages whose first one has a known role."""
     return isinstance(value, list) and bool(value) and is_message(value[0])

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import tarfile
 import zipfile
 
 import pyarrow
@@ -57,6 +58,19 @@ def zipped(members, **options):
     return content.getvalue()
 
 
+def tarred(members, mode="w"):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode=mode) as archive:
+        for name, data in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+        link = tarfile.TarInfo("link.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return content.getvalue()
+
+
 PACKED = {
     "gzip": gzip.compress(lines()),
     "bzip2": bz2.compress(lines()),
@@ -64,6 +78,10 @@ PACKED = {
     "zstd": zstandard.compress(lines()),
     "zstd in two frames": zstandard.compress(lines(ROWS[:100])) + zstandard.compress(lines(ROWS[100:])),
     "zip": zipped({"rows.jsonl": lines()}),
+    "tar": tarred({"rows.jsonl": lines()}),
+    "tar in gzip": tarred({"./rows.jsonl": lines()}, "w:gz"),
+    "tar in xz": tarred({"rows.jsonl": lines()}, "w:xz"),
+    "tar in zstd": zstandard.compress(tarred({"rows.jsonl": lines()})),
     "csv": table().encode("utf-8-sig"),
     "csv in GB18030": table().encode("gb18030"),
     "tsv in gzip": gzip.compress(table(delimiter="\t").encode()),
@@ -115,6 +133,18 @@ def test_an_archive_is_as_many_files_as_it_holds(tmp_path):
     assert (one.name, one.stem, one.alone) == ("one.json.zip", "one", True)
 
 
+@pytest.mark.parametrize(("name", "mode"), [("all.tar", "w"), ("all.tar.gz", "w:gz"), ("all.tgz", "w:gz")])
+def test_a_tar_archive_is_as_many_files_as_it_holds(tmp_path, name, mode):
+    content = {"./b/two.jsonl": lines(ROWS[1:2]), "a.json": lines(ROWS[:1]), "b/._two.jsonl": b"x", "b/.hidden": b"x"}
+    (tmp_path / name).write_bytes(tarred(content, mode))
+    sources = sources_of([tmp_path / name])
+    assert [(one.name, one.member) for one in sources] == [
+        (f"{name}/a.json", "a.json"),
+        (f"{name}/b/two.jsonl", "b/two.jsonl"),
+    ]
+    assert values(read(tmp_path / name)) == ROWS[:2]
+
+
 def encrypted():
     """A real archive whose entry carries the flag of encryption (the standard library cannot encrypt)."""
     content = bytearray(zipped({"a.json": lines(ROWS[:1])}))
@@ -129,6 +159,9 @@ def encrypted():
         (encrypted(), "a.json is encrypted"),
         (zipped({"__MACOSX/x": b""}), "holds no file"),
         (zipped({"a.json": lines()})[:2000], "zip archive is damaged or cut off"),
+        (tarred({".x": b""}), "tar archive holds no file"),
+        (tarred({"a.json": lines()})[:2000], "tar archive is damaged or cut off"),
+        (tarred({"a.json": lines()}, "w:gz")[:-2000], "tar archive is damaged or cut off"),
         (bz2.compress(lines())[:-2000], "packed data is damaged or cut off"),
         (lzma.compress(lines())[:-200], "packed data is damaged or cut off"),
         (zstandard.compress(lines())[:-2000], "packed data is damaged or cut off"),

@@ -66,7 +66,10 @@ RECORDS = {
         {"id": "2", "conversations": [{"from": "gpt", "value": "<p>答</p>"}]},
         {"conversation": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]},
     ],
-    "messages": [{"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]}],
+    "messages": [
+        {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]},
+        {"messages": {"role": ["user", "assistant"], "content": ["问", "答"]}},
+    ],
     "firefly": [{"conversation_id": 1, "category": "QA", "conversation": [{"human": "问", "assistant": "答"}]}],
     "math23k": [{"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}],
     "self_instruct": [{"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}], "is_classification": False}],
@@ -167,6 +170,18 @@ def test_openai_messages_with_parts_weights_and_tools():
     assert caught.value.reason == "not_text"
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "role", "text"),
+    [("messages", "messages", "role", "content"), ("sharegpt", "conversations", "from", "value")],
+)
+def test_messages_side_by_side_are_those_one_by_one(name, key, role, text):
+    said = [("system", "规则"), ("user", "一"), ("assistant", "二"), ("user", "三"), ("assistant", "四")]
+    one_by_one = [{role: who, text: what, "weight": number % 2} for number, (who, what) in enumerate(said)]
+    columns = {field: [message[field] for message in one_by_one] for field in (role, text, "weight")} | {"note": "x"}
+    assert only(name, {key: columns}).conversation == only(name, {key: one_by_one}).conversation
+    assert chosen({key: columns}) == name
+
+
 def test_html_stays_as_it_is_and_what_is_left_out_is_told():
     said = [("gpt", "先说"), ("human", "一"), ("human", "二"), ("gpt", "<p>答</p>"), ("system", "x"), ("human", "三")]
     found, *left = convert("sharegpt", {"conversations": [{"from": who, "value": what} for who, what in said]})
@@ -205,6 +220,8 @@ def test_word_problems():
     [
         ("sharegpt", {"conversations": "x"}, "wrong_type:conversations"),
         ("sharegpt", {"x": 1}, "missing_key:conversations"),
+        ("messages", {"messages": {"role": ["user"], "content": ["问", "答"]}}, "wrong_type:message"),
+        ("messages", {"messages": {"speaker": ["user"]}}, "wrong_type:messages"),
         ("messages", {"messages": ["x"]}, "wrong_type:message"),
         ("messages", {"messages": [{"role": "user", "content": 3}]}, "wrong_type:message"),
         ("firefly", {"conversation": [3]}, "wrong_type:conversation"),
