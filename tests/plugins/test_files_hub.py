@@ -6,8 +6,10 @@ import io
 import json
 import subprocess
 import sys
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import pyarrow
 import pytest
@@ -92,6 +94,54 @@ def test_what_the_hub_does_not_have_is_one_line(tmp_path, hub):
         done = belle(tmp_path, hub, *arguments)
         assert done.returncode == 1 and done.stderr.count("\n") == 1 and message in done.stderr, done.stderr
         assert "hf_xxx" not in done.stderr
+
+
+# ---- ModelScope ----
+
+
+class ModelScope(Hub):
+    """The calls of ModelScope's API that fetching a data set makes: the tree of its files, and each file by its path."""
+
+    def find(self, path):
+        asked = parse_qs(urlparse(self.path).query)
+        if asked.get("Revision") not in (["master"], ["v2"]):
+            return None
+        if path == "api/v1/datasets/team/set/repo/tree":
+            files = [
+                {"Path": n, "Type": "blob", "Size": len(c), "Sha256": sha256(c).hexdigest()} for n, c in FILES.items()
+            ]
+            return {"Code": 200, "Success": True, "Data": {"Files": files}}
+        return FILES.get(asked["FilePath"][0]) if path == "api/v1/datasets/team/set/repo" else None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("modelscope") is None, reason="ModelScope's client is not installed here")
+def test_a_data_set_comes_from_modelscope(tmp_path):
+    with served(ModelScope) as server:
+        address = f"127.0.0.1:{server.server_address[1]}"
+        variables = {
+            "MODELSCOPE_ENDPOINT": f"http://{address}",
+            "MODELSCOPE_CACHE": str(tmp_path / "cache"),
+            "HOME": str(tmp_path),
+        }
+        environment = surroundings(server, tmp_path / "hf") | variables
+        call = [sys.executable, "-m", "belle_core", "+data=hub", "data.hub=modelscope", "data.name=team/set"]
+
+        def fetched(*arguments):
+            done = subprocess.run(
+                [*call, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+            )
+            return done.returncode, done.stderr.strip().splitlines()
+
+        code, said = fetched("data.dev=validation", "data.revision=v2")
+        assert code == 0, said
+        assert lines(tmp_path, "train") == ["甲0", "甲1", "甲2", "乙0", "乙1"] and lines(tmp_path, "dev") == ["丙0"]
+        asked = [path for path, _ in server.seen if "FilePath" in path]
+        assert asked and all("Revision=v2" in path for path in asked)
+        code, said = fetched("data.revision=v9")
+        assert code == 1 and [line for line in said if line.startswith("belle: ")] == said[-1:]
+        assert said[-1].startswith("belle: data.name=team/set: not in the local hub cache, and ")
+        assert "modelscope does not hand it out at v9" in said[-1]
 
 
 # ---- which files ----
