@@ -62,20 +62,28 @@ def _names(counts: Mapping[str, int]) -> list[Block]:
 
 
 def _words(words: dict[str, Any]) -> list[Block]:
+    english = words["english"]
     note = say(
-        f"From {words['looked_at']:,} Chinese questions drawn at random; {words['others']:,} drawn questions in other languages are left out.",
-        f"取自随机抽取的 {words['looked_at']:,} 个中文问题；抽到的 {words['others']:,} 个其他语言的问题未计。",
+        f"From {words['looked_at']:,} Chinese and {english['looked_at']:,} English questions drawn at random; {words['others']:,} drawn questions in other languages are left out. "
+        "English verbs are told by a list, their objects by the words at which a noun phrase ends.",
+        f"取自随机抽取的 {words['looked_at']:,} 个中文问题和 {english['looked_at']:,} 个英文问题；抽到的 {words['others']:,} 个其他语言的问题未计。"
+        "英文动词按词表识别，宾语取到名词短语结束处。",
     )
     if words["method"] == "bigrams":
-        note += say(' Without jieba (pip install "belle[look]") only pairs of characters are counted.', ' 未安装 jieba（pip install "belle[look]"），只统计相邻两字。')  # fmt: skip
+        note += say(' Without jieba (pip install "belle[look]") only pairs of Chinese characters are counted.', ' 未安装 jieba（pip install "belle[look]"），中文只统计相邻两字。')  # fmt: skip
+    shown = [*_pictures(words, ""), *_pictures(english, say(" (English)", "（英文）"))]
+    return [Words(note), *shown] if shown else []
+
+
+def _pictures(words: dict[str, Any], which: str) -> list[Block]:
     pairs = [(f"{verb} {thing}", count) for verb, thing, count in words["pairs"]]
+    nouns = {"jieba": say("nouns", "名词"), "rules": say("topics", "主题词")}
     pictures = {
         say("first verb and its object", "首个动词及其宾语"): pairs,
         say("first verb", "首个动词"): words["verbs"],
-        say("nouns" if pairs else "pairs of characters", "名词" if pairs else "相邻两字"): words["topics"],
+        nouns.get(words["method"], say("pairs of characters", "相邻两字")): words["topics"],
     }
-    shown = [_picture(counts[:BARS], caption) for caption, counts in pictures.items() if counts]
-    return [Words(note), *shown] if shown else []
+    return [_picture(counts[:BARS], caption + which) for caption, counts in pictures.items() if counts]
 
 
 def _duplicates(found: dict[str, Any]) -> list[Block]:

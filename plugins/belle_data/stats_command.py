@@ -59,10 +59,10 @@ def _print(found: dict[str, Any]) -> None:
         rest = len(rows) - ROWS
         more = [[say(f"… {rest} more", f"……另有 {rest} 项"), "", ""]] if rest > 0 else []
         print_table(say(*title), ["", many, share], [*rows[:ROWS], *more])
-    words = found["words"]
-    pairs = [[f"{verb} {thing}", count] for verb, thing, count in words["pairs"]] or words["topics"]
-    print_table(say(f"What {words['looked_at']:,} questions ask for ({words['method']})",
-                    f"{words['looked_at']:,} 个问题的意图（{words['method']}）"), ["", say("questions", "问题数")], pairs[:ROWS])  # fmt: skip
+    for words in (found["words"], found["words"]["english"]):
+        pairs = [[f"{verb} {thing}", count] for verb, thing, count in words["pairs"]] or words["topics"]
+        print_table(say(f"What {words['looked_at']:,} questions ask for ({words['method']})",
+                        f"{words['looked_at']:,} 个问题的意图（{words['method']}）"), ["", say("questions", "问题数")], pairs[:ROWS])  # fmt: skip
     print_table(
         say("Filters", "过滤"), ["", *COLUMNS], [[n, *map(c.get, COLUMNS)] for n, c in found["cleaned"].items()]
     )

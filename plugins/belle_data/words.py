@@ -1,4 +1,4 @@
-"""What questions ask for: the first verb of each and its object, and the nouns; with jieba, else pairs of characters."""
+"""What questions ask for: the first verb of each and its object, and the nouns; in Chinese with jieba, else pairs of characters; in English by rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
-from belle_core.data.languages import HAN
+from belle_core.data.languages import HAN, language_of
+from belle_data.english import asked_in_english
 
 MOST = 40
 """Entries of each list."""
@@ -25,16 +26,21 @@ CLAUSE = re.compile(r"[，。！？；：,.!?;:\n]")
 def words_of(questions: Iterable[str]) -> dict[str, Any]:
     """``pairs`` of verb and object, ``verbs``, ``topics``, each with its count; ``method`` is ``jieba`` or ``bigrams``.
 
-    Only Chinese questions are looked at; ``others`` says how many are not.
+    These are of the Chinese questions; ``english`` has the same of the English ones, by ``rules``. ``others`` says how many are neither.
     """
-    chinese, others = [], 0
+    chinese: list[str] = []
+    english: list[str] = []
+    others = 0
     for question in questions:
         if HAN.search(question):
             chinese.append(question[:LONGEST])
+        elif language_of(question, detect=False) == "en":
+            english.append(question[:LONGEST])
         else:
             others += 1
     found = _segmented(chinese) if find_spec("jieba") else _pairs_of_characters(chinese)
-    return {"looked_at": len(chinese), "others": others, **found}
+    of_english = {"looked_at": len(english), **_listed("rules", **asked_in_english(english))}
+    return {"looked_at": len(chinese), "others": others, **found, "english": of_english}
 
 
 def _segmented(questions: Sequence[str]) -> dict[str, Any]:
@@ -48,8 +54,12 @@ def _segmented(questions: Sequence[str]) -> dict[str, Any]:
         if verb:
             verbs[verb] += 1
             pairs[verb, thing] += 1 if thing else 0
+    return _listed("jieba", pairs, verbs, topics)
+
+
+def _listed(method: str, pairs: Counter[tuple[str, str]], verbs: Counter[str], topics: Counter[str]) -> dict[str, Any]:
     return {
-        "method": "jieba",
+        "method": method,
         "pairs": [[verb, thing, count] for (verb, thing), count in _most(pairs)],
         "verbs": [[verb, count] for verb, count in _most(verbs)],
         "topics": [[topic, count] for topic, count in _most(topics)],
@@ -75,7 +85,7 @@ def _pairs_of_characters(questions: Sequence[str]) -> dict[str, Any]:
     for question in questions:
         neighbours = pairwise(question)
         topics.update({a + b for a, b in neighbours if HAN.match(a) and HAN.match(b)})
-    return {"method": "bigrams", "pairs": [], "verbs": [], "topics": [[pair, count] for pair, count in _most(topics)]}
+    return _listed("bigrams", Counter(), Counter(), topics)
 
 
 def _most(counts: Counter[Any]) -> list[tuple[Any, int]]:

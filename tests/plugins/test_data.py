@@ -76,7 +76,8 @@ def test_statistics_are_those_of_the_examples(named, tmp_path):
     assert found["lengths"]["answer"]["count"] == len(answers) and found["lengths"]["answer"]["max"] == max(answers)
     assert found["duplicates"] == {"distinct": 3, "repeated": 1, "most": 2, "exact": True, "near_dropped": None}
     assert found["rejected"] == examples.rejected and set(found["evidence"]) == set(examples.rejected) != set()
-    assert found["words"]["others"] == 1 and found["words"]["looked_at"] == 3
+    assert found["words"]["others"] == 0 and found["words"]["looked_at"] == 3
+    assert found["words"]["english"]["pairs"] == [["write", "poem", 1]]
     assert Path(found["page"]) == tmp_path / "store" / "runs" / "few" / f"data-{examples.fingerprint}.html"
 
 
@@ -206,10 +207,34 @@ def test_repeats_are_exact_first_and_well_estimated_later():
 
 def test_verbs_and_objects_of_chinese_questions():
     pytest.importorskip("jieba")
-    found = words.words_of(["写一首关于春天的诗", "请写一首诗。不要太长", "请解释机器学习的概念", "What is it?"])
-    assert found["method"] == "jieba" and found["others"] == 1
+    found = words.words_of(["写一首关于春天的诗", "请写一首诗。不要太长", "请解释机器学习的概念", "¿Qué es?"])
+    assert found["method"] == "jieba" and found["others"] == 1 and found["english"]["looked_at"] == 0
     assert ["写", "诗", 2] in found["pairs"] and ["解释", "概念", 1] in found["pairs"]
     assert ["概念", 1] in found["topics"]
+
+
+@pytest.mark.parametrize(
+    ("question", "verb", "thing"),
+    [
+        ("Write a short poem about the spring.", "write", "poem"),
+        ("Could you please give me three tips for staying healthy?", "give", "tips"),
+        ("Rewrite the given sentence, but use a different punctuation.", "rewrite", "sentence"),
+        ("Compose a poem given the input", "compose", "poem"),
+        ("Given a player's stats, classify them.", "classify", ""),
+        ("Explain how the economy works.", "explain", ""),
+        ("What is the capital of France?", "", ""),
+    ],
+)
+def test_verbs_and_objects_of_english_questions(question, verb, thing):
+    found = words.words_of([question])["english"]
+    assert found["method"] == "rules" and found["looked_at"] == 1
+    assert found["verbs"] == ([[verb, 1]] if verb else [])
+    assert found["pairs"] == ([[verb, thing, 1]] if thing else [])
+
+
+def test_topics_of_english_questions_are_words_that_say_something():
+    found = words.words_of(["What is the capital of France?", "Name the capital, the capital of Italy"])["english"]
+    assert found["topics"] == [["capital", 2], ["france", 1], ["italy", 1]]
 
 
 def test_without_jieba_pairs_of_characters_are_counted(monkeypatch):
