@@ -23,6 +23,7 @@ PART_GROUPS = {
     "format": None,
     "template": None,
     "reward": None,
+    "runner": None,
 }
 """Kinds of parts and the config group each is chosen in; ``None``: chosen by name in another section."""
 A = TypeVar("A", bound=Artifact)

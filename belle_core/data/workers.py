@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from typing import IO, Any, Protocol, TypeVar
 
@@ -66,7 +67,7 @@ class Pool:
         except (OSError, EOFError) as error:
             code = process.wait()
             raise RuntimeError(f"a worker process ended with status {code}; it may have run out of memory") from error
-        return _unwrapped(answer)
+        return unwrapped(answer)
 
     def _start(self) -> subprocess.Popen[bytes]:
         """The process of the present thread."""
@@ -109,27 +110,31 @@ def serve() -> None:
     head = source.readline()
     if not head:
         return
-    function: Callable[[Any], Any] | None = None
+    function = cache(lambda: made(*json.loads(head)))
     with suppress(EOFError, BrokenPipeError):
         while True:
-            message = _receive(source)
-            try:
-                function = function or _made(*json.loads(head))
-                answer = ("done", function(message))
-            except BelleError as error:
-                answer = ("error", (error.english, error.chinese))
-            except Exception:
-                answer = ("bug", traceback.format_exc())
-            _send(target, answer)
+            _send(target, answer(function, _receive(source)))
 
 
-def _made(path: str, arguments: list[Any]) -> Callable[[Any], Any]:
+def answer(function: Callable[[], Callable[[Any], Any]], message: Any) -> tuple[str, Any]:
+    """What the function says that *function* makes, or what went wrong, as plain values; :func:`unwrapped` is the inverse."""
+    try:
+        return "done", function()(message)
+    except BelleError as error:
+        return "error", (error.english, error.chinese)
+    except Exception:
+        return "bug", traceback.format_exc()
+
+
+def made(path: str, arguments: list[Any]) -> Callable[[Any], Any]:
+    """The function that a recipe makes."""
     module, _, name = path.partition(":")
-    made: Callable[[Any], Any] = getattr(import_module(module), name)(*arguments)
-    return made
+    function: Callable[[Any], Any] = getattr(import_module(module), name)(*arguments)
+    return function
 
 
-def _unwrapped(answer: tuple[str, Any]) -> Any:
+def unwrapped(answer: tuple[str, Any]) -> Any:
+    """What was answered; raises ``BelleError``, or ``RuntimeError`` with the traceback, for what went wrong."""
     kind, value = answer
     if kind == "error":
         raise BelleError(*value)
