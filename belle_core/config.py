@@ -143,6 +143,8 @@ class CleaningConfig:
     """Filters by names of your choice, applied in this order: ``+filter@data.clean.<name>=<filter>``; ``null`` switches one off."""
     workers: int = option(0, identity=False)
     """Processes that filter; 0: one for every core."""
+    runner: str = option("local", identity=False)
+    """Where they run: on this machine (``local``), or what a plugin offers, such as ``ray``."""
 
 
 @dataclass

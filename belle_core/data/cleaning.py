@@ -17,7 +17,6 @@ from belle_core.data.filters import Drop, Named, build_filters
 from belle_core.data.runner import outcomes
 from belle_core.data.storage import ExamplesWriter
 from belle_core.data.supply import Supply
-from belle_core.data.workers import cores
 from belle_core.progress import track
 from belle_core.stages import StageContext
 
@@ -44,7 +43,7 @@ def clean(
     test set stays whole. ``keys`` asks for the keys of the questions. Raises ``BelleError`` for a filter that cannot be built.
     """
     filters = [f for f in build_filters(config.clean) if not held_out or getattr(f.filter, "repairs", False)]
-    run = _Cleaning(filters, context, writer, config.workers or cores(), keys)
+    run = _Cleaning(filters, config, context, writer, keys)
     try:
         yield from run.through(supply)
     finally:
@@ -58,9 +57,9 @@ class _Cleaning:
     """One pass over the data, and what is counted on the way."""
 
     def __init__(
-        self, filters: list[Named], context: StageContext, writer: ExamplesWriter, workers: int, keys: bool
+        self, filters: list[Named], config: CleaningConfig, context: StageContext, writer: ExamplesWriter, keys: bool
     ) -> None:
-        self.filters, self.context, self.writer, self.workers, self.keys = filters, context, writer, workers, keys
+        self.filters, self.config, self.context, self.writer, self.keys = filters, config, context, writer, keys
         self.read = 0
         self.counts = {f.name: {"changed": 0, "added": 0, "dropped": 0} for f in filters}
 
@@ -87,7 +86,9 @@ class _Cleaning:
         chunks = supply.chunks(CHUNK if limit is None else min(CHUNK, limit))
         ahead = AHEAD if limit is None else 1  # a smoke run reads no more than it needs
         recipe = (supply.reader, [f.recipe for f in records], [f.recipe for f in corpora], self.keys)
-        for chunk, outcome in outcomes(chunks, recipe, workers=self.workers, ahead=ahead):
+        for chunk, outcome in outcomes(
+            chunks, recipe, runner=self.config.runner, workers=self.config.workers, ahead=ahead
+        ):
             supply.taken(chunk, outcome)
             self.read += 0 if isinstance(supply, _Passed) else outcome.read
             self._note(outcome, records)
