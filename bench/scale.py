@@ -2,9 +2,9 @@
 
 usage: python bench/scale.py FILE.jsonl [RECORDS] [CHARACTERS] [OVERRIDE…]
 
-FILE holds records with ``instruction``, ``input`` and ``output``; RECORDS (20,000) conversations of about CHARACTERS (3,300) are made from
+FILE holds records with ``instruction``, ``input`` and ``output``; RECORDS (40,000) conversations of about CHARACTERS (3,300) are made from
 them, one in ten an exact duplicate, one in fifty nearly one. Each chain of filters is run in a process of its own. Prints one JSON line for each: microseconds
-of CPU time a record here (``own``: reading, decisions, writing) and in all workers together (``workers``; 0 with another runner than ``local``), the peak of this process's
+of CPU time a record here (``own``: reading, decisions, writing) and in all workers together, their start included (``workers``; another runner than ``local`` has its own), the peak of this process's
 memory and of the files in its scratch folder, in bytes. Linux only.
 """
 
@@ -79,6 +79,7 @@ def measure(overrides: list[str]) -> None:
             )
 
     threading.Thread(target=watch, daemon=True).start()
+    run([*overrides, "limit=1"], quiet=True)  # imports are no part of it
     before = resource.getrusage(resource.RUSAGE_SELF)
     artifact = run(overrides, quiet=True).artifacts["data"]
     done.set()
@@ -99,7 +100,7 @@ def measure(overrides: list[str]) -> None:
 
 def main() -> None:
     source, *more = sys.argv[1:]
-    count, characters = (int(more[0]) if more else 20_000), (int(more[1]) if len(more) > 1 else 3_300)
+    count, characters = (int(more[0]) if more else 40_000), (int(more[1]) if len(more) > 1 else 3_300)
     with tempfile.TemporaryDirectory() as name:
         path = Path(name, "records.jsonl")
         size = write_records(Path(source), path, count, characters)

@@ -487,18 +487,22 @@ def test_who_says_it_matters():
     assert kept("exact", [example("甲", "乙"), example("甲", "丙"), example("丁", "乙")], by="question") == [0, 2]
 
 
-def test_the_set_of_digests_equals_a_set():
-    """Against Python's own, with digests that share their first bytes and overlap inside a bucket."""
+@pytest.mark.parametrize("most", [128, 0.002])
+def test_the_set_of_digests_equals_a_set(monkeypatch, most):
+    """Against Python's own, with digests that share their first bytes and overlap inside a bucket, also while buckets are divided twice."""
     from hashlib import blake2b
 
+    from belle_filters import digests
     from belle_filters.digests import DigestSet
 
+    monkeypatch.setattr(digests, "MOST", most)
     ours, theirs = DigestSet(), set()
     for number in range(20000):
         digest = b"ab" + blake2b(str(number % 7001).encode(), digest_size=14).digest()
         digest = digest if number % 2 else b"\0" * 15 + bytes([number % 5])
         assert ours.add(digest) == (digest not in theirs)
         theirs.add(digest)
+    assert ours._bits == (24 if most < 1 else 16)
 
 
 @pytest.mark.parametrize("options", [{"count": 100}, {"share": 0.1}])
