@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 10
 """Examples that are compared at once with all that stay before them."""
+AT_ONCE = 1 << 14
+"""Of those so many."""
 
 
 class Semantic:
-    """Reason: the filter's name alone. All pairs are compared: for a million examples about as much work as making the vectors.
+    """Reason: the filter's name alone. Every example is compared with all that stay: n²·d/2 multiplications for n examples with
+    vectors of d numbers, which for a million is less work than making the vectors, and for more than ten million too much.
 
-    Vectors lie in the scratch folder as they are made, so that a run that was broken off makes none twice. Memory: the vectors of what stays, 2 bytes
-    a number.
+    Vectors lie in the scratch folder as they are made, 2 bytes a number, so that a run that was broken off makes none twice; those of what stays lie there
+    a second time and are read block by block. In memory is a block of either.
     """
 
     whole = True
@@ -46,12 +50,11 @@ class Semantic:
 
     def decide(self, corpus: Stored) -> Iterator[Drop | None]:
         """Drops every example of which an earlier one that stays has a cosine of the threshold or more."""
-        import torch
-
-        kept: list[int] = []
-        vectors = torch.empty(0)
+        kept = array("Q")
+        stays = corpus.scratch / "stays.bin"
+        stays.write_bytes(b"")
         for start, block in self._blocks(corpus):
-            best, where = _nearest(block, vectors)
+            best, where = _nearest(block, stays, len(kept))
             staying: list[int] = []
             for row in range(len(block)):
                 cosine, other = float(best[row]), int(where[row])
@@ -65,9 +68,9 @@ class Semantic:
                 else:
                     staying.append(row)
                     yield None
-            kept += [start + row for row in staying]
-            new = block[staying].half()
-            vectors = torch.cat([vectors, new]) if len(vectors) else new
+            kept.extend(start + row for row in staying)
+            with stays.open("ab") as file:
+                file.write(block[staying].half().numpy().tobytes())
 
     def _blocks(self, corpus: Stored) -> Iterator[tuple[int, torch.Tensor]]:
         """The vectors of all examples, block after block, rounded to 16 bits; those that were made before are read."""
@@ -102,13 +105,16 @@ class Semantic:
         return Encoder(self.directory, length=self.config.length)
 
 
-def _nearest(block: torch.Tensor, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """For every row the greatest cosine with *vectors*, and which; -1 where there are none."""
+def _nearest(block: torch.Tensor, stays: Path, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """For every row the greatest cosine with the *count* vectors in the file *stays*, and which; -1 where there are none."""
     import torch
 
     best, where = torch.full((len(block),), -1.0), torch.zeros(len(block), dtype=torch.long)
-    for start in range(0, len(vectors), 1 << 14):
-        cosines, found = (block @ vectors[start : start + (1 << 14)].float().T).max(dim=1)
-        better = cosines > best
-        best[better], where[better] = cosines[better], found[better] + start
+    with stays.open("rb") as file:
+        for start in range(0, count, AT_ONCE):
+            some = bytearray(file.read(2 * block.shape[1] * AT_ONCE))
+            vectors = torch.frombuffer(some, dtype=torch.float16).view(-1, block.shape[1])
+            cosines, found = (block @ vectors.float().T).max(dim=1)
+            better = cosines > best
+            best[better], where[better] = cosines[better], found[better] + start
     return best, where

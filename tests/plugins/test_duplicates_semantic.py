@@ -78,6 +78,7 @@ def test_what_is_dropped_is_what_all_pairs_say(tmp_path, model, monkeypatch):
     assert 20 < len(kept) < 110
     for block in (1, 50, 1000):
         monkeypatch.setattr(semantic, "BLOCK", block)
+        monkeypatch.setattr(semantic, "AT_ONCE", 16)
         found = decisions(tmp_path / str(block), model, written, threshold=0.97)
         assert [text and int(text.split()[1].rstrip(":")) for text in found] == wanted
 
