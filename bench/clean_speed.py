@@ -2,8 +2,8 @@
 
 usage: python bench/clean_speed.py FILE.jsonl [RECORDS] [OVERRIDE…]
 
-FILE holds records with ``instruction``, ``input`` and ``output``. RECORDS (2,300,000) are made from them: each differs from the others
-in a few characters, one in ten is an exact duplicate. Prints one JSON line: records per second by the clock and by CPU time of all processes,
+FILE holds records with ``instruction``, ``input`` and ``output``. RECORDS (2,300,000) are made from their questions and the sentences of their
+answers; one in ten is an exact duplicate, one in fifty a near one. Prints one JSON line: records per second by the clock and by CPU time of all processes,
 peak of the proportional memory (PSS) of all processes in bytes, and what was kept and dropped. Linux only.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import resource
 import subprocess
 import sys
@@ -19,44 +21,33 @@ import threading
 import time
 from pathlib import Path
 
-WORDS = [
-    "春天",
-    "城市",
-    "老师",
-    "电影",
-    "河流",
-    "计算机",
-    "医院",
-    "音乐",
-    "历史",
-    "厨房",
-    "森林",
-    "足球",
-    "银行",
-    "火车",
-    "花园",
-    "报纸",
-]
-DUPLICATES = 10
-"""Of so many records one repeats the one before it."""
+EXACT, NEAR = 10, 50
+"""Of so many records one repeats an earlier one, exactly or with a few characters changed."""
+SENTENCE = re.compile(r"[^。！？\n]+[。！？\n]*")
 
 
 def write_records(source: Path, target: Path, count: int) -> int:
-    """Writes *count* records to *target*; returns its bytes."""
+    """Writes *count* records to *target*; returns its bytes. The first are those of *source*, in the others the sentences of answers are
+    drawn anew, so that there are no more duplicates than are planted."""
     records = [json.loads(line) for line in source.open(encoding="utf-8")]
+    pieces = [SENTENCE.findall(record["output"]) for record in records]
+    sentences = [sentence for some in pieces for sentence in some]
+    draw, last = random.Random(0), ""
     with target.open("w", encoding="utf-8") as file:
         for number in range(count):
-            copy, place = divmod(number - (number % DUPLICATES == 0 and number > 0), len(records))
-            record = records[place]
-            subject = f"{WORDS[copy % 16]}和{WORDS[copy // 16 % 16]}" if copy else ""
-            changed = {
-                "instruction": record["instruction"],
-                "input": record["input"],
-                "output": f"{record['output']}{f'（关于{subject}）' if copy else ''}",
-            }
-            if copy:
-                changed["instruction"] = f"关于{subject}：{record['instruction']}"
-            file.write(json.dumps(changed, ensure_ascii=False) + "\n")
+            copy, place = divmod(number, len(records))
+            record, answer = records[place], records[place]["output"]
+            if number % EXACT == EXACT - 1:
+                file.write(last)
+                continue
+            if number % NEAR == NEAR - 2:
+                record = json.loads(last)
+                answer = record["output"].replace("的", "地", 2) + "！"
+            elif copy:
+                answer = "".join(draw.choices(sentences, k=len(pieces[place])))
+            changed = {"instruction": record["instruction"], "input": record["input"], "output": answer}
+            last = json.dumps(changed, ensure_ascii=False) + "\n"
+            file.write(last)
     return target.stat().st_size
 
 
