@@ -12,7 +12,7 @@ from lightning_fabric.strategies.model_parallel import _load_raw_module_state
 from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, distributed, nn
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
-from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, set_optimizer_state_dict
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
@@ -36,6 +36,11 @@ class Strategy(ModelParallelStrategy):
         for name, p in module.model.named_parameters():
             vars(p).update(self.attributes.get(name, {}))
         super().setup_optimizers(trainer)
+
+    def lightning_module_state_dict(self) -> dict[str, Any]:
+        """What trains, on the first process; a frozen base is not put together for nothing."""
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
+        return get_model_state_dict(self.model, options=options)  # type: ignore[arg-type]
 
     def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
         """Numbered as PyTorch does it, group by group; Lightning counts weights that do not train, too."""
