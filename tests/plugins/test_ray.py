@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,7 @@ from belle_core.errors import BelleError
 
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # listen on the loopback interface only
 needs_ray = pytest.mark.skipif(
-    subprocess.run([sys.executable, "-c", "import ray.data"], capture_output=True).returncode != 0,
+    not all(map(find_spec, ("ray", "pyarrow", "pandas"))),
     reason='needs pip install "belle[ray]"',
 )
 
