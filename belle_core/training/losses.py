@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from belle_core.training.batches import Batch
+from belle_core.training.fast import liger
 from belle_core.training.fast.loss import LabelLosses, WeightedLoss
 from belle_core.training.segments import Segments
 
@@ -54,6 +55,8 @@ def last_hidden(model: Any, batch: Batch) -> Tensor:
 def token_losses(model: Any, batch: Batch) -> Tensor:
     """Negative log-likelihood of every label in nats, (labels,) float32, unweighted."""
     weight = plain_output(model)
+    if weight is not None and liger.suits(weight):
+        return liger.label_losses(_label_hidden(model, batch), weight, batch.targets)
     if weight is None or (weight.requires_grad and torch.is_grad_enabled()):
         return functional.cross_entropy(label_logits(model, batch).float(), batch.targets, reduction="none")
     hidden = _label_hidden(model, batch)
@@ -71,6 +74,8 @@ def sequence_scores(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
 def answer_loss(model: Any, batch: Batch) -> Tensor:
     """Weighted sum over the labels, in nats; the caller divides by the weights of the whole optimizer step."""
     weight = plain_output(model)
+    if weight is not None and liger.suits(weight):
+        return liger.weighted_loss(_label_hidden(model, batch), weight, batch.targets, batch.weights)
     if weight is not None and weight.requires_grad and torch.is_grad_enabled():
         loss: Tensor = WeightedLoss.apply(_label_hidden(model, batch), weight, batch.targets, batch.weights)
         return loss
