@@ -170,6 +170,8 @@ def memory_lines(training: Training) -> list[str]:
         return [say("  memory   unknown until the vocabulary and the architecture are known", "  内存     词表和结构确定之前未知")]  # fmt: skip
     tokens = number(training.batch.tokens)
     program = (f" + program {size(m.program)}", f" + 程序 {size(m.program)}") if m.program else ("", "")
+    if m.heap:
+        program = (f"{program[0]} + heap {size(m.heap)}", f"{program[1]} + 堆 {size(m.heap)}")
     if m.loading:
         program = (f"{program[0]} + loading {size(m.loading)}", f"{program[1]} + 加载 {size(m.loading)}")
     line = say(

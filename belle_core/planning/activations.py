@@ -10,6 +10,8 @@ from belle_core.planning.method import FLOAT, Method, Precision
 
 LOGITS, SHARES = 1 << 23, 1 << 19
 """As in ``belle_core.training.fast.loss``."""
+AT_ONCE = 32
+"""As in ``belle_core.generation.local``."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Batch:
     """Share of the tokens that carry loss."""
     accumulated: bool = True
     """A step has several passes, whose gradients add up."""
+    longest: int = 0
+    """Tokens of the longest sequence."""
 
 
 def activations(architecture: Architecture, precision: Precision, batch: Batch, method: Method) -> int:
@@ -42,6 +46,12 @@ def transients(architecture: Architecture, precision: Precision, batch: Batch, m
     if batch.checkpointing:
         block += block_bytes(architecture, precision, batch, method)
     return max(head_transients(architecture, precision, batch, method), block)
+
+
+def written(architecture: Architecture, precision: Precision, batch: Batch, method: Method) -> int:
+    """Bytes of the keys and values that answers need while they are written, before anything is learned from them."""
+    each = 2 * architecture.layers * architecture.kv_heads * architecture.head_dim * precision.compute
+    return min(method.answers, AT_ONCE) * batch.longest * each
 
 
 def block_bytes(architecture: Architecture, precision: Precision, batch: Batch, method: Method) -> int:

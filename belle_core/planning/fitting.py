@@ -46,7 +46,7 @@ class Need:
         """The largest pass with ``trainer.batch`` of that *size*."""
         own = -(-self.step // self.ranks)
         tokens = min(size * self.longest, own)
-        return Batch(tokens, self.checkpointing, self.learned, accumulated=tokens < own)
+        return Batch(tokens, self.checkpointing, self.learned, accumulated=tokens < own, longest=self.longest)
 
     def share(self, size: int, program: int = 0) -> Share:
         """What a device needs with it."""

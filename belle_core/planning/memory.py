@@ -6,11 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 
-from belle_core.planning.activations import Batch, activations, transients
+from belle_core.planning.activations import Batch, activations, transients, written
 from belle_core.planning.architecture import OUTPUT, Architecture, Weight
 from belle_core.planning.method import FLOAT, Method, Precision
 
 ADAM_STATES = 2
+POOL = {False: 64 << 20, True: 200 << 20}
+"""Bytes of main memory that the C library asks for in advance and that kernels of matrix products take, of which oneDNN keeps
+the last 1,024; by whether there is an adapter, with its many small products."""
+GAPS = {True: 0.15, False: 0.45}
+"""What the C library's heap has between pieces in use, as a share of what comes and goes; by ``Method.own_layers``. Both as
+measured on Linux (``tests/core/test_planning_processes.py``)."""
 StateBytes = Callable[[str, tuple[int, ...], int], int]
 """What an optimizer keeps of one weight: ``(role, shape, bytes per number)`` to bytes."""
 
@@ -29,12 +35,16 @@ class Memory:
     program: int = 0
     """Main memory that Python and its libraries take; 0 where that is not the device's."""
 
+    heap: int = 0
+    """Main memory that the C library holds beyond what is in use; 0 where that is not the device's."""
     loading: int = 0
     """What more is needed before, where weights are loaded as floats into the same memory and quantized there."""
 
     @property
     def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.activations + self.program + self.loading
+        return (
+            self.weights + self.gradients + self.optimizer + self.activations + self.program + self.heap + self.loading
+        )
 
 
 def training_memory(
@@ -55,19 +65,23 @@ def training_memory(
     trained = sum(weight.size for weight in method.trained)
     gradients = trained * precision.trained
     kept = activations(architecture, precision, batch, method)
+    answers = written(architecture, precision, batch, method)
     moment = transients(architecture, precision, batch, method)
     first = 0 if batch.accumulated else sum(w.size for w in method.trained if w.name == OUTPUT) * precision.trained
-    if batch.accumulated or kept + moment + first > gradients:
+    if answers > kept + moment + gradients:
+        gradients, needed = 0, answers
+    elif batch.accumulated or kept + moment + first > gradients:
         gradients, needed = (gradients if batch.accumulated else first), kept + moment
     else:
         needed = moment
     memory = Memory(
-        weights=held(architecture, precision, method),
+        weights=held(architecture, precision, method) + method.copies * architecture.parameters * precision.weights,
         gradients=gradients,
         optimizer=sum(w.number * _state(w, precision.trained, state) for w in method.trained)
         + FLOAT * trained * method.averaged,
         activations=needed,
         program=program,
+        heap=POOL[method.adapter] + int(GAPS[method.own_layers] * (gradients + needed)) if program else 0,
     )
     if not (method.bits and program):
         return memory

@@ -52,6 +52,15 @@ class Method:
     """``Objective.logits``."""
     averaged: bool = False
     """An average of what trains is kept beside it."""
+    copies: int = 0
+    """Further models of the same size that are there and do not train: a reference, a judge."""
+    answers: int = 0
+    """Sequences that are written at a time before they are learned from."""
+
+    @property
+    def own_layers(self) -> bool:
+        """Whether updates beside a base are layers of ``belle_core.training.fast``, which leave few small pieces behind."""
+        return self.lean and not (self.bits or self.dropout or self.dora)
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from belle_core.artifacts import Adapter as AdapterArtifact
-from belle_core.artifacts import Examples, Tokenizer
+from belle_core.artifacts import Examples, RewardModel, Tokenizer
 from belle_core.config import AUTO, UNKNOWN_BATCH, RunConfig, TrainConfig, TrainerConfig
 from belle_core.planning.activations import Batch, blocks_reached
 from belle_core.planning.architecture import Weight
@@ -163,15 +163,19 @@ def _need(step: Step, known: Situation, count: TokenCount | None, trained: list[
     """The step's sizes: those of the largest step when all examples were counted, else the most that may be."""
     if known.model.architecture is None or trained is None:
         return None
-    trainer, section = known.config.trainer, step.section
+    trainer, section, kinds = known.config.trainer, step.section, step.sources
     longest = min(section.max_length, known.config.model.context_length)
-    largest = section.batch * (count.sequences if count else 1) * longest
+    method = method_of(section, trainer, trained, adapter=issubclass(step.stage.produces, AdapterArtifact))
+    if method.answers and any(issubclass(kind, RewardModel) for kind in kinds) and not section.objective.reward_model:
+        method = replace(method, copies=method.copies + 1)
+    each = method.answers // section.batch or (count.sequences if count else 1)
+    largest = section.batch * each * longest
     if trainer.packing and count and count.counted == known.figures.get("examples"):
         largest = count.step
     return Need(
         known.model.architecture,
         _precision(step, known),
-        method_of(section, trainer, trained, adapter=issubclass(step.stage.produces, AdapterArtifact)),
+        method,
         getattr(section.optimizer, "state_bytes", None),
         longest=longest,
         step=largest,
@@ -189,7 +193,10 @@ def _precision(step: Step, known: Situation) -> Precision:
 
 def method_of(section: TrainConfig, trainer: TrainerConfig, trained: list[Weight], *, adapter: bool) -> Method:
     """What memory depends on, of the options *section*."""
-    objective = load_catalog().part_for(section.objective)
+    part = load_catalog().part_for(section.objective)
+    objective = part.load()(section.objective) if part else None
+    switched_off = adapter and getattr(section, "init", "") != "pissa" and not getattr(section, "whole", [])
+    reference = objective is not None and objective.keeps_start and not switched_off
     return Method(
         trained,
         adapter=adapter,
@@ -197,8 +204,10 @@ def method_of(section: TrainConfig, trainer: TrainerConfig, trained: list[Weight
         lean=trainer.fast,
         dropout=adapter and getattr(section, "dropout", 0.0) > 0,
         dora=adapter and getattr(section, "dora", False),
-        logits=objective.load().logits if objective else "whole",
+        logits=objective.logits if objective else "whole",
         averaged=section.ema > 0,
+        copies=int(reference) + int(objective is not None and objective.asks_judge),
+        answers=section.batch * objective.answers if objective else 0,
     )
 
 

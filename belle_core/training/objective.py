@@ -38,6 +38,12 @@ class Objective(ABC):
     logits = "whole"
     """Logits that exist at once in learning: those of the ``whole`` pass, in ``parts`` (``answer_loss``), in parts where
     the output layer is frozen (``scores``: ``token_losses``), or ``none``."""
+    keeps_start: bool = False
+    """Where there is no adapter to switch off, a copy of the model as it started stays in memory."""
+    answers: int = 0
+    """Answers that the model writes to each example before it learns from them."""
+    asks_judge: bool = False
+    """Another model of about the same size scores the answers."""
     vanishes = False
     """A loss of exactly 0 is nothing to worry about."""
 

@@ -31,6 +31,8 @@ def quantize(model: PreTrainedModel, config: QloraConfig) -> Updates:
             held = bnb.functional.dequantize_4bit(new.weight.data, new.weight.quant_state)  # type: ignore[arg-type]
             lost[name] = factors(layer.weight.data.float() - held.float(), config.rank)  # type: ignore[operator]
         model.set_submodule(name, new)
+    for rest in [p for p in model.parameters() if type(p) is nn.Parameter]:
+        rest.data = rest.data.clone()  # else the whole file that the weights were read from stays in memory
     mark: Any = model
     mark.is_loaded_in_4bit, mark.is_loaded_in_8bit = config.format == "nf4", config.format == "int8"
     return lost

@@ -35,6 +35,21 @@ class Policy(Objective):
         """Optimizer updates with the same answers."""
         return int(self.config.updates)
 
+    @property
+    def keeps_start(self) -> bool:
+        """Only the divergence from it needs it."""
+        return bool(self.config.beta > 0)
+
+    @property
+    def answers(self) -> int:
+        """To each question."""
+        return int(self.config.group)
+
+    @property
+    def asks_judge(self) -> bool:
+        """As far as the options tell: a reward model may also come from a step before."""
+        return self.config.reward_model is not None
+
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The question, with the reference answer (or nothing but an end) as labels, which are not learned but compared."""
         assert example.conversation is not None
@@ -67,9 +82,9 @@ class Policy(Objective):
         device = batches[0].ids.device
         if self.model.training:  # what is called may be a wrapper, with a mode of its own
             asked = [replace(one, number=k) for one in asked for k in range(self.config.group)]
-            answers = self.answers(asked, device, temperature=self.config.temperature)
+            answers = self.written(asked, device, temperature=self.config.temperature)
             return self.learned(model, step, (asked, answers), self.judge(asked, answers, device), idle=not counted)
-        rewards = self.judge(asked, self.answers(asked, device, temperature=0.0), device)
+        rewards = self.judge(asked, self.written(asked, device, temperature=0.0), device)
         return replace(step, batches=[rollout(batches[0], reward=rewards)], fillers=int(not counted))
 
     def learned(self, model: Any, step: Step, told: Any, rewards: Tensor, *, idle: bool) -> Step:
@@ -104,7 +119,7 @@ class Policy(Objective):
     def learn(self, model: Any, batch: Rollout) -> Tensor:
         """Sum of the loss over *batch*, in the measure of the step's amount."""
 
-    def answers(self, asked: Sequence[Asked], device: Any, *, temperature: float) -> list[list[int]]:
+    def written(self, asked: Sequence[Asked], device: Any, *, temperature: float) -> list[list[int]]:
         """Ids of the answers, with the token that ends them where they do."""
         import torch
 

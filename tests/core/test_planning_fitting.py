@@ -127,3 +127,27 @@ def test_a_batch_that_was_asked_for_is_not_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(Sft, "loss", refuse_above(130))
     with pytest.raises(Exception, match="too little memory"):
         trained(tmp_path, 12)
+
+
+def test_a_reference_a_judge_and_answers_count():
+    """Full tuning keeps the model as it started, an adapter is switched off instead; a judge is another model."""
+    from belle_rl.config import GrpoConfig
+
+    from belle_core.planning.activations import Batch, written
+    from belle_core.planning.architecture import Architecture
+    from belle_core.planning.training import method_of
+
+    architecture = Architecture.of(LLAMA7B)
+    assert architecture is not None
+
+    def planned(config, **options) -> Method:
+        config.objective = GrpoConfig(rewards={"exact": 1.0}, group=4, **options)
+        return method_of(config, TrainerConfig(), config.trained(architecture), adapter=isinstance(config, LoraConfig))
+
+    assert [planned(FullConfig()).copies, planned(FullConfig(), beta=0.0).copies] == [1, 0]
+    assert [planned(LoraConfig()).copies, planned(LoraConfig(init="pissa")).copies] == [0, 1]
+    assert planned(LoraConfig(), reward_model="rm").copies == 1
+    method = planned(LoraConfig(batch=2))
+    precision = Precision.of("bf16-true", "bfloat16", frozen=True)
+    assert method.answers == 8
+    assert written(architecture, precision, Batch(1024, longest=512), method) == 8 * 512 * 2 * 32 * 4096 * 2
