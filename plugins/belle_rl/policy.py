@@ -98,7 +98,7 @@ class Policy(Objective):
         most, own = int(self.total(count).max()), 0 if idle else len(passes)
         rollouts = []
         with as_it_is(self.model):
-            for batch in (passes + passes[:1] * (most - len(passes)))[:most]:
+            for batch in passes + passes[:1] * (most - len(passes)):
                 batch, reward = batch.to(rewards.device), rewards[list(batch.examples)]
                 rollouts.append(rollout(batch, reward=reward, start=self.start_logps(model, batch)))
             return self.judged(model, Step(rollouts, step.amount * self.config.group, most - own), rewards)
