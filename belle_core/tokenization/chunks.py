@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,15 @@ class ChunkEncoder:
         self._joining = np.fromiter(map(ord, lefts | rights), np.int64)
         across = SPACE in rights and any(right[0] == SPACE and left[-1] != SPACE for left, right in merges)
         self._divides_before_space = not across and SPACE in lefts | rights
+        self._lock = Lock()  # what is remembered is shared by all threads
         self._forget()
 
     def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Ids of all *texts* (normalized already), one after another (int32), and how many each has (int64)."""
+        with self._lock:
+            return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         whole = "".join(texts)
         characters = np.frombuffer(whole.encode("utf-32-le"), np.uint32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sentencepiece
@@ -91,6 +92,16 @@ def test_what_was_forgotten_is_learned_again(monkeypatch):
         text = "".join(chance.choice([*LETTERS, "诗"]) for _ in range(12))
         wanted = [token.id for token in backend.model.tokenize(text)]
         assert encoder.encode([text])[0].tolist() == wanted
+
+
+def test_threads_share_what_is_remembered():
+    backend = invented(6, merges=25)
+    encoder = ChunkEncoder(backend.model, json.loads(backend.to_str())["model"]["merges"])
+    chance = random.Random(0)
+    texts = ["".join(chance.choice([*LETTERS, chr(0x4E00 + n % 999)]) for _ in range(30)) for n in range(2000)]
+    wanted = [[token.id for token in backend.model.tokenize(text)] for text in texts]
+    with ThreadPoolExecutor(4) as threads:
+        assert [ids.tolist() for ids, _ in threads.map(encoder.encode, [[text] for text in texts])] == wanted
 
 
 def test_what_does_not_work_by_merges_alone_is_left_whole():
