@@ -14,7 +14,11 @@ BLOCK = 1 << 10
 BUCKET = 50
 """Most earlier texts under one key that a text is compared with, the last ones; a phrase that all share must not make it quadratic."""
 KEPT = 1 << 12
-"""Texts whose n-grams are kept in memory, 8 bytes for each."""
+"""Texts whose n-grams are kept in memory."""
+GRAMS = 1 << 24
+"""N-grams that are kept in memory, 8 bytes each; those of long texts are made again when they are asked for."""
+TOGETHER = 1 << 8
+"""Texts that are read together."""
 
 
 Texts = Callable[[Sequence[int]], list[str]]
@@ -97,20 +101,30 @@ class _Grams:
     def __init__(self, texts: Texts, shingles: Shingles) -> None:
         self._texts, self._shingles = texts, shingles
         self._kept: dict[int, Numbers] = {}
+        self._size = 0
 
     def fetch(self, numbers: Sequence[int]) -> None:
-        """Read texts together, which is faster; forget others."""
-        known = {number: self._kept[number] for number in numbers if number in self._kept}
-        missing = [number for number in dict.fromkeys(numbers) if number not in known]
-        self._kept = known | dict(zip(missing, self._shingles.grams(self._texts(missing)), strict=True))
+        """Read texts together, which is faster, as long as there is room; forget others."""
+        self._kept = {number: self._kept[number] for number in numbers if number in self._kept}
+        self._size = sum(map(len, self._kept.values()))
+        missing = [number for number in dict.fromkeys(numbers) if number not in self._kept]
+        for start in range(0, len(missing), TOGETHER):
+            if self._size >= GRAMS:
+                return
+            self._read(missing[start : start + TOGETHER])
 
     def of(self, number: int) -> Numbers:
         """The set of n-grams of one text."""
         if number not in self._kept:
-            if len(self._kept) >= KEPT:
-                del self._kept[next(iter(self._kept))]
-            (self._kept[number],) = self._shingles.grams(self._texts([number]))
+            while self._kept and (self._size >= GRAMS or len(self._kept) >= KEPT):
+                self._size -= len(self._kept.pop(next(iter(self._kept))))
+            self._read([number])
         return self._kept[number]
+
+    def _read(self, numbers: list[int]) -> None:
+        for number, grams in zip(numbers, self._shingles.grams(self._texts(numbers)), strict=True):
+            self._kept[number] = grams
+            self._size += len(grams)
 
 
 def _link(keys: Path, shape: tuple[int, int], path: Path) -> Numbers:

@@ -21,9 +21,9 @@ _PROBE = """
 import importlib, json, sys, time
 for name in ("artifacts", "config", "conversation", "errors", "events", "plugins", "stages"):
     importlib.import_module("belle_core." + name)
-started = time.perf_counter()
+started = time.process_time()
 importlib.import_module(sys.argv[1])
-seconds = time.perf_counter() - started
+seconds = time.process_time() - started
 print()
 print(json.dumps([seconds, sorted({name.split(".")[0] for name in sys.modules})]))
 """

@@ -124,6 +124,8 @@ def test_the_result_depends_on_neither_workers_nor_memory(tmp_path, monkeypatch)
     one = cleaned(tmp_path / "one", texts, NearConfig(), workers=1)
     monkeypatch.setattr(neighbours, "BLOCK", 7)
     monkeypatch.setattr(neighbours, "KEPT", 2)
+    monkeypatch.setattr(neighbours, "GRAMS", 40)
+    monkeypatch.setattr(neighbours, "TOGETHER", 3)
     monkeypatch.setattr("belle_core.data.cleaning.CHUNK", 16)
     monkeypatch.setattr("belle_core.data.cleaning.AHEAD", 4)
     assert cleaned(tmp_path / "two", texts, NearConfig(), workers=2) == one
