@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "model_schema"
 GIVEN = {"train.adapters": "{a: 1}"}
 """What stands in for a value that the user must give, where it is no path."""
+NEEDED = {"contamination": ["data.clean.extra.against=given.jsonl"]}
+"""What a filter needs that other steps of a run would tell it."""
 CHOICES = [(group, name) for group in all_groups() for name in options_of(group) if name != SCHEMA]
 
 OTHERS = [(group, name) for group, name in CHOICES if group != "model"]
@@ -33,7 +35,7 @@ def overrides_for(group: str, name: str) -> list[str]:
     if group == "tracker":
         return ["+data=demo", f"tracker={name}"]
     if group == "filter":
-        return ["+data=demo", f"+filter@data.clean.extra={name}"]
+        return ["+data=demo", f"+filter@data.clean.extra={name}", *NEEDED.get(name, [])]
     kind, _, part = group.partition("/")
     hosts = [stage.name for (k, _), stage in load_catalog().stages.items() if k == kind and part in stage.subgroups]
     assert hosts, f"no stage has the group {group}"
