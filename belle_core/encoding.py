@@ -102,15 +102,15 @@ def together(sequences: Sequence[Encoded]) -> Flat:
 class Encoder:
     """A tokenizer and a template together.
 
-    ``tokenizer`` is a Hugging Face tokenizer. The ids of segments are concatenated, so that which ids belong to an
-    answer is known by construction; nothing is ever searched for in text.
+    ``tokenizer`` is a Hugging Face tokenizer, or has its names; ``segments`` then encodes in its place. The ids of segments are
+    concatenated, so that which ids belong to an answer is known by construction; nothing is ever searched for in text.
     """
 
-    def __init__(self, tokenizer: Any, template: Template) -> None:
+    def __init__(self, tokenizer: Any, template: Template, *, segments: Any = None) -> None:
         from belle_core.tokenization.segments import SegmentEncoder
 
         self.tokenizer, self.template = tokenizer, template
-        self._segments, self._special = SegmentEncoder(tokenizer), dict[str, int]()
+        self._segments, self._special = segments or SegmentEncoder(tokenizer), dict[str, int]()
 
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and weights of *conversation*; its answers are what is learned, with the token that ends each."""

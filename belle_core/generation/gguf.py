@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle_core.encoding import Encoder, Template
+import numpy as np
+
+from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.generation.engine import Engine, Sampling
 from belle_core.generation.header import trained_context
@@ -41,7 +44,7 @@ class GgufEngine(Engine):
             name=template,
             where=str(path),
         )
-        encoder = GgufEncoder(vocabulary, chosen)
+        encoder = Encoder(vocabulary, chosen, segments=vocabulary)
         super().__init__(encoder, context_length=context, stop_ids=[*encoder.stop_ids, *vocabulary.ends])
 
     def _generate(
@@ -116,6 +119,11 @@ class GgufVocabulary:
             )
         return whole[len(lead) :]
 
+    def encode_many(self, texts: Sequence[str], after_text: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
+        """Of many texts, as :class:`belle_core.tokenization.segments.SegmentEncoder` gives them."""
+        ids = [self.encode(text, after_text=after) for text, after in zip(texts, after_text, strict=True)]
+        return np.fromiter(chain.from_iterable(ids), np.int32), np.fromiter(map(len, ids), np.int64, len(ids))
+
     def decode(self, ids: list[int], **_: Any) -> str:
         """Text of *ids*, control tokens left out."""
         return b"".join(map(self._bytes, ids)).decode("utf-8", errors="replace")
@@ -140,11 +148,3 @@ class GgufVocabulary:
 
 def _known(index: int) -> int | None:
     return index if index >= 0 else None
-
-
-class GgufEncoder(Encoder):
-    """The encoder over the file's own vocabulary."""
-
-    def __init__(self, vocabulary: GgufVocabulary, template: Template) -> None:
-        self.tokenizer, self.template = vocabulary, template
-        self._segments = vocabulary  # type: ignore[assignment]
