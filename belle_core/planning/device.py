@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 SHARE = {"cuda": 0.9, "mps": 0.7, "cpu": 0.7}
 """Of a device's memory what a run may plan with; main memory is needed by others too."""
-PROGRAM = 570 << 20
+PROGRAM = 460 << 20
 """Bytes that Python with torch, transformers, Lightning and peft takes in main memory, as measured on Linux."""
+IMPORTED = {"triton": 80 << 20, "scipy": 60 << 20}
+"""What those take beside it that torch and bitsandbytes import where they are installed."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,9 @@ class Device:
     @property
     def program(self) -> int:
         """What the program itself takes of it."""
-        return 0 if self.kind == "cuda" else PROGRAM
+        if self.kind == "cuda":
+            return 0
+        return PROGRAM + sum(size for name, size in IMPORTED.items() if find_spec(name))
 
     def room(self, processes: int = 1) -> int:
         """Bytes for each of so many *processes* on this machine; main memory is shared by them."""
