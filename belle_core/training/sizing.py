@@ -30,9 +30,26 @@ def batch_of(
     """``trainer.batch``, which must come out alike on all processes; *stored* is the format of the model's file."""
     if settings.batch != AUTO:
         return int(settings.batch)
-    need = _need(settings, model, stored, config, train, seed, packed)
-    device = this_device(settings)
-    return UNKNOWN_BATCH if need is None or device is None else max(1, need.largest(device, settings.devices))
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    architecture = Architecture.of(base.config.to_dict(), base.get_input_embeddings().weight.shape[0])
+    trained, device = config.trained(architecture) if architecture else None, this_device(settings)
+    if architecture is None or trained is None or device is None:  # what cannot be predicted
+        return UNKNOWN_BATCH
+    adapter = base is not model
+    labels = sum(weight > 0 for weight in train.weights)
+    need = Need(
+        architecture,
+        Precision.of(settings.precision, stored, frozen=adapter),
+        method_of(config, settings, trained, adapter=adapter),
+        getattr(config.optimizer, "state_bytes", None),
+        longest=config.max_length,
+        step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,
+        learned=labels / len(train.ids),
+        checkpointing=settings.gradient_checkpointing,
+        strategy=strategy_of(settings),
+        ranks=processes_of(settings),
+    )
+    return max(1, need.largest(device, settings.devices))
 
 
 def this_device(settings: TrainerConfig) -> Device | None:
@@ -47,34 +64,3 @@ def this_device(settings: TrainerConfig) -> Device | None:
     if memory and alone:
         memory = min(memory, psutil.virtual_memory().available + psutil.Process().memory_info().rss)
     return Device("cpu", memory) if memory else None
-
-
-def _need(
-    settings: TrainerConfig,
-    model: Any,
-    stored: str,
-    config: TrainConfig,
-    train: EncodedExamples,
-    seed: int,
-    packed: bool,
-) -> Need | None:
-    """``None`` for an architecture or a method whose memory is not known."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    architecture = Architecture.of(base.config.to_dict(), base.get_input_embeddings().weight.shape[0])
-    trained = config.trained(architecture) if architecture else None
-    if architecture is None or trained is None:
-        return None
-    adapter = base is not model
-    labels = sum(weight > 0 for weight in train.weights)
-    return Need(
-        architecture,
-        Precision.of(settings.precision, stored, frozen=adapter),
-        method_of(config, settings, trained, adapter=adapter),
-        getattr(config.optimizer, "state_bytes", None),
-        longest=config.max_length,
-        step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,
-        learned=labels / len(train.ids),
-        checkpointing=settings.gradient_checkpointing,
-        strategy=strategy_of(settings),
-        ranks=processes_of(settings),
-    )
