@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from belle_full.config import FullConfig
-from belle_lora.config import LoraConfig
+from belle_lora.config import LoraConfig, QloraConfig
 from belle_objectives.config import DpoConfig, SftConfig
 from tiny_training import training_context
 
@@ -20,7 +20,7 @@ from belle_core.plugins import load_catalog
 from belle_core.processes import carry_out
 from belle_core.strategies import processes_of
 
-CONFIGS: dict[str, Any] = {"full": FullConfig, "lora": LoraConfig}
+CONFIGS: dict[str, Any] = {"full": FullConfig, "lora": LoraConfig, "qlora": QloraConfig}
 UNEVEN = {"epochs": 2, "batch": 59, "learning_rate": 1e-3}
 """60 examples: every second step has a single one, so that one of two processes has nothing to learn from."""
 

@@ -34,7 +34,8 @@ def share(
     tables = architecture.parameters - architecture.layers * block
     gradients = trained * precision.trained
     if strategy.family == "fsdp":
-        there = (tables + 2 * block) * precision.weights
+        width = method.bits / 8 if method.bits else precision.weights
+        there = tables * precision.weights + int(2 * block * width)
         gathered = 0 if method.adapter else (tables + block) * precision.trained
         return Share(
             replace(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from belle_lora.bits import Linear4bit, Linear8bitLt
 from belle_lora.config import QloraConfig
 
 Updates = dict[str, tuple[Tensor, Tensor]]
@@ -49,19 +50,6 @@ def factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 
 
 def _quantized(layer: Any, config: QloraConfig) -> nn.Module:
-    sizes, bias, dtype = (layer.in_features, layer.out_features), layer.bias is not None, layer.weight.dtype
-    new: Any
     if config.format == "nf4":
-        new = bnb.nn.Linear4bit(
-            *sizes, bias, compute_dtype=dtype, compress_statistics=config.double_quant, quant_type="nf4", device="meta"
-        )
-        settings = {"compress_statistics": config.double_quant, "quant_type": "nf4"}
-        new.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False, **settings)
-        # bitsandbytes packs weights for inference on CPUs with bfloat16 instructions when the dev loss is taken; packed ones
-        # pass no gradient on, and not every shape can be packed
-        new.support_avx512bf16_for_cpu = False
-    else:
-        new = bnb.nn.Linear8bitLt(*sizes, bias, has_fp16_weights=False, device="meta")
-        new.weight = bnb.nn.Int8Params(layer.weight.data, requires_grad=False, has_fp16_weights=False)
-    new.bias = layer.bias
-    return new.to(layer.weight.device)  # type: ignore[no-any-return]  # quantizes
+        return Linear4bit(layer.weight.data, layer.bias, double=config.double_quant)
+    return Linear8bitLt(layer.weight.data, layer.bias)

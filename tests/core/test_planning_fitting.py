@@ -26,13 +26,13 @@ LLAMA7B = {
 }  # fmt: skip
 
 
-def need(method, **more) -> Need:
+def need(method, *, bits: float | None = None, **more) -> Need:
     from belle_core.planning.architecture import Architecture
 
     architecture = Architecture.of(LLAMA7B)
     assert architecture is not None
     adapter = isinstance(method, LoraConfig)
-    how = Method(method.trained(architecture) or [], adapter=adapter)
+    how = Method(method.trained(architecture) or [], adapter=adapter, bits=bits)
     precision = Precision.of("auto", "float16", frozen=adapter)
     return Need(architecture, precision, how, None, longest=1024, step=64 * 1024, **more)
 
@@ -59,6 +59,18 @@ def test_what_no_device_here_holds_needs_several():
     assert fsdp.devices == 2 and fsdp.needed <= CARD.room() and offload.host > 16 * 6.7e9
     own = fits(need(FullConfig()), Device("cuda", 40 * 10**9, 8)).ways
     assert own[0].device_memory == 40 * 10**9 and own[0].devices <= 8
+
+
+def test_a_block_in_few_bits_is_put_together_in_few_bits():
+    floats, bits = (
+        need(LoraConfig(), bits=b, strategy=STRATEGIES["fsdp"], ranks=8).share(1).device.weights for b in (None, 4.0)
+    )
+    block, tables = 202_383_360, 2 * 32000 * 4096
+    update = LoraConfig().rank * sum((4096 + 4096) * 4 + (4096 + 11008) * 3 for _ in range(32)) * 4 // 8
+    assert floats == pytest.approx(2 * (32 * block + tables) / 8 + 2 * (2 * block + tables) + update, rel=0.01)
+    assert bits == pytest.approx(
+        0.5 * 32 * block / 8 + 2 * tables / 8 + 0.5 * 2 * block + 2 * tables + update, rel=0.01
+    )
 
 
 def test_more_is_divided_from_strategy_to_strategy():

@@ -7,14 +7,13 @@ import json
 import pytest
 import torch
 from belle_lora.adapters import add_adapter
-from belle_lora.check import check
 from belle_lora.config import LoraConfig, QloraConfig
 from belle_lora.stage import train, train_quantized
 from belle_objectives.config import SftConfig
 from safetensors.torch import load_file
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context
 
-from belle_core.config import ModelConfig, TrainerConfig
+from belle_core.config import ModelConfig
 from belle_core.errors import BelleError, Invalid
 from belle_core.training.loading import load_base, load_initial, load_runnable
 
@@ -301,8 +300,35 @@ def test_pissa_and_bits_do_not_go_together():
         LoraConfig(init="loftq")
 
 
-def test_quantized_blocks_are_not_divided():
+@pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
+def test_few_bits_come_from_another_process(bits):
+    """Weights become plain tensors, scales other ones; a process without weights has the same shapes."""
     pytest.importorskip("bitsandbytes")
-    check(QloraConfig(), {"trainer": TrainerConfig(devices=2, strategy="deepspeed_zero3")})
-    with pytest.raises(BelleError, match=r"train=qlora holds .* trainer\.strategy=fsdp cannot divide"):
-        check(QloraConfig(), {"trainer": TrainerConfig(devices=2, strategy="fsdp")})
+    from belle_lora.quantized import quantize
+
+    model = built()
+    with torch.device("meta"):
+        hollow = built()
+    for one in (model, hollow):
+        quantize(one, QloraConfig(**bits))
+    shapes = [[(n, t.shape, t.dtype) for n, t in (*m.named_parameters(), *m.named_buffers())] for m in (model, hollow)]
+    assert shapes[0] == shapes[1]
+    wanted = model(input_ids=IDS).logits
+    for name, module in model.named_modules():
+        to = hollow.get_submodule(name)
+        for n, p in module.named_parameters(recurse=False):
+            to._parameters[n] = torch.nn.Parameter(p.detach().as_subclass(torch.Tensor).clone(), p.requires_grad)
+        to._buffers |= {n: b.clone() for n, b in module.named_buffers(recurse=False)}
+    assert torch.equal(hollow(input_ids=IDS).logits, wanted)
+
+
+@pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
+def test_scales_stay_as_they_are_when_floats_are_converted(bits):
+    pytest.importorskip("bitsandbytes")
+    from belle_lora.quantized import quantize
+
+    model, before = built().bfloat16(), built().bfloat16()
+    for one in (model, before):
+        quantize(one, QloraConfig(**bits))
+    model.float().bfloat16()
+    assert torch.equal(model(input_ids=IDS).logits, before(input_ids=IDS).logits)

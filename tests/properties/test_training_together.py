@@ -105,6 +105,18 @@ def test_what_is_divided_learns_at_its_own_rates_from_the_first_process_start(tm
         torch.testing.assert_close(second[name], tensor, atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.parametrize("bits", [{}, {"format": "int8", "dora": True}, {"init": "loftq"}], ids=str)
+def test_a_base_in_few_bits_is_divided(bits, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-2, "optimizer": AdamwConfig(eps=1e-3), **bits}
+    one = train(tmp_path / "one" / "Model" / "a", "qlora", train=settings)[0]
+    two = train(tmp_path / "two" / "Model" / "a", "qlora", train=settings, devices=2, strategy="fsdp")[0]
+    first, second = (load_file(a.directory / WEIGHTS["lora"]) for a in (one, two))
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_averages_go_with_an_optimizer_for_matrices(keep, tmp_path):
     settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "ema": 0.5, "keep": keep, "optimizer": MuonConfig()}

@@ -92,7 +92,9 @@ class Fsdp(Several):
         for model in filter(None, (module.objective.frozen_model, module.model)):
             if any(isinstance(p, DTensor) for p in model.parameters()):
                 return
-            module.trainer.strategy.attributes = {name: vars(p) for name, p in model.named_parameters()}
+            module.trainer.strategy.attributes = {
+                name: vars(p) for name, p in model.named_parameters() if p.requires_grad
+            }
             seen: set[nn.Module] = set()
             for unit in (*layers_of(model), model):
                 receive([part for part in unit.modules() if part not in seen], module.device, self.rank)
@@ -191,7 +193,8 @@ def receive(parts: list[nn.Module], device: Any, rank: int) -> None:
 
 
 def _received(tensor: Tensor, device: Any, rank: int) -> Tensor:
-    data = tensor.detach().to(device).contiguous() if rank == 0 else torch.empty_like(tensor, device=device)
+    plain = tensor.detach().as_subclass(Tensor)  # quantized weights have a class of their own
+    data = plain.to(device).contiguous() if rank == 0 else torch.empty_like(plain, device=device)
     distributed.broadcast(data, 0)
     return nn.Parameter(data, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else data
 
