@@ -13,6 +13,7 @@ from transformers.masking_utils import sdpa_mask
 
 from belle_core.language import say
 from belle_core.training.losses import UNMASKED
+from belle_core.training.quiet import quiet
 from belle_core.training.segments import NAME, CannotPack, Segments, attention
 
 LENGTHS = (5, 3, 6)
@@ -55,7 +56,8 @@ def can_pack(model: Any, longest: int) -> bool:
     """Whether sequences of up to *longest* tokens may be packed; leaves the model as it is."""
     config = model.config.get_text_config()
     drops = any(getattr(config, name, 0) for name in DROPOUTS)
-    return config._attn_implementation == PLAIN and not drops and _same(model, longest)
+    with quiet():
+        return config._attn_implementation == PLAIN and not drops and _same(model, longest)
 
 
 @torch.no_grad()

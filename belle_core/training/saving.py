@@ -66,7 +66,7 @@ def save_adapter(model: Any, loaded: Loaded, directory: Path, **options: Any) ->
     """
     if not writes():
         return
-    with disk_errors(directory):
+    with quiet(), disk_errors(directory):
         model.save_pretrained(directory, save_embedding_layers=False, **options)
     (directory / "README.md").unlink(missing_ok=True)  # peft's empty model card
     path = directory / "adapter_config.json"

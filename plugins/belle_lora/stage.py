@@ -28,7 +28,8 @@ def train(config: LoraConfig, context: StageContext) -> Adapter | RewardModel:
 
 def train_quantized(config: QloraConfig, context: StageContext) -> Adapter | RewardModel:
     """The same beside quantized weights; the adapter's base is the float model, into which it is merged later."""
-    from belle_lora.quantized import quantize
+    with quiet():  # bitsandbytes tells what else could be installed
+        from belle_lora.quantized import quantize
 
     return _tune(config, context, lambda model: quantize(model, config))
 
@@ -72,6 +73,7 @@ def _scored(head: nn.Module, metrics: dict[str, float], context: StageContext) -
     from peft import PeftModel
 
     base = load_start(context)
-    merged = PeftModel.from_pretrained(base.model, str(context.scratch / "adapter")).merge_and_unload()
+    with quiet():
+        merged = PeftModel.from_pretrained(base.model, str(context.scratch / "adapter")).merge_and_unload()
     setattr(merged, SCORE, head)
     return save_trained(replace(base, model=merged), metrics, context.directory)

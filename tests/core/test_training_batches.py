@@ -91,8 +91,21 @@ def test_steps_do_not_depend_on_the_micro_batch_and_begin_anywhere(encoder):
     for start in (5, 6, 7, 11):
         later.start = start
         assert [content(step) for step in later] == whole[start:]
+    assert [content(later.at(number)) for number in range(12)] == whole
     assert [content(step) for step in Steps(data, batch=8, passes=Passes(3), epochs=2, seed=2)] != whole
     assert whole[:6] != whole[6:]
+
+
+def test_processes_share_a_step_and_make_as_many_passes_though_one_has_no_example(encoder):
+    data = encode(encoder, [conversation(i) for i in range(9)])
+    for examples in ([0, 1, 2, 3, 4], [5]):
+        numbers = np.array(examples)
+        parts = [Passes(1, rank=rank, ranks=3).step(data, numbers, data.lengths[numbers]) for rank in range(3)]
+        assert len({len(step.batches) for step in parts}) == 1
+        counted = [batch for step in parts for batch, weight in step.weighted if weight]
+        assert sorted(e for batch in counted for e in batch.examples) == examples
+        assert {step.amount for step in parts} == {sum(data.amounts[e] for e in examples)}
+        assert sum(step.tokens for step in parts) == sum(data.lengths[numbers])
 
 
 def test_order_is_random_and_wastes_little_padding():

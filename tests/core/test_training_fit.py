@@ -84,6 +84,16 @@ def test_settings_that_cannot_work_are_named(tmp_path, trainer, message):
         train(config(), training_context(tmp_path / "s" / "Model" / "a", **trainer))
 
 
+def test_a_sequence_is_no_longer_than_the_context_of_the_model(tmp_path, monkeypatch):
+    longest = []
+    loss = Sft.loss
+    monkeypatch.setattr(Sft, "loss", lambda self, model, batch: (longest.append(max(batch.lengths)), loss(self, model, batch))[1])  # fmt: skip
+    context = training_context(tmp_path / "s" / "Model" / "a")
+    context.shared["model"].context_length = 32
+    made = train(config(epochs=0.5, max_length=1024), context)
+    assert max(longest) == 32 and made.metrics["truncated"] > 0
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
 def test_a_device_that_is_not_there_is_named(tmp_path):
     context = training_context(tmp_path / "s" / "Model" / "a")

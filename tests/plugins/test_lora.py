@@ -155,10 +155,11 @@ def trained_logits(monkeypatch, config, context, run=train):
 
 
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
-def test_merged_from_disk_answers_like_the_trained_variant(tmp_path, monkeypatch, variant):
+def test_merged_from_disk_answers_like_the_trained_variant(tmp_path, monkeypatch, variant, recwarn):
     config = LoraConfig(objective=SftConfig(), epochs=1, batch=8, rank=4, learning_rate=1e-2, **variant)
     context = training_context(tmp_path / "s" / "Adapter" / "a")
     adapter, unmerged = trained_logits(monkeypatch, config, context)
+    assert [str(one.message) for one in recwarn] == [], "libraries' advice is not for the user"
     with torch.no_grad():
         base, merged = (
             load_base(adapter).model(input_ids=IDS).logits,
@@ -225,7 +226,7 @@ def test_gradients_pass_few_bits_before_and_after_an_evaluation(bits):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
-def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits, dtype):
+def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits, dtype, caplog):
     pytest.importorskip("bitsandbytes")
     context = training_context(
         tmp_path / "s" / "Adapter" / "a", architecture={"hidden_size": 64, "intermediate_size": 72}
@@ -233,6 +234,7 @@ def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits,
     context.shared["model"].dtype = dtype
     config = QloraConfig(objective=SftConfig(), epochs=3, batch=8, rank=4, learning_rate=1e-2, **bits)
     adapter = train_quantized(config, context)
+    assert caplog.messages == [], "libraries' advice is not for the user"
     points = [json.loads(line) for line in (context.directory / "curve.jsonl").read_text().splitlines()]
     assert points[-1]["dev"] < points[0]["dev"] - 0.1
     base, merged = load_base(adapter).model, load_runnable(adapter).model

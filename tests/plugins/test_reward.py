@@ -58,11 +58,12 @@ def plain_scores(directory, context, split="dev") -> torch.Tensor:
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("method", METHODS)
-def test_transformers_scores_as_training_did(method, tied, tmp_path):
+def test_transformers_scores_as_training_did(method, tied, tmp_path, recwarn):
     run, config = METHODS[method]
     architecture = {"tie_word_embeddings": tied}
     context = training_context(tmp_path / "s" / "RewardModel" / "a", rejected=1, architecture=architecture)
     made = run(config, context)
+    assert [str(one.message) for one in recwarn] == [], "libraries' advice is not for the user"
     assert type(made) is RewardModel and made.metrics["dev_accuracy"] > 0.7
     scores = plain_scores(context.directory, context)
     margin = scores[:, 0] - scores[:, 1]
