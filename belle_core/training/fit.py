@@ -124,7 +124,8 @@ def prepare(model: Any, settings: TrainerConfig, precision: str) -> None:
     """Training mode, recomputation, and no needless conversions."""
     model.train()
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        with quiet():
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     if precision == "bf16-true":
         model.to(torch.bfloat16)
     elif precision == "bf16-mixed":

@@ -84,6 +84,21 @@ def test_settings_that_cannot_work_are_named(tmp_path, trainer, message):
         train(config(), training_context(tmp_path / "s" / "Model" / "a", **trainer))
 
 
+def test_what_is_random_follows_from_the_seed_and_the_step(tmp_path, monkeypatch):
+    """Not from how a step came about: so a resumed run needs no random state. No two steps draw the same."""
+    seen: list[int] = []
+    loss = Sft.loss
+    monkeypatch.setattr(Sft, "loss", lambda self, model, batch: (seen.append(torch.initial_seed()), loss(self, model, batch))[1])  # fmt: skip
+    found = []
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        seen.clear()
+        context = training_context(tmp_path / name / "Model" / "a", batch=8)
+        context.shared["seed"] = seed
+        train(config(epochs=0.25), context)
+        found.append(list(dict.fromkeys(seen))[1:])  # the first is that of the dev loss before
+    assert found[0] == found[1] and len(set(found[0] + found[2])) == 2 * len(found[0]) == 4
+
+
 def test_a_sequence_is_no_longer_than_the_context_of_the_model(tmp_path, monkeypatch):
     longest = []
     loss = Sft.loss

@@ -143,7 +143,7 @@ def test_the_loss_is_summed_in_float32_whatever_computes_the_logits(loaded):
 
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_what_is_trainable_moves_and_the_rest_is_untouched(method, recompute, tmp_path):
+def test_what_is_trainable_moves_and_the_rest_is_untouched(method, recompute, tmp_path, recwarn):
     context = training_context(tmp_path / "store" / "Model" / "a", gradient_checkpointing=recompute)
     start = load_start(context)
     before = {name: p.detach().clone() for name, p in start.model.named_parameters()}
@@ -163,6 +163,7 @@ def test_what_is_trainable_moves_and_the_rest_is_untouched(method, recompute, tm
         for name, p in fresh.named_parameters():
             if p.requires_grad:
                 assert not torch.equal(after[name.replace(".default", "")], p), name
+    assert [str(one.message) for one in recwarn] == [], "libraries' advice is not for the user"
 
 
 def load_runnable_at(context):

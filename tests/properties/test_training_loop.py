@@ -99,7 +99,10 @@ def test_a_run_is_what_a_plain_loop_makes_of_it(method, tmp_path):
         train_lora(LoraConfig(**PACE, rank=4, alpha=12, b_ratio=RATIO), context)
         torch.manual_seed(seed)
         settings = PeftConfig(r=4, lora_alpha=12, target_modules="all-linear", task_type="CAUSAL_LM")
-        model, found = get_peft_model(loaded.model, settings), load_file(context.directory / "adapter_model.safetensors")
+        model, found = (
+            get_peft_model(loaded.model, settings),
+            load_file(context.directory / "adapter_model.safetensors"),
+        )
     with torch.no_grad():
         first = mean_loss(model, dev).item()
     told = plain_loop(model, train, seed)
