@@ -123,7 +123,10 @@ def test_adapters_and_recomputation_go_together_with_packs():
         ("gemma2", {"num_key_value_heads": 1, "sliding_window": 4096}),
         ("llama", {"attention_dropout": 0.1}),
         ("mamba", {"state_size": 4}),
-        ("lfm2", {"layer_types": ["conv", "full_attention"], "num_key_value_heads": 2}),  # runs, but what convolves leaks
+        (
+            "lfm2",
+            {"layer_types": ["conv", "full_attention"], "num_key_value_heads": 2},
+        ),  # runs, but what convolves leaks
         ("gpt_neox", {"_attn_implementation": "eager"}),
     ],
 )
