@@ -66,8 +66,6 @@ class Policy(Objective):
         """Gets the judge, and a reference where the divergence from it counts."""
         from belle_rl.judge import Judge
 
-        with self.independent():  # says so at once where it cannot be
-            pass
         self.loaded, self.passes, self.judge, self.model = start.loaded, start.passes, Judge(self.config, start), model
         if self.config.beta > 0 and not can_do_without(model):
             self.frozen_model = copy.deepcopy(model).eval().requires_grad_(False)

@@ -41,7 +41,7 @@ class Alone:
 
     @contextmanager
     def independent(self, model: nn.Module) -> Iterator[None]:
-        """Whole weights on every process, so that each can call *model* by itself; raises ``BelleError`` where that cannot be."""
+        """Whole weights on every process, so that each can call *model* by itself."""
         yield
 
     def parts(self, module: Any) -> list[Tensor]:

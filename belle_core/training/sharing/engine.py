@@ -178,13 +178,35 @@ def put_whole(p: Any, value: Tensor, key: str | None = None) -> None:
 
 
 @contextmanager
-def gathered(p: Any, modifier_rank: int | None = None) -> Iterator[None]:
-    """A weight of stage 3 as a whole."""
-    if not hasattr(p, "ds_id"):
+def gathered(*weights: Any, modifier_rank: int | None = None) -> Iterator[None]:
+    """Weights of stage 3 as wholes."""
+    if not hasattr(weights[0], "ds_id"):
         yield
         return
-    with deepspeed.zero.GatheredParameters([p], modifier_rank=modifier_rank):
+    with deepspeed.zero.GatheredParameters(weights, modifier_rank=modifier_rank):
         yield
+
+
+def persist(divided: Any) -> None:
+    """Put those weights of stage 3 together that DeepSpeed wants whole all the time, because they are small."""
+    if divided.persistent_parameters:
+        divided.persistent_parameters[0].all_gather(divided.persistent_parameters)
+
+
+@contextmanager
+def unwatched(offload: Any) -> Iterator[None]:
+    """Without the hooks by which stage 3 fetches and frees weights: processes can call the model at different times."""
+    handles = [*offload.forward_hooks, *offload.backward_hooks, offload.fwd_pre_hook]
+    hooks = {id(known): known for handle in handles for known in [handle.hooks_dict_ref()]}
+    before = [(known, dict(known)) for known in hooks.values()]
+    for handle in handles:
+        handle.hooks_dict_ref().pop(handle.id)
+    try:
+        yield
+    finally:
+        for known, all_of_them in before:
+            known.clear()
+            known.update(all_of_them)
 
 
 def first(tensor: Tensor | None, here: bool) -> Tensor | None:

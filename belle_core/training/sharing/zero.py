@@ -11,10 +11,18 @@ from deepspeed.utils import safe_get_full_fp32_param
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
 from torch import Tensor, distributed, nn
 
-from belle_core.errors import BelleError
 from belle_core.strategies import Strategy as Choice
 from belle_core.training.sharing.alone import holding
-from belle_core.training.sharing.engine import Precision, Strategy, flats, gathered, put_whole, whole_weights
+from belle_core.training.sharing.engine import (
+    Precision,
+    Strategy,
+    flats,
+    gathered,
+    persist,
+    put_whole,
+    unwatched,
+    whole_weights,
+)
 from belle_core.training.sharing.several import Several
 
 
@@ -69,13 +77,14 @@ class Zero(Several):
 
     @contextmanager
     def independent(self, model: nn.Module) -> Iterator[None]:
-        """Up to stage 2 the weights are whole anyway."""
-        if self.choice.stage == 3:
-            raise BelleError(
-                "with ZeRO-3 no process has the whole weights to give answers by itself; say trainer.strategy=fsdp, or deepspeed_zero2",
-                "ZeRO-3 下没有进程持有完整权重，无法独立生成回答；请使用 trainer.strategy=fsdp 或 deepspeed_zero2",
-            )
-        yield
+        """Stage 3 puts all weights together at once; up to stage 2 they are whole anyway."""
+        divided: Any = next((p._z3_optimizer for p in model.parameters() if hasattr(p, "_z3_optimizer")), None)
+        if divided is None:
+            yield
+            return
+        with gathered(*model.parameters()), unwatched(divided.parameter_offload):
+            yield
+        persist(divided)
 
     def parts(self, module: Any) -> list[Tensor]:
         """The float32 weights, cut where DeepSpeed cuts them."""
@@ -90,8 +99,7 @@ class Zero(Several):
         divided._partition_all_parameters()
         for number in range(len(divided.fp16_groups)):
             divided._reassign_or_swap_out_partitioned_parameters(number)
-        if divided.persistent_parameters:
-            divided.persistent_parameters[0].all_gather(divided.persistent_parameters)
+        persist(divided)
 
     def whole(self, module: Any, parts: Sequence[Tensor]) -> dict[str, Tensor]:
         """DeepSpeed puts together what is in its own tensors, so *parts* go there for the time."""
