@@ -62,8 +62,8 @@ class Encoded:
     @classmethod
     def of(cls, segments: Sequence[Segment], encoder: Encoder) -> Encoded:
         """The ids of *segments*, put together, and their weights."""
-        made = cls([], [])
-        made._lists, made._segments, made._encoder = None, segments, encoder
+        made = cls.__new__(cls)
+        made.mark, made._lists, made._segments, made._encoder = 0.0, None, segments, encoder
         return made
 
     @property

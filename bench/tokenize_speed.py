@@ -1,8 +1,10 @@
 """How fast a training set is encoded, beside ``datasets.map`` with transformers' fast tokenizer and bare SentencePiece, in one run.
 
-belle reads the lines of an artifact, applies the template, tells which tokens are learned, cuts, and packs ids and weights into
-flat arrays. The others get the finished text and give ids only. Every id of every text is first compared with SentencePiece's. Characters are those
-of questions and answers, without the template's; wall time, and CPU time of the process (and its children).
+belle reads an artifact from the disk, applies the template, tells which tokens are learned, cuts, and packs ids and weights into
+flat arrays, all in one process with one thread. The others get the finished text, in memory, and give ids only; ``datasets.map`` is one
+process with as many threads of the tokenizer as there are cores, and then two processes. All may use the same cores; tokenizers are loaded before. Every
+id of every text is first compared with SentencePiece's. Characters are those of questions and answers, without the template's; wall time, and CPU time
+of the process (and its children).
 
     python bench/tokenize_speed.py alpaca_zh.jsonl tokenizer.model --rounds 3
 """
@@ -17,6 +19,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +27,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 
+from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
-from belle_core.data.storage import line_of, parse_line
+from belle_core.data.storage import ExamplesWriter, read_examples
 from belle_core.encoding import Encoder
 from belle_core.plugins import load_catalog
 from belle_core.tokenization.exact import tokenizer_from_sentencepiece
@@ -54,8 +58,18 @@ def compare(texts: list[str], tokenizer: Any, model: Path) -> None:
     assert not differing
 
 
-def contestants(examples: list[Example], tokenizer: Any, model: Path) -> dict[str, Callable[[], Any]]:
-    """By name, what is timed."""
+def stored(examples: list[Example], folder: Path) -> Examples:
+    """The artifact that a data stage makes of *examples*."""
+    with ExamplesWriter(folder) as writer:
+        for example in examples:
+            writer.write("train", example)
+        return writer.finish(licences=[])
+
+
+def contestants(
+    examples: list[Example], data: Examples, tokenizer: Any, model: Path
+) -> dict[str, Callable[[], Callable[[], Any]]]:
+    """By name, what makes ready what is timed; *data* holds the *examples*."""
     import datasets
     from sentencepiece import SentencePieceProcessor
     from transformers import LlamaTokenizerFast
@@ -64,7 +78,6 @@ def contestants(examples: list[Example], tokenizer: Any, model: Path) -> dict[st
     catalog = load_catalog()
     objective: Objective = catalog.part("objective", "sft").load()(None)
     template = catalog.part("template", "belle").load()
-    lines = [line_of(example) for example in examples]
     texts = ["".join(s.text for s in template.segments(e.conversation)) for e in examples if e.conversation]
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(model, Path(folder) / "tokenizer.model")
@@ -72,18 +85,19 @@ def contestants(examples: list[Example], tokenizer: Any, model: Path) -> dict[st
     rows = datasets.Dataset.from_dict({"text": texts})
     bare = SentencePieceProcessor(str(model))
 
+    def encoded(encoder: Encoder) -> Any:
+        return encode_examples(read_examples(data, "train"), encoder, objective, max_length=2048, split="train")
+
     def mapped(processes: int | None) -> Any:
         return rows.map(
             lambda batch: other(batch["text"]), batched=True, num_proc=processes, load_from_cache_file=False
         )
 
     return {
-        "belle": lambda: encode_examples(
-            map(parse_line, lines), Encoder(tokenizer, template), objective, max_length=2048, split="train"
-        ),
-        "datasets.map": lambda: mapped(None),
-        "datasets.map, 2 processes": lambda: mapped(2),
-        "sentencepiece, 2 threads": lambda: bare.encode(texts, num_threads=2),
+        "belle": lambda: partial(encoded, Encoder(tokenizer, template)),  # a new one remembers nothing
+        "datasets.map": lambda: partial(mapped, None),
+        "datasets.map, 2 processes": lambda: partial(mapped, 2),
+        "sentencepiece, 2 threads": lambda: partial(bare.encode, texts, num_threads=2),
     }
 
 
@@ -102,13 +116,14 @@ def main() -> None:
     characters = sum(len(text) for pair in pairs for text in pair)
     tokenizer = tokenizer_from_sentencepiece(options.model)
     compare([text for pair in pairs for text in pair], tokenizer, options.model)
-    work = contestants(examples, tokenizer, options.model)
-    del records, pairs, examples  # else the garbage collector goes through them while others are timed
-    gc.collect()
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
-    for _ in range(options.rounds):
-        for name, one in work.items():
-            times[name].append(timed(one))
+    with tempfile.TemporaryDirectory() as folder:
+        work = contestants(examples, stored(examples, Path(folder)), tokenizer, options.model)
+        del records, pairs, examples  # else the garbage collector goes through them while others are timed
+        gc.collect()
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
+        for _ in range(options.rounds):
+            for name, one in work.items():
+                times[name].append(timed(one()))
     for name, taken in times.items():
         wall, cpu = (min(each) for each in zip(*taken, strict=True))
         print(f"{name:28} {characters / wall / 1e6:6.2f} M characters/s   {characters / cpu / 1e6:6.2f} per CPU second")

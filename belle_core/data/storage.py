@@ -167,8 +167,12 @@ def line_of(example: Example) -> bytes:
 
 def parse_line(line: bytes) -> Example:
     """The inverse of :func:`line_of`."""
-    plain = b'"meta"' not in line and b"\\ud" not in line  # orjson reads no large integers and no halves of characters
-    return Example.from_json(orjson.loads(line) if plain else json.loads(line))
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:  # halves of characters
+        record = json.loads(line)
+    # orjson makes large integers inexact
+    return Example.from_json(json.loads(line) if "meta" in record else record)
 
 
 def read_examples(artifact: Examples, split: str) -> Iterator[Example]:

@@ -20,8 +20,8 @@ MOST = 2_000_000
 """Characters of the pieces that are remembered; then all are forgotten and learned again."""
 KNOWN_NORMALIZERS = ("Prepend", "Replace", "Precompiled", "Sequence")
 """Normalizers that see nothing but the text."""
-JOINING, NEW = -1, -2
-"""Characters that may stand in a piece with others; characters that are a piece of their own, not met yet."""
+NEW = -1
+"""A character that has not yet been met as a piece."""
 CHARACTERS = 0x110000
 
 
@@ -31,7 +31,8 @@ class ChunkEncoder:
     def __init__(self, model: Any, merges: Sequence[Sequence[str]]) -> None:
         self._model = model
         lefts, rights = {left[-1] for left, _ in merges}, {right[0] for _, right in merges}
-        self._joining = np.fromiter(map(ord, lefts | rights), np.int64)
+        self._joining = np.zeros(CHARACTERS, bool)  # what may stand in a piece with others
+        self._joining[list(map(ord, lefts | rights))] = True
         across = SPACE in rights and any(right[0] == SPACE and left[-1] != SPACE for left, right in merges)
         self._divides_before_space = not across and SPACE in lefts | rights
         self._lock = Lock()  # what is remembered is shared by all threads
@@ -59,11 +60,7 @@ class ChunkEncoder:
 
     def _pieces(self, whole: str, characters: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The number of each piece and the character at which it begins; *starts* are those at which a text begins."""
-        numbers = self._numbers[characters]
-        if len(new := np.unique(characters[numbers == NEW])):
-            self._numbers[new] = self._learned([chr(character) for character in new.tolist()])
-            numbers = self._numbers[characters]
-        joining = numbers == JOINING
+        joining = self._joining[characters]
         begin = ~joining
         begin[1:] |= ~joining[:-1]
         begin[starts[starts < len(begin)]] = True
@@ -71,12 +68,17 @@ class ChunkEncoder:
             space = characters == ord(SPACE)
             begin[1:] |= space[1:] & ~space[:-1]
         begins = np.flatnonzero(begin)
-        pieces = numbers[begins]
-        runs = np.flatnonzero(pieces == JOINING)
-        ends = np.append(begins[1:], len(characters))[runs]
+        ends = np.append(begins[1:], len(characters))
+        runs = np.flatnonzero(ends - begins > 1)
+        firsts = characters[begins]
+        pieces = self._numbers[firsts]
         pieces[runs] = self._known_or_learned(
-            [whole[begin:end] for begin, end in zip(begins[runs].tolist(), ends.tolist(), strict=True)]
+            [whole[begin:end] for begin, end in zip(begins[runs].tolist(), ends[runs].tolist(), strict=True)]
         )
+        unknown = np.flatnonzero(pieces == NEW)
+        if len(new := np.unique(firsts[unknown])):
+            self._numbers[new] = self._learned([chr(character) for character in new.tolist()])
+            pieces[unknown] = self._numbers[firsts[unknown]]
         return pieces, begins
 
     def _known_or_learned(self, texts: list[str]) -> list[int]:
@@ -99,8 +101,7 @@ class ChunkEncoder:
         return range(first, len(self._counts))
 
     def _forget(self) -> None:
-        self._numbers = np.full(CHARACTERS, NEW, np.int32)  # by character
-        self._numbers[self._joining] = JOINING
+        self._numbers = np.full(CHARACTERS, NEW, np.int32)  # of the pieces of one character
         self._known: dict[str, int] = {}  # numbers of the pieces of several characters
         self._ids, self._firsts, self._counts = (array("i", [0]) for _ in range(3))
         """Ids of all known pieces, one after another; where the ids of each piece begin; how many they are."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from belle_core.garbage import uncollected
 from belle_core.tokenization.chunks import SPACE, ChunkEncoder, divisible
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ class SegmentEncoder:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         backend = tokenizer.backend_tokenizer
-        given = json.loads(backend.to_str())
-        description = _without_special_pieces(given)
-        if description is not given:
-            backend = _backend(description)
-        self.encode_many: Many = _in_pieces(backend, description) if divisible(description) else _whole(description)
+        with uncollected():  # there may be a hundred thousand merges
+            given = json.loads(backend.to_str())
+            description = _without_special_pieces(given)
+            if description is not given:
+                backend = _backend(description)
+            self.encode_many: Many = _in_pieces(backend, description) if divisible(description) else _whole(description)
 
     def encode(self, text: str, *, after_text: bool) -> list[int]:
         """Ids of ``text``; ``after_text`` says that other text, not a special token or nothing, comes before it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from belle_core.conversation import Example
 from belle_core.encoding import Encoded, Encoder, together
 from belle_core.errors import BelleError
+from belle_core.garbage import uncollected
 from belle_core.training.objective import Objective
 
 MOST_LOST = 0.5
@@ -91,14 +91,9 @@ def encode_all(
     """The same, whatever is lost. An example is dropped when a sequence of it has no label left."""
     encoded = EncodedExamples()
     expanded = chain.from_iterable(map(objective.expand, examples))
-    collects = gc.isenabled()
-    gc.disable()  # examples come and go by the million, none in a cycle: looking through them took a tenth of the time
-    try:
+    with uncollected():
         while some := list(islice(expanded, AT_ONCE)):
             _encode(some, encoded, encoder, objective, max_length)
-    finally:
-        if collects:
-            gc.enable()
     return encoded
 
 

@@ -13,6 +13,7 @@ from belle_core.encoding import Segment
 
 FIELDS = {"{bos}": "bos_token", "{eos}": "eos_token", "{text}": "message['content']", "{system}": "system"}
 """What may stand in a pattern, and its name in Jinja."""
+TEXT = "%(text)s"
 Stretch = tuple[str, str]
 """Of a pattern: a special token, or else a text into which ``text`` and ``system`` are put by ``%``."""
 
@@ -46,28 +47,37 @@ class Layout:
 
     def segments(self, conversation: Conversation) -> Iterator[Segment]:
         """The segments of *conversation*; up to where the answer begins when the user speaks last."""
-        found: list[Segment] = []
-        self._fill(found, self._begin, "", "", 0.0)
+        found = [*self._begin]
         system = conversation.system or self.default_system
-        for turn in conversation.turns:
-            if turn.role == "user":
-                self._fill(found, self._questions[bool(system)], turn.text, system, 0.0)
+        for role, text, weight in conversation.turns:
+            if role == "user":
+                self._fill(found, self._questions[system != ""], text, system, 0.0)
                 system = ""
             else:
-                self._fill(found, self._answer, turn.text, "", turn.weight)
-                self._fill(found, self._after, "", "", 0.0)
+                self._fill(found, self._answer, text, "", weight)
+                found += self._after
         return iter(found)
 
     def _fill(self, found: list[Segment], stretches: list[Stretch], text: str, system: str, weight: float) -> None:
         for special, form in stretches:
             if special:
                 found.append(Segment("", special, weight))
-            elif filled := form % {"text": text, "system": system}:
+            elif filled := text if form == TEXT else form % {"text": text, "system": system}:
                 found.append(Segment(filled, "", weight))
 
     @cached_property
-    def _begin(self) -> list[Stretch]:
-        return self._stretches(self.begin)
+    def _begin(self) -> list[Segment]:
+        return self._ready(self.begin)
+
+    @cached_property
+    def _after(self) -> list[Segment]:
+        return self._ready(self.after)
+
+    def _ready(self, pattern: str) -> list[Segment]:
+        """The segments of a pattern that is not learned and has nothing to be filled in."""
+        found: list[Segment] = []
+        self._fill(found, self._stretches(pattern), "", "", 0.0)
+        return found
 
     @cached_property
     def _questions(self) -> tuple[list[Stretch], list[Stretch]]:
@@ -79,10 +89,6 @@ class Layout:
     @cached_property
     def _answer(self) -> list[Stretch]:
         return self._stretches(self.answer)
-
-    @cached_property
-    def _after(self) -> list[Stretch]:
-        return self._stretches(self.after)
 
     def _stretches(self, pattern: str) -> list[Stretch]:
         """*pattern* as special tokens and the texts between them: what belongs together is one segment."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belle_core.conversation import Conversation, Example
+from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import ExamplesWriter, read_examples
-from belle_core.data.storage import text_of
+from belle_core.data.storage import parse_line, text_of
 
 
 def example(number):
@@ -23,14 +23,21 @@ def test_what_is_written_is_read_back(tmp_path):
         Example("b", Conversation.of("q\n\u2028\x85q", "a")),
         Example("c", text="正文"),
         Example("d", Conversation.of("q", "good"), rejected=("bad",)),
+        Example("e", Conversation.of("q", "a"), meta={"large": 2**70, "small": -(2**64) - 1}),
+        Example("f", Conversation((Turn("user", "q"), Turn("assistant", "a", 0.5), Turn("user", "q"))), category="c"),
     ]
     with ExamplesWriter(tmp_path) as writer:
         for one in examples:
             writer.write("train", one)
         artifact = writer.finish(licences=["MIT", "MIT"])
     assert list(read_examples(artifact, "train")) == examples and list(read_examples(artifact, "dev")) == []
-    assert artifact.splits == {"train": 4} and artifact.licences == ["MIT"]
+    assert artifact.splits == {"train": 6} and artifact.licences == ["MIT"]
     assert artifact.characters == sum(len(text_of(one)) for one in examples)
+
+
+def test_halves_of_characters_in_a_line_are_read():
+    line = b'{"id": "a", "messages": [{"role": "user", "content": "\\ud83d"}, {"role": "assistant", "content": "x"}]}'
+    assert parse_line(line) == Example("a", Conversation.of("\ud83d", "x"))
 
 
 def test_rejected_records_keep_place_reason_and_evidence(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import pytest
@@ -122,3 +123,20 @@ def test_a_weight_that_is_no_number_names_its_example(tokenizer):
     with pytest.raises(BelleError, match="example bad has a label weight that is no number"):
         some = [*talks(9), Example("bad", bad)]
         encode_examples(some, Encoder(tokenizer, table.BELLE), Sft(SftConfig()), max_length=99, split="train")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_collected_afterwards_as_before(tokenizer, collects):
+    def some():
+        yield from talks(3)
+        assert not gc.isenabled()
+        raise OSError
+
+    was = gc.isenabled()
+    (gc.enable if collects else gc.disable)()
+    try:
+        with pytest.raises(OSError):
+            encode_all(some(), Encoder(tokenizer, table.BELLE), Sft(SftConfig()), max_length=99)
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if was else gc.disable)()
