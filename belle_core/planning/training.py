@@ -195,7 +195,7 @@ def method_of(section: TrainConfig, trainer: TrainerConfig, trained: list[Weight
     """What memory depends on, of the options *section*."""
     part = load_catalog().part_for(section.objective)
     objective = part.load()(section.objective) if part else None
-    switched_off = adapter and getattr(section, "init", "") != "pissa" and not getattr(section, "whole", [])
+    switched_off = adapter and getattr(section, "init", "zero") == "zero" and not getattr(section, "whole", [])
     reference = objective is not None and objective.keeps_start and not switched_off
     return Method(
         trained,

@@ -74,14 +74,20 @@ class EncodedExamples:
 
 
 def encode_examples(
-    examples: Iterable[Example], encoder: Encoder, objective: Objective, *, max_length: int, split: str
+    examples: Iterable[Example],
+    encoder: Encoder,
+    objective: Objective,
+    *,
+    max_length: int,
+    split: str,
+    most: bool = False,
 ) -> EncodedExamples:
-    """Every example of a split as ids and label weights, at most *max_length* tokens long.
+    """Every example of a split as ids and label weights, at most *max_length* tokens long; *most*: the model takes no more.
 
     Raises ``BelleError`` when no example is left or more than half are lost.
     """
     encoded = encode_all(examples, encoder, objective, max_length=max_length)
-    _check(encoded, max_length, split)
+    _check(encoded, max_length, split, most)
     return encoded
 
 
@@ -149,18 +155,24 @@ def _no_number(example: Example) -> BelleError:
     )
 
 
-def _check(encoded: EncodedExamples, max_length: int, split: str) -> None:
+def _check(encoded: EncodedExamples, max_length: int, split: str, most: bool) -> None:
+    advice = (
+        "the model's context is no longer: shorten the examples, or take another model"
+        if most
+        else "raise train.max_length"
+    )
+    chinese = "这已是模型的最大上下文：请缩短样本或换一个模型" if most else "请调大 train.max_length"
     total = len(encoded) + encoded.dropped
     if total == 0:
         raise BelleError(f"the data has no {split} examples", f"数据中没有 {split} 样本")
     if not len(encoded):
         raise BelleError(
             f"none of the {total} {split} examples has a token to learn within {max_length} tokens; "
-            "raise train.max_length, or look at one with `belle inspect`",
-            f"{total} 条 {split} 样本在 {max_length} 个词元以内都没有可学习的词元；请调大 train.max_length，或用 `belle inspect` 查看样本",
+            f"{advice}; `belle inspect` shows one",
+            f"{total} 条 {split} 样本在 {max_length} 个词元以内都没有可学习的词元；{chinese}；可用 `belle inspect` 查看样本",
         )
     if encoded.dropped > MOST_LOST * total:
         raise BelleError(
-            f"{encoded.dropped} of {total} {split} examples lose all answer tokens when cut at {max_length} tokens; raise train.max_length",
-            f"在 {max_length} 个词元处截断会使 {total} 条 {split} 样本中的 {encoded.dropped} 条失去全部回答；请调大 train.max_length",
+            f"{encoded.dropped} of {total} {split} examples lose all answer tokens when cut at {max_length} tokens; {advice}",
+            f"在 {max_length} 个词元处截断会使 {total} 条 {split} 样本中的 {encoded.dropped} 条失去全部回答；{chinese}",
         )

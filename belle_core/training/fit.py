@@ -98,7 +98,8 @@ def _encoded(
     if split == "dev" and not examples.splits.get("dev"):
         return None
     length = min(config.max_length, loaded.context_length or config.max_length)
-    return encode_examples(read_examples(examples, split), loaded.encoder, objective, max_length=length, split=split)
+    found, most = read_examples(examples, split), length < config.max_length
+    return encode_examples(found, loaded.encoder, objective, max_length=length, split=split, most=most)
 
 
 def _run(

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from belle_core.checkpoint import fetch
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
+from belle_core.language import say
 from belle_core.training.quiet import quiet
 
 
@@ -69,11 +70,15 @@ def on_meta() -> bool:
 def check_config(model: PreTrainedModel, report: dict[str, Any], directory: Path) -> None:
     """Raise ``BelleError`` when the weights are of another configuration: other shapes, or more layers."""
     shapes = [
-        f"{name} has the shape {list(stored)}, not {list(wanted)}" for name, stored, wanted in report["mismatched_keys"]
-    ]
+        say(f"{name} has the shape {list(stored)}, not {list(wanted)}",
+            f"{name} 的形状是 {list(stored)}，而不是 {list(wanted)}")
+        for name, stored, wanted in report["mismatched_keys"]
+    ]  # fmt: skip
     known = {re.sub(r"\.\d+\.", ".*.", name) for name in model.state_dict()}
     layers = [
-        f"{name} is too much" for name in sorted(report["unexpected_keys"]) if re.sub(r"\.\d+\.", ".*.", name) in known
+        say(f"{name} is too much", f"{name} 是多余的")
+        for name in sorted(report["unexpected_keys"])
+        if re.sub(r"\.\d+\.", ".*.", name) in known
     ]
     if wrong := shapes + layers:
         raise BelleError(

@@ -7,7 +7,7 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import about, joined, list_field, text_field
-from belle_formats.turns import converse, is_messages, listed, messages_of
+from belle_formats.turns import converse, is_messages, listed, messages_of, weighed
 
 
 class MessagesFormat:
@@ -26,10 +26,12 @@ class MessagesFormat:
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the messages left out of it; raises ``Unreadable`` and ``Dropped``."""
         key = next((key for key in self.keys if key in record), self.keys[0])
-        messages = messages_of(list_field({key: listed(record[key])} if key in record else record, key))
+        values = list_field({key: listed(record[key])} if key in record else record, key)
+        weights = record.get("weights")
+        messages = messages_of(weighed(values, weights) if isinstance(weights, list) else values)
         system = joined(*(text_field(record, name, optional=True) for name in ("system", "system_prompt")))
         conversation, refused = converse(messages, system)
-        used = ("id", key, "system", "system_prompt")
+        used = ("id", key, "system", "system_prompt", *(["weights"] if isinstance(weights, list) else []))
         kept = [Example(place.id_of(record.get("id")), conversation, **about(record, used))] if conversation else []
         return [*kept, *refused]
 

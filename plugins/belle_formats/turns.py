@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -67,8 +68,25 @@ def _message(value: Any) -> Message:
     name = str(value[fields[0]])
     if (role := ROLES.get(name.lower())) is None:
         raise Dropped(f"role:{name[:20]}", str(value[fields[1]])[:100])
-    weight = value.get("weight")  # OpenAI's fine-tuning files: 0 is read and not learned
-    return Message(role, _text(value[fields[1]]), float(weight) if isinstance(weight, (int, float)) else 1.0)
+    return Message(role, _text(value[fields[1]]), _weight(value.get("weight")))
+
+
+def _weight(value: Any) -> float:
+    """As in OpenAI's fine-tuning files: 0 is read and not learned."""
+    if value is None:
+        return 1.0
+    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise Unreadable("wrong_type:weight", f"a message's weight should be a number of at least 0, not {value!r}")
+    return float(value)
+
+
+def weighed(values: list[Any], weights: list[Any]) -> list[Any]:
+    """Messages with the *weights* that belle's own records hold beside them, one for each but system texts."""
+    said = [isinstance(value, dict) and value.get("role") != "system" for value in values]
+    if sum(said) != len(weights):
+        raise Unreadable("wrong_type:weights", f"{len(weights)} weights for {sum(said)} messages")
+    given = iter(weights)
+    return [{**value, "weight": next(given)} if own else value for value, own in zip(values, said, strict=True)]
 
 
 def _text(content: Any) -> str:

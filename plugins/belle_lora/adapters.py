@@ -56,6 +56,10 @@ def begin_with(model: PeftModel, updates: dict[str, tuple[Tensor, Tensor]]) -> N
             a, b = updates[name]
             layer.lora_A["default"].weight.copy_(a)
             layer.lora_B["default"].weight.copy_(b / layer.scaling["default"])
+    if updates:
+        model.peft_config[
+            "default"
+        ].init_lora_weights = "loftq"  # switched off, it leaves another model than it began with
 
 
 def check_layers(model: PreTrainedModel, option: str, targets: list[str]) -> None:

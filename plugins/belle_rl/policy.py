@@ -169,8 +169,8 @@ def as_it_is(model: Any) -> Iterator[None]:
 
 
 def can_do_without(model: Any) -> bool:
-    """Whether the model as it started is there when its adapter is switched off."""
+    """Whether the model as it started is there when its adapter is switched off: one that began with an update is not."""
     configs = getattr(model, "peft_config", {}).values()
     return bool(configs) and not any(
-        config.init_lora_weights == "pissa" or config.modules_to_save for config in configs
+        config.init_lora_weights in ("pissa", "loftq") or config.modules_to_save for config in configs
     )

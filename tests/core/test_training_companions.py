@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -119,6 +120,22 @@ def test_the_length_that_noise_depends_on_is_that_of_each_packed_sequence():
     assert lengths_of(torch.zeros(2, 4), None).tolist() == [[4] * 4] * 2
 
 
+def test_a_pack_is_disturbed_as_its_sequences_would_be_alone(tmp_path):
+    """The longer a sequence, the less; and the model is let go of in the end."""
+    model = load_start(training_context(tmp_path / "s" / "Model" / "a")).model.train()
+    noise, seen = Neftune(5.0), []
+    noise.on_train_start(None, SimpleNamespace(model=model))
+    take = model.get_input_embeddings().register_forward_hook(lambda module, ids, out: seen.append(out - module.weight[ids[0]]))  # fmt: skip
+    positions = torch.cat([torch.arange(2), torch.arange(40)])[None]
+    model(input_ids=torch.full((1, 42), 5), position_ids=positions, use_cache=False)
+    for part, length in zip(seen[0][0].split([2, 40]), (2, 40), strict=True):
+        most = 5 / (length * 32) ** 0.5
+        assert 0.9 * most < part.abs().max() <= most + 1e-6
+    take.remove()
+    noise.teardown(None, None, "fit")
+    assert not model._forward_pre_hooks and not model.get_input_embeddings()._forward_hooks
+
+
 def test_noise_is_there_in_training_alone(tmp_path):
     _, _, points = trained(tmp_path, config(neftune=20, epochs=1))
     _, _, without = trained(tmp_path / "plain", config(epochs=1))
@@ -166,7 +183,7 @@ def test_patience_goes_on_counting_after_an_interruption(tmp_path, monkeypatch):
         trained(tmp_path / "again", settings)
     again, same, course = trained(tmp_path / "again", settings)
     assert all(torch.equal(weights[name], again[name]) for name in weights) and course == points
-    assert same["best_step"] == figures["best_step"]
+    assert same["best_step"] == figures["best_step"] and same["tokens"] == figures["tokens"]
 
 
 def test_the_best_needs_something_to_judge_by(tmp_path):

@@ -71,6 +71,14 @@ def test_a_loss_of_exactly_zero_is_refused(tmp_path, monkeypatch):
         train(config(), training_context(tmp_path / "s" / "Model" / "a"))
 
 
+def test_weights_that_would_learn_nothing_stop_the_run(tmp_path, monkeypatch):
+    """BELLE#122: LoRA beside recomputation trained nothing, and said nothing."""
+    loss = Sft.loss
+    monkeypatch.setattr(Sft, "loss", lambda self, model, batch: loss(self, model, batch).detach().requires_grad_())
+    with pytest.raises(RuntimeError, match="20 of 20 trainable tensors got no gradient, the first is"):
+        train(config(), training_context(tmp_path / "s" / "Model" / "a"))
+
+
 @pytest.mark.parametrize(
     ("trainer", "message"),
     [
@@ -107,6 +115,9 @@ def test_a_sequence_is_no_longer_than_the_context_of_the_model(tmp_path, monkeyp
     context.shared["model"].context_length = 32
     made = train(config(epochs=0.5, max_length=1024), context)
     assert max(longest) == 32 and made.metrics["truncated"] > 0
+    context.shared["model"].context_length = 16
+    with pytest.raises(BelleError, match="within 16 tokens; the model's context is no longer: shorten the examples"):
+        train(config(max_length=1024), context)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")

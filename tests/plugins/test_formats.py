@@ -170,6 +170,22 @@ def test_openai_messages_with_parts_weights_and_tools():
     assert caught.value.reason == "not_text"
 
 
+def test_weights_of_our_own_records_are_read_back():
+    """Of an example with a system text, whose turns alone have weights."""
+    turns = (Turn("user", "一"), Turn("assistant", "a", 0.0), Turn("user", "三"), Turn("assistant", "b", 0.5))
+    example = Example("x", Conversation(turns, "规则"))
+    assert only("messages", example.to_json()).conversation == example.conversation
+    with pytest.raises(Unreadable, match="2 weights for 4 messages"):
+        convert("messages", example.to_json() | {"weights": [1, 0]})
+
+
+@pytest.mark.parametrize("weight", ["0", -1, float("inf"), [0]])
+def test_a_weight_that_is_none_is_not_taken_for_one(weight):
+    messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "!", "weight": weight}]
+    with pytest.raises(Unreadable, match="weight should be a number of at least 0"):
+        convert("messages", {"messages": messages})
+
+
 @pytest.mark.parametrize(
     ("name", "key", "role", "text"),
     [("messages", "messages", "role", "content"), ("sharegpt", "conversations", "from", "value")],
