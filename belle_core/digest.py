@@ -74,10 +74,16 @@ def expand(value: Any, *, option: str) -> list[Path]:
     return files
 
 
+def files_in(folder: Path) -> list[Path]:
+    """All files in it and below, sorted; without hidden ones, and what lies in hidden directories such as ``.git``."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 def _expand_one(item: str) -> list[Path]:
     path = Path(item).expanduser()
     if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+        return files_in(path)
     if path.exists():
         return [path]
     return sorted(Path(p) for p in glob.glob(str(path), recursive=True) if os.path.isfile(p))

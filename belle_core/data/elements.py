@@ -89,6 +89,8 @@ class Window:
                     return value, end
             except Malformed as error:
                 cut = error.end is None and (error.why.startswith("Unterminated") or error.at + TOKEN >= len(self.text))
+                if self.ended and cut and self.text[self.at] in "{[":
+                    raise Malformed("the file ends inside a record", error.at) from None
                 if not cut or self.ended:
                     raise
             if len(self.text) - self.at > LONGEST:

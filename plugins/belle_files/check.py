@@ -7,6 +7,7 @@ from typing import Any
 
 from belle_core.data.formats import known_format
 from belle_core.data.splits import held_out
+from belle_core.digest import files_in
 from belle_core.errors import BelleError, Several
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
@@ -35,13 +36,10 @@ def check(config: FilesConfig, shared: dict[str, Any]) -> None:
 def _check_files(config: FilesConfig, name: str) -> None:
     value = getattr(config, name)
     for item in value if isinstance(value, list) else [value]:
-        if item is not None and _is_empty_directory(Path(str(item)).expanduser()):
+        folder = Path(str(item)).expanduser()
+        if item is not None and folder.is_dir() and not files_in(folder):
             option = f"data.{name}={item}"
             raise BelleError(f"{option}: there is no file in this directory", f"{option}：目录中没有文件")
     for one in inputs_of(config, name):
         if one.source.path.stat().st_size == 0:
             raise BelleError(f"{one.source.path}: the file is empty", f"{one.source.path}：文件是空的")
-
-
-def _is_empty_directory(path: Path) -> bool:
-    return path.is_dir() and not any(p.is_file() and not p.name.startswith(".") for p in path.rglob("*"))

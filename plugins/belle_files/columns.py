@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+MAY_LACK = ("input", "history", "system")
+"""Our names of fields that records may leave out."""
+
 
 @dataclass(frozen=True)
 class Columns:

@@ -51,12 +51,11 @@ def _files(value: Any, option: str) -> Iterator[Path]:
         if (folder / "state.json").is_file():  # datasets.Dataset.save_to_disk
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             yield from (folder / str(one["filename"]) for one in state["_data_files"])
-        elif (folder / INFO).is_file() and folder.is_dir():
+        elif (info := folder if folder.name == INFO else folder / INFO).is_file():
+            names = ", ".join(names_in(info))
             raise BelleError(
-                f"{option}={item}: the directory describes its data sets in {INFO}; choose with data.names=[…] "
-                f"({', '.join(names_in(folder / INFO))}), or name the files",
-                f"{option}={item}：该目录用 {INFO} 描述其中的数据集；请用 data.names=[…] 选择"
-                f"（{', '.join(names_in(folder / INFO))}），或直接写文件名",
+                f"{option}={item}: the data sets are described in {INFO}; choose with data.names=[…] ({names}), or name the files",
+                f"{option}={item}：数据集由 {INFO} 描述；请用 data.names=[…] 选择（{names}），或直接写文件名",
             )
         else:
             yield from expand(item, option=option)
@@ -64,7 +63,10 @@ def _files(value: Any, option: str) -> Iterator[Path]:
 
 def names_in(path: Path, most: int = 12) -> list[str]:
     """The first names that a ``dataset_info.json`` holds."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError:
+        return []
     return list(map(str, found))[:most] if isinstance(found, dict) else []
 
 

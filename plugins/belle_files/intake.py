@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from itertools import chain, islice
@@ -20,10 +21,13 @@ from belle_core.data.tables import TableFile
 from belle_core.data.textfile import TextFile
 from belle_core.errors import BelleError
 from belle_core.language import say
+from belle_core.names import unknown
 from belle_core.plugins import load_catalog
 from belle_core.progress import track
+from belle_files.columns import MAY_LACK
 from belle_files.config import FilesConfig
 from belle_files.inputs import Input, inputs_of
+from belle_files.llamafactory import INFO, ROLES
 from belle_files.reading import Origin
 from belle_files.tally import Tally
 
@@ -43,6 +47,7 @@ class Intake:
         self._complete = True
         self._file: TextFile | TableFile | None = None
         self._plain: dict[bool, str] = {}
+        self._fields: set[str] = set()  # that the first records of all files so far have
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         """All files in order; raises ``BelleError`` for one that cannot be read."""
@@ -76,7 +81,10 @@ class Intake:
                 items = islice(unparsed_records(self._file, one.source), one.most)
                 head = list(islice(items, HEAD))
                 self._keep_apart(one.source)
-                yield from chunked(self._origin(one, head), map(_plain, chain(head, items)), size)
+                origin = self._origin(one, head)
+                if number + 1 == len(inputs) and self.option == "path":
+                    self._check_columns(inputs)
+                yield from chunked(origin, map(_plain, chain(head, items)), size)
                 last = number + 1 == len(inputs) or inputs[number + 1].source.path != one.source.path
                 self._read += self._file.size if last else 0  # all members of an archive are one file
             self._file = None
@@ -92,10 +100,23 @@ class Intake:
                 "或用 data.path=[…] 排除其一",
             )
 
+    def _check_columns(self, inputs: list[Input]) -> None:
+        """Raise ``BelleError`` when a field that was named stands in no file; tell it of one that records may lack."""
+        named = {pair: None for one in inputs for pair in one.columns.fields.items()}
+        for ours, theirs in named if self._fields else ():
+            if theirs not in self._fields:
+                where = f"{INFO}: {ROLES[ours]}" if self.config.names else f"data.columns.{ours}"
+                error = unknown("field", theirs, self._fields, typed=f"{where}={theirs}")
+                if ours not in MAY_LACK:
+                    raise error
+                print(say(f"belle: {error.english}", f"belle：{error.chinese}"), file=sys.stderr, flush=True)
+
     def _origin(self, one: Input, head: list[Record | Broken | Unparsed]) -> tuple[Any, ...]:
         decoder, source = StrictDecoder(), one.source
         items = [parsed(decoder, item) if isinstance(item, Unparsed) else item for item in head]
-        format = self._format([one.value_of(item) for item in items if isinstance(item, Record)], source)
+        records = [item for item in items if isinstance(item, Record)]
+        self._fields.update(*(record.value for record in records if isinstance(record.value, dict)))
+        format = self._format([one.value_of(record) for record in records], source)
         name = self.config.source or source.stem
         return tuple(Origin(source.name, source.stem, source.alone, format, astuple(one.columns), name))
 

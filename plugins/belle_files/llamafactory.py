@@ -23,6 +23,7 @@ FIELDS = {
     "rejected": "rejected",
 }
 """Their name of a role → the field that our formats read it from."""
+ROLES = {field: role for role, field in FIELDS.items()} | {"text": "prompt"}
 TAGS = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system"}
 """Their tags and what these are where nothing is said."""
 
@@ -53,7 +54,9 @@ def chosen(value: Any, names: list[str]) -> list[DataSet]:
     for name in names:
         if not isinstance(entries, dict):
             raise BelleError(f"{file}: describes no data sets", f"{file}：没有描述数据集")
-        if not isinstance(entries.get(name), dict):
+        if not isinstance(entries.get(name, {}), dict):
+            raise BelleError(f"{file}: {name} is no object with a file_name", f"{file}：{name} 不是带 file_name 的对象")
+        if name not in entries:
             raise unknown("data set", name, list(entries), typed=f"data.names={name}")
         sets.append(_entry(file, name, entries[name]))
     return sets

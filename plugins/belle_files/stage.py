@@ -29,7 +29,9 @@ def read(config: FilesConfig, context: StageContext) -> Examples:
 
                 keys = grouped(keys, writer.gathered(), writer.shingles, context.scratch)
             total = len(keys) // DIGEST
-            sizes = {name: min(part.size(total), context.limit or total) for name, part in numbers.items()}
+            sizes = {name: part.size(total) for name, part in numbers.items()}
+            if context.limit is not None:
+                sizes = {name: min(size, context.limit) for name, size in sizes.items()}
             writer.hold_out(choose(keys, sizes))
         return writer.finish(licences=[config.licence] if config.licence else [])
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from belle_core.data.chunks import Chunk, Outcome
+from belle_core.data.troubles import in_chinese
 from belle_core.errors import BelleError
 from belle_core.language import say
 
@@ -38,8 +39,8 @@ class Tally:
                 damaged += 1
             elif kind == "unreadable":
                 self.unreadable += 1
-                words = f"{reason} ({evidence})" if evidence else reason
-                self._note(where, words, words)
+                words = [f"{reason} ({why})" if why else reason for why in (evidence, in_chinese(evidence))]
+                self._note(where, *words)
             yield where, reason, evidence
         self.seen += len(chunk.records) - damaged
         self._good[file] += len(chunk.records) - damaged
@@ -49,7 +50,7 @@ class Tally:
         more = f"; the rest of the file, about {lost:,} records, is lost" if lost else ""
         more_zh = f"；其余约 {lost:,} 条丢失" if lost else ""
         english = f"{why} ({good:,} good records before it{more})"
-        chinese = f"{why}（此前有 {good:,} 条完好{more_zh}）"
+        chinese = f"{in_chinese(why)}（此前有 {good:,} 条完好{more_zh}）"
         self._note(where, english, chinese)
         if file not in self._warned and len(self._warned) < WARNINGS:
             self._warned.add(file)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from belle_core.data.charsets import Undecided, detect
 from belle_core.data.elements import ElementReader
 from belle_core.data.lines import split_lines
 from belle_core.data.places import Broken, Record, sources_of
 from belle_core.data.records import open_file, read_records
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.textfile import TextFile
+from belle_core.data.troubles import in_chinese
 from belle_core.errors import BelleError
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
@@ -48,7 +51,10 @@ def values(items):
 
 
 def broken(items):
-    return [item for item in items if isinstance(item, Broken)]
+    found = [item for item in items if isinstance(item, Broken)]
+    for item in found:
+        assert re.search("[\u4e00-\u9fff]", in_chinese(item.why)), f"nobody has translated: {item.why}"
+    return found
 
 
 def lines_of(records):
@@ -151,6 +157,27 @@ def test_encodings_are_told_by_content(tmp_path, encoding, layout):
         else CHINESE
     )
     assert values(read_bytes(tmp_path, LAYOUTS[layout](records).encode(encoding))) == records
+
+
+@pytest.mark.parametrize(
+    "text", ["问题一,,回答一\n", "你好,您好\n", "今天天气怎么样？", "question,answer\n" + "问题,回答\n" * 30]
+)
+def test_a_few_characters_of_gb18030_suffice(text):
+    assert detect([text.encode("gb18030")]) == ("gb18030", 0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("euc-kr", "안녕하세요 저는 한국어를 공부합니다. 오늘 날씨가 좋습니다."),
+        ("euc-jp", "こんにちは、私は日本語を勉強しています。今日の天気は良いですね。"),
+        ("cp1251", "Это русский текст, который должен быть распознан правильно."),
+        ("latin-1", "C'est un texte français à l'été où ça brûle déjà."),
+    ],
+)
+def test_other_languages_are_not_taken_for_gb18030(encoding, text):
+    with pytest.raises(Undecided):
+        detect([text.encode(encoding)])
 
 
 def test_an_encoding_that_shows_late(tmp_path):
@@ -316,8 +343,8 @@ def test_the_rest_of_a_file_is_estimated(tmp_path):
         ('[\n{"a": 1},\n{"a": 2},\n]', 2, "comma stands before the closing", 4),
         ('[\n{"a": 1},\n{"a": 2}', 2, "ends inside the array", 3),
         ('[\n{"a": 1},\n{"a": 2},\n', 2, "ends inside the array", 4),
-        ('[\n{"a": 1},\n{"a": 2', 1, "Expecting", 3),
-        ('[\n{"a": 1},\n{"a": "2', 1, "Unterminated", 3),
+        ('[\n{"a": 1},\n{"a": 2', 1, "ends inside a record", 3),
+        ('[\n{"a": 1},\n{"a": "2', 1, "ends inside a record", 3),
         ('[\n{"a": 1}\n{"a": 2}\n]', 2, "comma is missing", 3),
         ('[\n{"a": 1};\n{"a": 2}\n]', 2, "expected , or ] but found ';'", 2),
         ('[\n{"a": 1},\n{"a": 2}\n]\nrest', 2, "Expecting value", 5),

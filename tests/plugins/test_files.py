@@ -79,6 +79,8 @@ def test_directories_globs_lists_links_and_gzip(tmp_path):
     (tmp_path / "d" / "deep").mkdir()
     (tmp_path / "d" / "deep" / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps(record(4)).encode()))
     (tmp_path / "d" / ".hidden").write_text("not data")
+    (tmp_path / "d" / ".git" / "refs").mkdir(parents=True)
+    (tmp_path / "d" / ".git" / "refs" / "main").write_text("not data either")
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "d" / "a.jsonl")
     whole = files("data.path=d")
     assert questions(whole, "train") == [f"问题 {i} 号" for i in (1, 2, 3, 4)]
@@ -438,6 +440,21 @@ def test_a_record_may_hold_several_examples(tmp_path, monkeypatch):
     write(tmp_path / "a.jsonl", [{"instruction": "one"}, {"instruction": "drop"}])
     artifact = read_directly(tmp_path / "out", path=str(tmp_path / "a.jsonl"))
     assert artifact.splits == {"train": 2} and artifact.record == "text" and artifact.rejected == {"said_so": 1}
+
+
+def test_what_is_wrong_is_told_in_chinese(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("belle_core.language.chinese", lambda: True)
+    (tmp_path / "a.jsonl").write_text(json.dumps(record(0)) + '\n{"instruction": "q"\n')
+    with pytest.raises(BelleError) as caught:
+        files("data.path=a.jsonl")
+    told = "a.jsonl:2：此处应为 ','（该行第 20 个字符）（此前有 1 条完好）"
+    assert told in caught.value.chinese and told in capsys.readouterr().err
+
+
+def test_a_held_out_part_that_is_too_large_is_told_with_its_size(tmp_path):
+    write(tmp_path / "a.jsonl", [record(number) for number in range(9)])
+    with pytest.raises(BelleError, match="ask for 40 of 9 examples"):
+        files("data.path=a.jsonl", "data.dev=40")
 
 
 def test_what_is_wrong_is_told_the_same_by_any_number_of_workers(tmp_path, monkeypatch, capsys):

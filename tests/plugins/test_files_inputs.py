@@ -51,6 +51,18 @@ def test_own_column_names(tmp_path):
     assert other.fingerprint != artifact.fingerprint
 
 
+def test_a_field_that_no_record_has_is_told(tmp_path, capsys):
+    write(tmp_path / "a.json", [{"question": "问0", "answer": "答0"}])
+    (tmp_path / "b.jsonl").write_text('{"q": "问1", "answer": "答1", "who": "x"}')
+    with pytest.raises(
+        BelleError, match=r"data.columns.answer=answr: there is no field 'answr'; did you mean 'answer'"
+    ):
+        files("data.path=a.json", "data.columns={answer:answr}")
+    assert conversations(files("data.path=[a.json,b.jsonl]", "data.columns={question:q}")) == ASKED[:2]
+    assert conversations(files("data.path=a.json", "data.columns={system:sytem}")) == ASKED[:1]  # records may lack it
+    assert "data.columns.system=sytem: there is no field 'sytem'" in capsys.readouterr().err
+
+
 # ---- LLaMA-Factory ----
 
 INFO = {
@@ -66,6 +78,8 @@ INFO = {
     "pairs": {"file_name": "pairs.json", "ranking": True, "columns": {"prompt": "q", "chosen": "good", "rejected": "bad"}},
     "pages": {"file_name": "pages.json", "columns": {"prompt": "content"}},
     "far": {"hf_hub_url": "team/set"},
+    "wrong": {"file_name": "plain.json", "columns": {"prompt": "instruction", "response": "reply"}},
+    "list": ["plain.json"],
 }  # fmt: skip
 
 
@@ -114,7 +128,10 @@ def test_the_bytes_of_a_named_data_set_count(factory, path):
     [
         (["data.path=data", "data.names=[plian]"], "did you mean 'plain'"),
         (["data.path=data", "data.names=[far]"], r"say \+data=hub data.name=team/set"),
+        (["data.path=data", "data.names=[wrong]"], "dataset_info.json: response=reply: there is no field 'reply'"),
+        (["data.path=data", "data.names=[list]"], "list is no object with a file_name"),
         (["data.path=data"], r"choose with data.names=\[…\] \(plain, named"),
+        (["data.path=data/dataset_info.json"], r"choose with data.names=\[…\] \(plain, named"),
         (["data.path=data/plain.json", "data.names=[plain]"], "describes no data sets"),
         (["data.path=nowhere", "data.names=[plain]"], "data.names needs data.path=dataset_info.json"),
         (["data.path=data/plain.json", "data.columns=3"], "data.columns must be a mapping"),

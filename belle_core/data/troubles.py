@@ -1,0 +1,49 @@
+"""What is wrong with a record, in Chinese: the words come from several libraries and are kept in English in the data."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = (
+    (r"Expecting value", "此处应为一个值"),
+    (r"Expecting property name enclosed in double quotes", "此处应为双引号中的键名"),
+    (r"Expecting '(.)' delimiter", r"此处应为 '\1'"),
+    (r"Unterminated string starting at", "字符串没有结束"),
+    (r"Invalid control character at", "字符串中有未转义的控制字符"),
+    (r"Invalid \\escape", "无效的转义"),
+    (r"Invalid \\uXXXX escape", r"无效的 \\uXXXX 转义"),
+    (r"Illegal trailing comma before end of (object|array)", "结尾处多了一个逗号"),
+    (r"nested deeper than (\d+)", r"嵌套超过 \1 层"),
+    (r"half of a surrogate pair (\(.*?\))", r"半个代理对 \1"),
+    (r"more after the end of the value", "值之后还有多余内容"),
+    (r"the key (.+) stands twice in one object", r"同一对象中键 \1 出现两次"),
+    (r"(NaN|-?Infinity) is not JSON", r"\1 不是合法的 JSON"),
+    (r"the number (.+) is too large", r"数字 \1 过大"),
+    (r"a record is longer than ([\d,]+) characters", r"记录超过 \1 个字符"),
+    (r"the line is longer than ([\d,]+) characters", r"该行超过 \1 个字符"),
+    (r"expected a key in quotes", "此处应为引号中的键"),
+    (r"expected : after a key", "键之后应为 :"),
+    (r"expected , or (.) but found (.+)", r"应为 , 或 \1，却是 \2"),
+    (r"the file ends inside the object", "文件在对象中间结束"),
+    (r"the file ends inside the array", "文件在数组中间结束"),
+    (r"the file ends inside a record", "文件在一条记录中间结束"),
+    (r"a comma stands before the closing \]", "结尾的 ] 之前多了一个逗号"),
+    (r"a comma is missing between two records", "两条记录之间缺少逗号"),
+    (r"not (\S+) at byte offset (\d+)", r"字节偏移 \2 处不是 \1"),
+    (r"(\d+) fields where the header has (\d+)", r"有 \1 个字段，而表头有 \2 个"),
+    (r"line contains NUL", "该行含有零字节"),
+    (r"field larger than field limit (\(\d+\))", r"字段过长 \1"),
+    (r"unexpected end of data", "数据意外结束"),
+    (r"the first records of the file are broken", "文件开头的记录已损坏"),
+)
+PLACE = re.compile(r"(?s)(.*) \(character (\d+) of the line\)")
+
+
+def in_chinese(why: str) -> str:
+    """*why* as it was noted of a record, in Chinese; as it is if nobody has translated it."""
+    if place := PLACE.fullmatch(why):
+        return f"{in_chinese(place[1])}（该行第 {place[2]} 个字符）"
+    for english, chinese in WORDS:
+        if found := re.fullmatch(english, why, re.DOTALL):
+            return found.expand(chinese)
+    return why
