@@ -14,7 +14,6 @@ import signal
 import struct
 import subprocess
 import sys
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,12 +21,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from queue import SimpleQueue
+from threading import Lock
 from typing import IO, Any, Protocol, TypeVar
 
 from belle_core.errors import BelleError
 
 Item = TypeVar("Item")
 HEADER = struct.Struct("<Q")
+DEPTH = 2
+"""Messages that a process has at once: the one it works on and the next."""
 
 
 def cores() -> int:
@@ -39,10 +42,11 @@ class Pool:
     """Processes that all run the function that ``recipe`` (``module:function`` and plain arguments) makes."""
 
     def __init__(self, recipe: tuple[str, list[Any]], workers: int) -> None:
-        self.recipe = recipe
-        self._own = threading.local()
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="belle-worker")
+        self._workers = [_Worker(recipe) for _ in range(workers)]
+        self._free: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in DEPTH * self._workers:
+            self._free.put(worker)
+        self._threads = ThreadPoolExecutor(DEPTH * workers, thread_name_prefix="belle-worker")
 
     def submit(self, message: Any) -> Future[Any]:
         """The answer to *message*, in the future; both are values that :mod:`marshal` knows."""
@@ -51,33 +55,56 @@ class Pool:
     def close(self) -> None:
         """End all processes, whatever they are doing."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in self._processes:
+        for process in self.processes():
             process.kill()
         self._threads.shutdown(wait=True)
-        for process in self._processes:  # one that was being started meanwhile ends with its input
+        for process in self.processes():  # one that was being started meanwhile ends with its input
             process.kill()
             with suppress(OSError):
                 process.communicate()
 
+    def processes(self) -> list[subprocess.Popen[bytes]]:
+        """Those that were started."""
+        return [worker.process for worker in self._workers if worker.process]
+
     def _ask(self, message: Any) -> Any:
-        process = getattr(self._own, "process", None) or self._start()
+        worker = self._free.get()
         try:
-            _send(process.stdin, message)
-            answer = _receive(process.stdout)
+            return unwrapped(worker.ask(message))
+        finally:
+            self._free.put(worker)
+
+
+class _Worker:
+    """A process, started with its first message; of several threads that ask, one waits for its answer and the next has sent its message
+    already, so that the process never waits for one."""
+
+    def __init__(self, recipe: tuple[str, list[Any]]) -> None:
+        self._recipe = recipe
+        self._sending, self._receiving = Lock(), Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, message: Any) -> tuple[str, Any]:
+        """What :func:`answer` says there; raises ``RuntimeError`` when the process has ended."""
+        try:
+            with self._sending:
+                process = self.process = self.process or self._start()
+                _send(process.stdin, message)
+                self._receiving.acquire()  # before the next message is sent: answers come in the same order
+            try:
+                return _receive(process.stdout)
+            finally:
+                self._receiving.release()
         except (OSError, EOFError) as error:
-            code = process.wait()
+            code = self.process and self.process.wait()
             raise RuntimeError(f"a worker process ended with status {code}; it may have run out of memory") from error
-        return unwrapped(answer)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """The process of the present thread."""
         command = [sys.executable, "-P", "-c", "from belle_core.data.workers import serve; serve()"]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-        self._processes.append(process)
-        self._own.process = process
         assert process.stdin is not None
-        process.stdin.write(json.dumps(self.recipe).encode() + b"\n")
+        process.stdin.write(json.dumps(self._recipe).encode() + b"\n")
         return process
 
 

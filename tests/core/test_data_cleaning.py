@@ -287,7 +287,7 @@ def test_no_process_is_left_when_somebody_stops_early(tmp_path, filters):
     answers = [pool.submit((None, ["a:1"], [line])) for line in lines]
     assert [Outcome.of(answer.result()).kept.lines for answer in answers] == [[line] for line in lines]
     pool.close()
-    assert pool._processes and all(process.poll() is not None for process in pool._processes)
+    assert pool.processes() and all(process.poll() is not None for process in pool.processes())
 
 
 INTERRUPTED = '''
