@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import marshal
 import mmap
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from belle_core.conversation import Example
 from belle_core.data.batches import Batch
 from belle_core.data.storage import parse_line
+from belle_core.data.workers import receive, send
 
 Decided = Iterator[tuple[Batch, list[Any]]]
 """Batches with the decisions on their examples."""
@@ -85,7 +85,7 @@ class Stored:
                 others.write(b"".join(batch.summaries[number]))
                 _add_up(self._ends, map(len, batch.lines))
                 _add_up(self._marks, map(len, batch.summaries[number]))
-                marshal.dump((batch.origin, batch.wheres, batch.records, batch.characters, batch.keys), heads)
+                send(heads, (batch.origin, batch.wheres, batch.records, batch.characters, batch.keys))
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -111,7 +111,7 @@ class Stored:
         decisions, left = decide(self), len(self)
         with self._lines.open("rb") as lines, self._heads.open("rb") as heads:
             while left:
-                origin, wheres, records, characters, keys = marshal.load(heads)
+                origin, wheres, records, characters, keys = receive(heads)
                 some = list(islice(decisions, len(wheres)))
                 if len(some) < len(wheres):
                     raise RuntimeError(f"{decide!r} ended and left examples without a decision")
@@ -125,7 +125,4 @@ class Stored:
 
 def _add_up(ends: array[int], lengths: Iterable[int]) -> None:
     """Append where each of several pieces ends that follow the last one."""
-    end = ends[-1]
-    for length in lengths:
-        end += length
-        ends.append(end)
+    ends.extend(islice(accumulate(lengths, initial=ends[-1]), 1, None))

@@ -25,16 +25,19 @@ def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterato
             offsets = [file.invalid.popleft() for _ in range(text.count(BROKEN)) if file.invalid]
             yield Broken(Place(source, line, number), "broken_encoding", encoding_trouble(file, offsets))
         else:
-            yield Unparsed(Place(source, line, number), text)
+            yield (line, number), text
         number += 1
 
 
-def parsed(decoder: StrictDecoder, line: Unparsed) -> Record | Broken:
-    """The record in a line, or what is wrong with it."""
+def parsed(decoder: StrictDecoder, source: Source, item: Record | Broken | Unparsed) -> Record | Broken:
+    """The record in a line, or what is wrong with it; whatever was parsed already stays as it is."""
+    if not isinstance(item, tuple):
+        return item
+    place, text = Place(source, *item[0]), item[1]
     try:
-        return Record(line.place, decoder.whole(line.text))
+        return Record(place, decoder.whole(text))
     except Malformed as error:
-        return Broken(line.place, "broken_json", in_line(error))
+        return Broken(place, "broken_json", in_line(error))
 
 
 def in_line(error: Malformed) -> str:

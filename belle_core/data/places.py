@@ -68,11 +68,8 @@ class Record:
     value: Any
 
 
-class Unparsed(NamedTuple):
-    """A line that holds a JSON value, if :func:`belle_core.data.lines.parsed` says so."""
-
-    place: Place
-    text: str
+Unparsed = tuple[tuple[int, int], str]
+"""A line that holds a JSON value, if :func:`belle_core.data.lines.parsed` says so: ``line`` and ``number`` of its place, and its text."""
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,7 @@ def read_records(file: TextFile | TableFile, source: Source) -> Iterator[Record 
     Raises ``BelleError`` for a file without any record.
     """
     decoder = StrictDecoder()
-    items = unparsed_records(file, source)
-    return (parsed(decoder, item) if isinstance(item, Unparsed) else item for item in items)
+    return (parsed(decoder, source, item) for item in unparsed_records(file, source))
 
 
 def unparsed_records(file: TextFile | TableFile, source: Source) -> Iterator[Record | Broken | Unparsed]:
@@ -106,8 +105,7 @@ def _not_none(
     first = next(items, None)
     if first is None:
         raise BelleError(f"{file.path}: the file holds no record", f"{file.path}：文件里没有任何记录")
-    yield first
-    yield from items
+    return chain([first], items)
 
 
 def _head(pieces: Iterator[str]) -> tuple[str, bool]:

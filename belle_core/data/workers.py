@@ -89,10 +89,10 @@ class _Worker:
         try:
             with self._sending:
                 process = self.process = self.process or self._start()
-                _send(process.stdin, message)
+                send(process.stdin, message)
                 self._receiving.acquire()  # before the next message is sent: answers come in the same order
             try:
-                return _receive(process.stdout)
+                return receive(process.stdout)
             finally:
                 self._receiving.release()
         except (OSError, EOFError) as error:
@@ -140,7 +140,7 @@ def serve() -> None:
     function = cache(lambda: made(*json.loads(head)))
     with suppress(EOFError, BrokenPipeError):
         while True:
-            _send(target, answer(function, _receive(source)))
+            send(target, answer(function, receive(source)))
 
 
 def answer(function: Callable[[], Callable[[Any], Any]], message: Any) -> tuple[str, Any]:
@@ -170,15 +170,17 @@ def unwrapped(answer: tuple[str, Any]) -> Any:
     return value
 
 
-def _send(pipe: IO[bytes] | None, message: Any) -> None:
+def send(pipe: IO[bytes] | None, message: Any) -> None:
+    """Write *message*, a value that :mod:`marshal` knows, to be read by :func:`receive`."""
     assert pipe is not None
-    data = marshal.dumps(message)  # both ends are the same Python, and nobody else writes to the pipe
+    data = marshal.dumps(message)  # both ends are the same Python, and nobody else writes there
     pipe.write(HEADER.pack(len(data)))
     pipe.write(data)
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes] | None) -> Any:
+def receive(pipe: IO[bytes] | None) -> Any:
+    """The next message; raises ``EOFError`` when there is none."""
     assert pipe is not None
     header = pipe.read(HEADER.size)
     if len(header) < HEADER.size:

@@ -113,7 +113,7 @@ class Intake:
 
     def _origin(self, one: Input, head: list[Record | Broken | Unparsed]) -> tuple[Any, ...]:
         decoder, source = StrictDecoder(), one.source
-        items = [parsed(decoder, item) if isinstance(item, Unparsed) else item for item in head]
+        items = [parsed(decoder, source, item) for item in head]
         records = [item for item in items if isinstance(item, Record)]
         self._fields.update(*(record.value for record in records if isinstance(record.value, dict)))
         format = self._format([one.value_of(record) for record in records], source)
@@ -135,9 +135,9 @@ class Intake:
 
 def _plain(item: Record | Broken | Unparsed) -> tuple[tuple[int, int], Any, int]:
     """Place and record as the reader wants them, and the length of the record."""
+    if isinstance(item, tuple):
+        return *item, len(item[1])
     place = (item.place.line, item.place.number)
-    if isinstance(item, Unparsed):
-        return place, item.text, len(item.text)
     if isinstance(item, Record):
         return place, [item.value], _length(item.value)
     return place, (item.reason, item.why, item.lost, item.stops), len(item.why)
