@@ -46,13 +46,17 @@ class Conversation:
 
     def prompt(self) -> Conversation:
         """Everything before the last answer: what a model is asked."""
-        turns = self.turns[:-1] if self.turns and self.turns[-1].role == "assistant" else self.turns
-        return Conversation(turns, self.system)
+        return Conversation(self.asked, self.system)
 
     def answered(self, text: str) -> Conversation:
         """The same with *text* as its last answer, which alone is learned."""
         before = (turn._replace(weight=0.0) for turn in self.prompt().turns)
         return Conversation((*before, Turn("assistant", text)), self.system)
+
+    @property
+    def asked(self) -> tuple[Turn, ...]:
+        """All turns before the last answer."""
+        return self.turns[:-1] if self.turns and self.turns[-1].role == "assistant" else self.turns
 
     @property
     def answer(self) -> str:
@@ -87,7 +91,7 @@ class Example:
         if self.conversation is not None:
             record["messages"] = self.conversation.messages()
             weights = [turn.weight for turn in self.conversation.turns]
-            if any(weight != 1.0 for weight in weights):
+            if weights.count(1.0) < len(weights):
                 record["weights"] = weights
         for name in ("text", "rejected", "category", "source", "meta"):
             if value := getattr(self, name):

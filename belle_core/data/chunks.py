@@ -94,7 +94,7 @@ class Work:
                 continue
             outcome.read += 1
             try:
-                after = list(self._through(found, 0, where, outcome))
+                after = list(self._through(found, 0, where, outcome)) if self.filters else [found]
             except Exception as error:
                 error.add_note(f"while cleaning {where}: {json.dumps(found.to_json(), ensure_ascii=False)[:500]}")
                 raise

@@ -10,9 +10,7 @@ def compared(example: Example, by: str) -> list[str]:
     conversation = example.conversation
     if conversation is None:
         return [example.text or ""]
-    if by == "question":
-        conversation = conversation.prompt()
-    texts = [turn.text for turn in conversation.turns]
+    texts = [turn.text for turn in (conversation.asked if by == "question" else conversation.turns)]
     if conversation.system:
         texts.insert(0, conversation.system)
     return [*texts, *example.rejected] if by == "conversation" else texts
