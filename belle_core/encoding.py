@@ -30,6 +30,7 @@ class Template(Protocol):
     """How a conversation becomes segments; templates are parts that plugins offer.
 
     A part may be a class instead, a ``generation.templates.JinjaTemplate``: it is made from the checkpoint's own Jinja.
+    ``parts(conversation)``, where there is such a method, gives the conversations that are learned as one sequence each.
     """
 
     name: str
@@ -115,6 +116,11 @@ class Encoder:
     def encode(self, conversation: Conversation) -> Encoded:
         """Ids and weights of *conversation*; its answers are what is learned, with the token that ends each."""
         return self.encode_segments(self.template.segments(conversation))
+
+    def parts(self, conversation: Conversation) -> Sequence[Conversation]:
+        """What is learned as one sequence each: *conversation* as a whole, unless the template divides it (``parts``)."""
+        divide = getattr(self.template, "parts", None)
+        return (conversation,) if divide is None else divide(conversation)  # type: ignore[no-any-return]
 
     def encode_segments(self, segments: Iterable[Segment]) -> Encoded:
         """The ids of *segments*, put together, and their weights."""

@@ -96,7 +96,7 @@ def encode_all(
 ) -> EncodedExamples:
     """The same, whatever is lost. An example is dropped when a sequence of it has no label left."""
     encoded = EncodedExamples()
-    expanded = chain.from_iterable(map(objective.expand, examples))
+    expanded = chain.from_iterable(objective.expand(example, encoder) for example in examples)
     with uncollected():
         while some := list(islice(expanded, AT_ONCE)):
             _encode(some, encoded, encoder, objective, max_length)

@@ -55,6 +55,6 @@ def with_head(model: PreTrainedModel, head: nn.Linear, *, pad: int) -> PreTraine
 
 def padding(loaded: Loaded) -> int:
     """A token that no sequence ends with: transformers scores the last token that is not this one."""
-    last = loaded.encoder.encode(PROBE).ids[-1]
+    last = loaded.encoder.encode(loaded.encoder.parts(PROBE)[-1]).ids[-1]
     known = (loaded.tokenizer.pad_token_id, loaded.tokenizer.unk_token_id, 0, 1)
     return next(int(token) for token in known if token is not None and token != last)

@@ -164,7 +164,7 @@ def trained_template(directory: Path, tokenizer: Any) -> Template:
 def checked(loaded: Loaded) -> Loaded:
     """*loaded*, if its tokenizer has every special token of its template; else raises ``BelleError``."""
     try:
-        assert loaded.encoder.encode(PROBE).ids
+        assert all(loaded.encoder.encode(part).ids for part in loaded.encoder.parts(PROBE))
         assert loaded.encoder.stop_ids
     except KeyError as error:
         name = error.args[0]

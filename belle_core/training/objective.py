@@ -58,7 +58,7 @@ class Objective(ABC):
         self.independent: Callable[[], AbstractContextManager[None]] = nullcontext
         """Inside, every process has the whole weights and calls the model as often as it likes, whatever others do."""
 
-    def expand(self, example: Example) -> Iterable[Example]:
+    def expand(self, example: Example, encoder: Encoder) -> Iterable[Example]:
         """What *example* is learned as: itself, or several (an answer that is ranked above three others: three pairs)."""
         return (example,)
 

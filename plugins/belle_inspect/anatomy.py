@@ -48,7 +48,9 @@ def _encoded(materials: Materials) -> list[tuple[str, Encoded]]:
     conversation = materials.example.conversation
     if materials.objective is not None and not _asked(materials):
         objective = build_objective(materials.objective)
-        sequences = [objective.encode(one, materials.encoder) for one in objective.expand(materials.example)]
+        sequences = [
+            objective.encode(one, materials.encoder) for one in objective.expand(materials.example, materials.encoder)
+        ]
         return [named for each in sequences for named in zip_longest(objective.names, each, fillvalue="")]
     if conversation is None:
         raise BelleError(

@@ -32,7 +32,7 @@ class Kto(Objective):
     logits = "scores"
     reference = True
 
-    def expand(self, example: Example) -> Iterator[Example]:
+    def expand(self, example: Example, encoder: Encoder) -> Iterator[Example]:
         """An example per answer: the conversation's own, if it has one, is good, the rejected ones are bad."""
         assert example.conversation is not None
         if example.conversation.answer:

@@ -17,7 +17,7 @@ class Pairs(Objective):
     logits = "scores"
     names = ("chosen", "rejected")
 
-    def expand(self, example: Example) -> Iterator[Example]:
+    def expand(self, example: Example, encoder: Encoder) -> Iterator[Example]:
         """Every pair of answers that the example ranks: of 4 answers 6 pairs (arXiv 2203.02155, section 3.5)."""
         assert example.conversation is not None
         answers = [example.conversation.answer, *example.rejected]

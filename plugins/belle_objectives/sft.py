@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from belle_core.conversation import Example
@@ -20,6 +21,12 @@ class Sft(Objective):
     """Next token on answers."""
 
     logits = "parts"
+
+    def expand(self, example: Example, encoder: Encoder) -> Iterable[Example]:
+        """The example, or one for each part of its conversation where the template divides it."""
+        if (talk := example.conversation) is None:
+            return (example,)
+        return [example if part is talk else replace(example, conversation=part) for part in encoder.parts(talk)]
 
     def encode(self, example: Example, encoder: Encoder) -> Sequence[Encoded]:
         """The conversation as one sequence."""

@@ -75,9 +75,9 @@ def pairs(count=6) -> list[Example]:
     return [Example(str(i), conversation(i, 1 + i % 3), rejected=(conversation(50 + i).answer,)) for i in range(count)]
 
 
-def plain_score(model, encoder, talk: Conversation) -> tuple[torch.Tensor, int]:
+def plain_score(model, encoder, talk: Conversation, longest: int | None = None) -> tuple[torch.Tensor, int]:
     """Log-probability of the last answer from whole logits, one sequence at a time, and its tokens."""
-    ids, prompt = encoder.encode(talk).ids, len(encoder.prompt(talk))
+    ids, prompt = encoder.encode(talk).ids[:longest], len(encoder.prompt(talk))
     logp = torch.log_softmax(model(input_ids=torch.tensor([ids])).logits[0, :-1].double(), -1)
     own = logp.gather(1, torch.tensor(ids[1:])[:, None])[prompt - 1 :, 0]
     return own.sum(), len(own)
@@ -123,7 +123,11 @@ def test_losses_on_pairs_are_their_equations(name, loaded, moved, tmp_path):
     assert_same(value_and_gradient(moved, ours), value_and_gradient(moved, total / 6))
 
 
-def test_kto_is_its_equation(loaded, moved, tmp_path):
+@pytest.mark.parametrize("away", [True, False], ids=["no likelier", "likelier"])
+def test_kto_is_its_equation(away, loaded, moved, tmp_path):
+    """Whether the answers of others have become less likely, so that z is 0, or more."""
+    if not away:
+        loaded, moved = replace(loaded, model=moved), loaded.model
     examples = [replace(e, id=e.id) for e in pairs(4)] + [Example("good", conversation(9))]
     objective, data = prepared("kto", loaded, examples, tmp_path)
     assert sum(data.amounts) == 9 and list(data.marks) == [1, -1] * 4 + [1]
@@ -132,11 +136,13 @@ def test_kto_is_its_equation(loaded, moved, tmp_path):
     answers = [(e.conversation, a) for e in examples for a in (e.conversation.answer, *e.rejected)]
     ratios, others = [], []
     for number, (talk, answer) in enumerate(answers):
-        for place, said in ((ratios, answer), (others, answers[min(2 * (number // 2) + 2, 8) % 8][1])):
+        for place, said in ((ratios, answer), (others, answers[(2 * (number // 2) + 2) % 10][1])):
+            compared = loaded.encoder, talk.answered(said), data.lengths.max()
             with torch.no_grad():
-                start = plain_score(loaded.model, loaded.encoder, talk.answered(said))[0]
-            place.append(plain_score(moved, loaded.encoder, talk.answered(said))[0] - start)
+                start = plain_score(loaded.model, *compared)[0]
+            place.append(plain_score(moved, *compared)[0] - start)
     kl = torch.stack(others).mean().detach().clamp(min=0)
+    assert (kl == 0) == away
     total = 0.0
     for mark, ratio in zip(data.marks, ratios, strict=True):
         weight = 1.2 if mark > 0 else 0.7
@@ -170,7 +176,9 @@ def test_accumulation_does_not_change_the_loss(name, loaded, moved, tmp_path):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_only_the_last_answer_is_learned_and_pairs_share_their_question(name, loaded):
     objective = build_objective(CONFIGS[name])
-    (example,) = list(objective.expand(replace(pairs()[2], rejected=())) if name == "kto" else [pairs()[2]])
+    (example,) = list(
+        objective.expand(replace(pairs()[2], rejected=()), loaded.encoder) if name == "kto" else [pairs()[2]]
+    )
     for sequence in objective.encode(example, loaded.encoder):
         prompt = loaded.encoder.prompt(example.conversation)
         assert sequence.ids[: len(prompt)] == prompt and sequence.weights[: len(prompt)] == [0.0] * len(prompt)
@@ -179,14 +187,17 @@ def test_only_the_last_answer_is_learned_and_pairs_share_their_question(name, lo
 
 def test_a_ranking_gives_every_pair():
     ranked = Example("r", Conversation((Turn("user", "q"), Turn("assistant", "1"))), rejected=("2", "3", "4"))
-    found = [(e.conversation.answer, *e.rejected) for e in build_objective(DpoConfig()).expand(ranked)]
+    found = [(e.conversation.answer, *e.rejected) for e in build_objective(DpoConfig()).expand(ranked, None)]
     assert found == [("1", "2"), ("1", "3"), ("1", "4"), ("2", "3"), ("2", "4"), ("3", "4")]
 
 
 def test_answers_without_a_counterpart_are_good_or_bad(loaded):
     objective = build_objective(KtoConfig())
     bad = Example("b", Conversation.of("天地"), rejected=("玄", "黄"))
-    found = [objective.encode(e, loaded.encoder)[0] for e in [*objective.expand(bad), Example("g", conversation(1))]]
+    found = [
+        objective.encode(e, loaded.encoder)[0]
+        for e in [*objective.expand(bad, loaded.encoder), Example("g", conversation(1))]
+    ]
     assert [sequence.mark for sequence in found] == [-1, -1, 1]
 
 
@@ -219,6 +230,18 @@ def test_reference_goes_on_where_it_was_and_ignores_a_changed_model(loaded, move
     finally:
         del loaded.model.forward
     assert len(calls) == 4 and (data.reference == wanted).all()
+
+
+def test_reference_is_without_dropout(tmp_path):
+    context = training_context(tmp_path / "store" / "Model" / "c", architecture={"attention_dropout": 0.5})
+    loaded = load_start(context)
+    data = encode_examples(pairs(), loaded.encoder, build_objective(DpoConfig()), max_length=128, split="train")
+    loaded.model.train()
+    fill(loaded, data, tmp_path / "reference.npy")
+    assert loaded.model.training
+    talk = pairs()[0].conversation
+    wanted = plain_score(loaded.model.eval(), loaded.encoder, talk.answered(talk.answer))[0]
+    assert data.reference[0] == pytest.approx(wanted.item(), abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+from belle_objectives.config import DpoConfig, SftConfig
+from belle_objectives.sft import Sft
 from belle_templates import NAMES
 from belle_templates.own import OwnTemplate
 from tiny_training import tokenizer_files
 
 from belle_core.config import ModelConfig
-from belle_core.conversation import Conversation, Turn
+from belle_core.conversation import Conversation, Example, Turn
 from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.generation.templates import template_for, template_of
 from belle_core.plugins import load_catalog
 from belle_core.tokenization import load_tokenizer
 from belle_core.training.loading import load_initial, template_named
+from belle_core.training.objective import build_objective
 
 TALK = Conversation((Turn("user", "q1"), Turn("assistant", "a1"), Turn("user", "q2"), Turn("assistant", "a2")), "S")
 ALPACA = "Below is an instruction that describes a task. Write a response that appropriately completes the request."
@@ -117,6 +121,13 @@ def test_own_gives_the_ids_of_transformers_and_learns_the_answers(turns, system)
     assert encoder.prompt(talk) == list(asked) == encoded.ids[: len(asked)]
 
 
+def test_a_template_may_mark_answers():
+    marked = FOREIGN.replace(
+        "{{ message['content'] | trim }}", "{% generation %}{{ message['content'] }}{% endgeneration %}"
+    )
+    assert own(marked).encode(TALK).ids == own(FOREIGN).encode(TALK).ids
+
+
 def test_own_keeps_weights_and_written_out_special_tokens_apart():
     encoder = own(FOREIGN)
     talk = Conversation((Turn("user", "天</s>"), Turn("assistant", "地", 0.5)))
@@ -125,8 +136,40 @@ def test_own_keeps_weights_and_written_out_special_tokens_apart():
     assert encoded.ids.count(encoder.tokenizer.eos_token_id) == 2
 
 
+@pytest.mark.parametrize("turns", range(1, 5))
+def test_what_is_rewritten_later_is_learned_as_it_will_be_asked(turns):
+    """An answer loses its empty thought when another turn follows (Qwen 3): each has a sequence of its own."""
+    encoder = own(THINKING)
+    whole = Conversation(
+        tuple(t for n in range(turns) for t in (Turn("user", f"天{n}"), Turn("assistant", f"地{n}"))), "玄"
+    )
+    examples = list(Sft(SftConfig()).expand(Example("a", whole), encoder))
+    assert len(examples) == turns and (turns > 1 or examples[0].conversation is whole)
+    for number, example in enumerate(examples):
+        (encoded,) = Sft(SftConfig()).encode(example, encoder)
+        asked = Conversation(whole.turns[: 2 * number + 1], whole.system)
+        messages = Conversation(whole.turns[: 2 * number + 2], whole.system).messages()
+        render = partial(encoder.tokenizer.apply_chat_template, return_dict=False)
+        assert encoded.ids == render(messages)
+        prompt = render(asked.messages(), add_generation_prompt=True)
+        assert encoder.prompt(asked) == prompt == encoded.ids[: len(prompt)]
+        assert not any(encoded.weights[: len(prompt)]) and set(encoded.weights[len(prompt) :]) == {1.0}
+        assert encoder.tokenizer.decode(encoded.ids[len(prompt) :]) == f"<think></think>地{number}</s>"
+
+
+def test_of_what_is_rewritten_only_what_counts_is_learned():
+    encoder = own(THINKING)
+    turns = [Turn("user", "天"), Turn("assistant", "地", 0.0), Turn("user", "玄"), Turn("assistant", "黄", 0.5), Turn("user", "宇"), Turn("assistant", "宙", 0.0)]  # fmt: skip
+    (part,) = encoder.parts(Conversation(tuple(turns)))
+    assert [(turn.text, turn.weight) for turn in part.turns] == [("天", 0), ("地", 0), ("玄", 0), ("黄", 0.5)]
+    pair = Example("p", Conversation(tuple(turns[:4])), rejected=("洪",))
+    (chosen, rejected) = build_objective(DpoConfig()).encode(pair, encoder)
+    end = chosen.weights.index(1.0)
+    assert chosen.ids[:end] == rejected.ids[:end] and chosen.ids != rejected.ids
+
+
 def test_own_refuses_what_it_cannot_know():
-    with pytest.raises(BelleError, match="rewrites earlier text when turn 3 is added"):
+    with pytest.raises(BelleError, match="rewrites earlier text when a turn is added"):
         own(THINKING).encode(TALK)
     with pytest.raises(BelleError, match="puts no end token behind an answer"):
         own(ENDLESS).encode(TALK)
@@ -134,13 +177,14 @@ def test_own_refuses_what_it_cannot_know():
         template_for(None, [], bos="", eos="", name="own", where="here")
 
 
-def test_a_model_trained_with_its_own_template_keeps_it(tmp_path):
+@pytest.mark.parametrize("jinja", [FOREIGN, THINKING], ids=["foreign", "thinking"])
+def test_a_model_trained_with_its_own_template_keeps_it(tmp_path, jinja):
     from belle_core.training.loading import trained_template
     from belle_core.training.saving import save_belongings
 
     for path in tokenizer_files().iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "chat_template.jinja").write_text(FOREIGN, encoding="utf-8")
+    (tmp_path / "chat_template.jinja").write_text(jinja, encoding="utf-8")
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     model = ModelConfig(architecture={"model_type": "llama", **sizes}, template="own", context_length=32)
     loaded, target = load_initial(model, 0, tmp_path), tmp_path / "saved"
@@ -148,4 +192,5 @@ def test_a_model_trained_with_its_own_template_keeps_it(tmp_path):
     save_belongings(loaded, target)
     assert json.loads((target / "template.json").read_text()) == {"name": "own"}
     again = trained_template(target, load_tokenizer(target))
-    assert written(again, TALK) == written(loaded.template, TALK)
+    asked = TALK.prompt()
+    assert written(again, asked) == written(loaded.template, asked)
