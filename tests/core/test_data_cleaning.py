@@ -56,7 +56,7 @@ class Upper:
         pass
 
     def __call__(self, example):
-        turns = tuple(replace(turn, text=turn.text.upper()) for turn in example.conversation.turns)
+        turns = tuple(turn._replace(text=turn.text.upper()) for turn in example.conversation.turns)
         return replace(example, conversation=Conversation(turns)) if turns != example.conversation.turns else example
 
 
