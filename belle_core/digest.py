@@ -33,13 +33,16 @@ class Digests:
             return str(known[3])
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self.remember(path, digest)
+        self._note(path, [*state, digest])  # as it was before: what was written meanwhile makes it another file
         return digest
 
     def remember(self, path: Path, digest: str) -> None:
         """Note a digest that is already known."""
         status = path.stat()
-        self._known[str(path.resolve())] = [status.st_size, status.st_mtime_ns, status.st_ino, digest]
+        self._note(path, [status.st_size, status.st_mtime_ns, status.st_ino, digest])
+
+    def _note(self, path: Path, known: list[Any]) -> None:
+        self._known[str(path.resolve())] = known
         self._changed = True
 
     def save(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from belle_core.artifacts import MANIFEST, Artifact, fingerprint
@@ -24,6 +25,12 @@ class Recipe:
     values: dict[str, Any]
     files: list[str]
     """Input files, for provenance only: their bytes are in *values*, their names are not."""
+    digests: dict[Path, str]
+    """SHA-256 of those that were read for it."""
+
+    def changed(self, digests: Digests) -> Path | None:
+        """An input file that no longer holds what it held when the identity was computed."""
+        return next((p for p, digest in self.digests.items() if p.exists() and digests.of(p) != digest), None)
 
 
 class Identities:
@@ -33,10 +40,12 @@ class Identities:
         self.config, self.catalog, self.digests = config, catalog, digests
         self.keys: dict[str, str] = {}
         self._inner: dict[int, str] = {}
+        self._digests: dict[Path, str] = {}
 
     def of(self, step: Step) -> Recipe:
         """The recipe of *step*; those of its sources must have been asked for before."""
         files: list[str] = []
+        self._digests = {}
         stage = step.stage
         self._inner.pop(id(step.section), None)
         values = {
@@ -49,7 +58,7 @@ class Identities:
         if self.config.limit is not None:
             values["limit"] = self.config.limit
         key = self.keys[step.name] = self._inner[id(step.section)] = fingerprint(values)
-        return Recipe(key, values, files)
+        return Recipe(key, values, files, self._digests)
 
     def plain(self, value: Any, where: str, files: list[str]) -> Any:
         """*value* as JSON: options without effect left out, input files replaced by their digests.
@@ -106,7 +115,9 @@ class Identities:
         except BelleError:
             return None
         files += [str(path).encode("utf-8", "replace").decode() for path in paths]  # names need not be UTF-8
-        return [self.digests.of(path) for path in paths] or None
+        found = [self.digests.of(path) for path in paths]
+        self._digests |= zip(paths, found, strict=True)
+        return found or None
 
 
 def shared_of(step: Step, config: RunConfig) -> dict[str, Any]:

@@ -38,6 +38,25 @@ def _fits(text: str, complete: bool, delimiter: str) -> bool:
     return named and not single and fitting > MOST * len(others)
 
 
+def misfit_of(text: str) -> tuple[str, str]:
+    """What is wrong with the beginning of a table that :func:`delimiter_of` does not know as one, in words."""
+    lines = text.splitlines(keepends=True)
+    reader = csv.reader(lines, delimiter=max(DELIMITERS, key=lines[0].count))
+    width = len(next(reader))
+    if len(lines) == 1:
+        return "it has no rows", "没有数据行"
+    if width == 1:
+        return "a table of one column has its name in quotes", "只有一列的表格，列名应加引号"
+    for row in reader:
+        if row and len(row) != width:
+            line, count = reader.line_num, len(row)
+            return (
+                f"the row that ends in line {line} has {count} fields and the header {width}; is a quote missing?",
+                f"到第 {line} 行结束的一行有 {count} 个字段，而表头有 {width} 个；是否缺少引号？",
+            )
+    return "its first line is no list of different names", "第一行不是互不相同的列名"
+
+
 def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: str) -> Iterator[Record | Broken]:
     """Every row as an object of texts by column, or what is wrong with it."""
     csv.field_size_limit(LONGEST)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from belle_core.data.delimited import delimiter_of, read_rows
+from belle_core.data.delimited import delimiter_of, misfit_of, read_rows
 from belle_core.data.elements import ElementReader
 from belle_core.data.lines import parsed, read_lines
 from belle_core.data.packing import head_of
@@ -75,9 +75,10 @@ def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken | Unpar
         file.layout = "table"
         return read_rows(file, whole, source, delimiter)
     if CALLED_TABLE.search(source.name):
+        english, chinese = misfit_of(text)
         raise BelleError(
-            f"{source.name}: is no table with a header and as many fields in every row",
-            f"{source.name}：不是带表头且各行字段数相同的表格",
+            f"{source.name}: is no table with a header and as many fields in every row: {english}",
+            f"{source.name}：不是带表头且各行字段数相同的表格：{chinese}",
         )
     file.layout = "plain"
     return read_text(file, whole, source)

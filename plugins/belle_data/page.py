@@ -98,7 +98,7 @@ def _dropped(found: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     if found["cleaned"]:
         rows = [[name, *(f"{counts.get(key, 0):,}" for key in COLUMNS)] for name, counts in found["cleaned"].items()]
-        blocks.append(Table([say("filter", "过滤器"), *COLUMNS], rows))
+        blocks.append(Table([say("filter", "过滤器"), *(say(*title) for title in COLUMNS.values())], rows))
     if found["rejected"]:
         frequent = sorted(found["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
         blocks.append(_picture(frequent[:BARS], say("dropped records by reason", "按原因统计的丢弃记录")))

@@ -64,7 +64,9 @@ def _print(found: dict[str, Any]) -> None:
         print_table(say(f"What {words['looked_at']:,} questions ask for ({words['method']})",
                         f"{words['looked_at']:,} 个问题的意图（{words['method']}）"), ["", say("questions", "问题数")], pairs[:ROWS])  # fmt: skip
     print_table(
-        say("Filters", "过滤"), ["", *COLUMNS], [[n, *map(c.get, COLUMNS)] for n, c in found["cleaned"].items()]
+        say("Filters", "过滤"),
+        ["", *(say(*title) for title in COLUMNS.values())],
+        [[n, *map(c.get, COLUMNS)] for n, c in found["cleaned"].items()],
     )
     print_table(say("Dropped", "丢弃"), [say("reason", "原因"), say("records", "条数")], list(found["rejected"].items())[:ROWS * 2])  # fmt: skip
     click.echo(repeated(found["duplicates"]))
@@ -72,7 +74,12 @@ def _print(found: dict[str, Any]) -> None:
 
 LENGTHS = {"example": ("whole example", "整条样本"), "question": ("first question", "首个问题"), "answer": ("each answer", "每个回答")}  # fmt: skip
 NAMES = {"languages": ("Languages", "语言"), "categories": ("Categories", "类别"), "sources": ("Sources", "来源")}
-COLUMNS = ("in", "changed", "added", "dropped")
+COLUMNS = {
+    "in": ("in", "读入"),
+    "changed": ("changed", "改动"),
+    "added": ("added", "增加"),
+    "dropped": ("dropped", "丢弃"),
+}
 
 
 def repeated(duplicates: dict[str, Any]) -> str:

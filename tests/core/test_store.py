@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from belle_core.artifacts import Examples, Tokenizer
+from belle_core.digest import Digests
 from belle_core.errors import BelleError
 from belle_core.store import Store
 
@@ -33,6 +35,21 @@ def test_what_is_committed_is_found_with_its_facts(tmp_path):
     found = Store(tmp_path).find(Examples, KEY)
     assert found == made and found.splits == {"train": 1}
     assert sorted(p.name for p in found.directory.iterdir()) == ["artifact.json", "train.jsonl"]
+
+
+def test_a_file_that_grows_while_its_digest_is_taken_is_looked_at_again(tmp_path, monkeypatch):
+    path, digests, real = tmp_path / "a", Digests(tmp_path / "memory"), hashlib.file_digest
+    path.write_text("a")
+
+    def slowly(file, name):
+        digest = real(file, name)
+        path.write_text("ab")
+        return digest
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", slowly)
+        assert digests.of(path) == hashlib.sha256(b"a").hexdigest()
+    assert digests.of(path) == hashlib.sha256(b"ab").hexdigest()
 
 
 def test_an_unfinished_artifact_is_not_there(tmp_path):

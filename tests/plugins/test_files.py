@@ -13,6 +13,7 @@ from collections import Counter
 import pytest
 from belle_files.config import FilesConfig
 from belle_files.estimate import estimate
+from belle_files.intake import Intake
 from belle_files.stage import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -440,6 +441,22 @@ def test_a_record_may_hold_several_examples(tmp_path, monkeypatch):
     write(tmp_path / "a.jsonl", [{"instruction": "one"}, {"instruction": "drop"}])
     artifact = read_directly(tmp_path / "out", path=str(tmp_path / "a.jsonl"))
     assert artifact.splits == {"train": 2} and artifact.record == "text" and artifact.rejected == {"said_so": 1}
+
+
+def test_a_file_that_changes_while_it_is_read_gives_no_artifact(tmp_path, store, monkeypatch):
+    write(tmp_path / "a.jsonl", [record(number) for number in range(9)])
+    taken = Intake.taken
+
+    def meanwhile(self, *args):
+        (tmp_path / "a.jsonl").write_text(json.dumps(record(0)) + "\n")
+        taken(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Intake, "taken", meanwhile)
+        with pytest.raises(BelleError, match=r"a.jsonl changed while it was read; repeat the command"):
+            files("data.path=a.jsonl")
+    assert not list((store / "Examples").glob("*/artifact.json"))
+    assert files("data.path=a.jsonl").splits == {"train": 1}
 
 
 def test_what_is_wrong_is_told_in_chinese(tmp_path, monkeypatch, capsys):

@@ -63,6 +63,14 @@ def test_a_field_that_no_record_has_is_told(tmp_path, capsys):
     assert "data.columns.system=sytem: there is no field 'sytem'" in capsys.readouterr().err
 
 
+def test_a_table_that_is_none_says_where(tmp_path):
+    (tmp_path / "a.csv").write_text('question,answer\n问0,"答\n0"\n问1,答1,多\n问2\n问3,答3\n')
+    with pytest.raises(
+        BelleError, match=r"a.csv: is no table .* the row that ends in line 4 has 3 fields and the header 2"
+    ):
+        files("data.path=a.csv")
+
+
 # ---- LLaMA-Factory ----
 
 INFO = {
@@ -240,7 +248,7 @@ def test_real_files(shared, options, record, kept, turns):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("bench/mmlu.zip", "is no table with a header"),
+        ("bench/mmlu.zip", "is no table with a header.*: its first line is no list of different names"),
         ("bench/cmmlu_dev_test.jsonl", r"no known format fits the records \("),
         ("corpus/tang_poems_first7k.jsonl", r"no known format fits the records \(.*paragraphs: list"),
         ("belle/eval_prompt.json", r"no known format fits the records \(class: str, prompt: str\)"),
