@@ -23,6 +23,11 @@ class Strategy:
     offload: bool = False
     """ZeRO: keep the optimizer's state (stage 3: the weights too) in the memory of the host."""
 
+    @property
+    def divides(self) -> bool:
+        """Whether a device holds a part of the weights alone."""
+        return self.family == "fsdp" or self.stage == 3
+
 
 STRATEGIES = {
     "ddp": Strategy("ddp"),

@@ -40,7 +40,8 @@ def weight_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]
     groups: dict[tuple[str, float], list[nn.Parameter]] = {}
     for p in model.parameters():
         if p.requires_grad:
-            role = "embedding" if id(p) in tables else {0: "vector", 1: "vector", 2: "matrix"}.get(p.ndim, "tensor")
+            dimensions = len(getattr(p, "ds_shape", p.shape))  # DeepSpeed's name for the shape of what it has divided
+            role = "embedding" if id(p) in tables else {0: "vector", 1: "vector", 2: "matrix"}.get(dimensions, "tensor")
             groups.setdefault((role, getattr(p, "rate_factor", 1.0)), []).append(p)
     return [
         {

@@ -150,11 +150,12 @@ def test_without_weights_a_model_is_the_same_but_for_their_content(family, dtype
     assert all(t.is_meta for t in (*hollow.parameters(), *hollow.buffers()))
 
 
-def test_only_the_first_process_of_a_divided_run_reads_weights(tmp_path):
+@pytest.mark.parametrize("strategy", ["fsdp", "deepspeed_zero3"])
+def test_only_the_first_process_of_a_divided_run_reads_weights(strategy, tmp_path):
     """Of an initial model, and of an adapter in its base."""
     made = train_lora(LoraConfig(objective=SftConfig(), epochs=0.1), training_context(tmp_path / "s" / "Adapter" / "a"))
     for start in (None, made):
-        context = training_context(tmp_path / "s" / "Model" / "b", start=start, devices=2, strategy="fsdp")
+        context = training_context(tmp_path / "s" / "Model" / "b", start=start, devices=2, strategy=strategy)
         first, second = (load_start(replace(context, rank=rank)).model for rank in (0, 1))
         assert skeleton(first) == skeleton(second) and all(p.requires_grad for p in first.parameters())
         assert [model.device.type for model in (first, second)] == ["cpu", "meta"]

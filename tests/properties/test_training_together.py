@@ -93,12 +93,13 @@ def test_averages_best_weights_and_an_early_end_are_those_of_one_process(strateg
     assert two.metrics["best_step"] == stopped.metrics["best_step"] == len(curves[0]) - 3
 
 
-def test_what_is_divided_learns_at_its_own_rates_from_the_first_process_start(tmp_path):
+@pytest.mark.parametrize("strategy", ["fsdp", zero("deepspeed_zero3")])
+def test_what_is_divided_learns_at_its_own_rates_from_the_first_process_start(strategy, tmp_path):
     """LoRA+ and PiSSA: the rate of ``B``, and a start that is computed from the weights, which one process has."""
-    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "b_ratio": 16.0, "init": "pissa"}
+    settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-3, "b_ratio": 16.0, "init": "pissa", "weight_decay": 0.5}
     settings["optimizer"] = AdamwConfig(eps=1e-3)
     one = train(tmp_path / "one" / "Model" / "a", "lora", train=settings)[0]
-    two = train(tmp_path / "two" / "Model" / "a", "lora", train=settings, devices=2, strategy="fsdp")[0]
+    two = train(tmp_path / "two" / "Model" / "a", "lora", train=settings, devices=2, strategy=strategy)[0]
     first, second = (load_file(a.directory / WEIGHTS["lora"]) for a in (one, two))
     assert first.keys() == second.keys()
     for name, tensor in first.items():

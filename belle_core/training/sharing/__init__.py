@@ -9,7 +9,7 @@ from belle_core.training.sharing.alone import Alone
 
 def receives(settings: TrainerConfig | None, rank: int) -> bool:
     """Whether the process of that *rank* gets its weights from the first one, and needs none at the start."""
-    return settings is not None and rank > 0 and strategy_of(settings).family == "fsdp"
+    return settings is not None and rank > 0 and strategy_of(settings).divides
 
 
 def sharing_of(settings: TrainerConfig, rank: int, *, clip: float) -> Alone:

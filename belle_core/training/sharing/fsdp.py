@@ -18,7 +18,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from belle_core.training.resuming import readable
 from belle_core.training.sharing.alone import held
-from belle_core.training.sharing.several import Several
+from belle_core.training.sharing.several import Several, first_says, received
 
 
 class Strategy(ModelParallelStrategy):
@@ -79,12 +79,8 @@ class Fsdp(Several):
         return {"precision": held(precision), "strategy": Strategy(self.ranks)}
 
     def agreed(self, flag: bool) -> bool:
-        """Begins to communicate a little before Lightning would."""
-        if not distributed.is_initialized():
-            distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-        told = torch.tensor(float(flag))
-        distributed.broadcast(told, 0)
-        return bool(told)
+        """The others have no weights yet to find it out."""
+        return first_says(flag)
 
     def divide(self, module: Any) -> None:
         """Each decoder layer is a unit, all the rest another."""
@@ -97,7 +93,10 @@ class Fsdp(Several):
             }
             seen: set[nn.Module] = set()
             for unit in (*layers_of(model), model):
-                receive([part for part in unit.modules() if part not in seen], module.device, self.rank)
+                new = [part for part in unit.modules() if part not in seen]
+                make_plain(new)
+                for _ in received(new, module.device, self.rank):
+                    pass
                 fully_shard(unit, mesh=mesh)
                 seen.update(unit.modules())
 
@@ -177,26 +176,12 @@ class Fsdp(Several):
         distributed.barrier()  # who is done first would leave, and break what the others are still at
 
 
-def receive(parts: list[nn.Module], device: Any, rank: int) -> None:
-    """Put the first process's weights and buffers in these modules of every process, on *device*, one after the other.
-
-    Tied ones stay tied. The others need none before, so that not every process of a machine reads the whole model.
-    """
-    found: dict[int, tuple[Tensor, Tensor]] = {}  # both stay alive, so that numbers are not used again
+def make_plain(parts: list[nn.Module]) -> None:
+    """Weights with a class of their own, such as quantized ones, are divided as what they hold."""
     for part in parts:
-        for kept in (part._parameters, part._buffers):
-            for name, tensor in kept.items():
-                if tensor is not None and id(tensor) not in found:
-                    found[id(tensor)] = tensor, _received(tensor, device, rank)
-                if tensor is not None:
-                    kept[name] = found[id(tensor)][1]  # type: ignore[assignment]
-
-
-def _received(tensor: Tensor, device: Any, rank: int) -> Tensor:
-    plain = tensor.detach().as_subclass(Tensor)  # quantized weights have a class of their own
-    data = plain.to(device).contiguous() if rank == 0 else torch.empty_like(plain, device=device)
-    distributed.broadcast(data, 0)
-    return nn.Parameter(data, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else data
+        for name, p in part._parameters.items():
+            if p is not None and type(p) is not nn.Parameter:
+                part._parameters[name] = nn.Parameter(p.detach().as_subclass(Tensor), p.requires_grad)
 
 
 def layers_of(model: nn.Module) -> list[nn.Module]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import deepspeed
 import torch
 from deepspeed.utils import safe_get_full_fp32_param
 from lightning_fabric.plugins.environments import TorchElasticEnvironment
@@ -23,7 +24,7 @@ from belle_core.training.sharing.engine import (
     unwatched,
     whole_weights,
 )
-from belle_core.training.sharing.several import Several
+from belle_core.training.sharing.several import Several, first_says, received
 
 
 class Zero(Several):
@@ -32,11 +33,14 @@ class Zero(Several):
     def __init__(self, rank: int, ranks: int, choice: Choice, clip: float) -> None:
         super().__init__(rank, ranks)
         self.choice, self.limit = choice, clip
+        self.half = False
+        """Weights are computed with in bfloat16."""
 
     def options(self, precision: str) -> dict[str, Any]:
         """Half precisions hold bfloat16 weights, and float32 ones beside the optimizer."""
+        self.half = precision != "32-true"
         strategy = Strategy(config=self.settings(), cluster_environment=TorchElasticEnvironment())
-        return {"strategy": strategy, "plugins": [Precision("32-true" if precision == "32-true" else "bf16-mixed")]}
+        return {"strategy": strategy, "plugins": [Precision("bf16-mixed" if self.half else "32-true")]}
 
     def settings(self) -> dict[str, Any]:
         """DeepSpeed's configuration; ``step()`` ends an accumulation, whatever the number of passes."""
@@ -54,6 +58,25 @@ class Zero(Several):
             "data_types": {"grad_accum_dtype": "fp32"},
             "zero_optimization": zero,
         }
+
+    def agreed(self, flag: bool) -> bool:
+        """At stage 3 the others have no weights yet to find it out."""
+        return first_says(flag) if self.choice.divides else flag
+
+    def divide(self, module: Any) -> None:
+        """Stage 3 divides each weight as soon as it is there."""
+        if not self.choice.divides:
+            return
+        config = module.trainer.strategy.config
+        divider = deepspeed.zero.Init(module=nn.Module(), config_dict_or_path=config)
+        for model in filter(None, (module.objective.frozen_model, module.model)):
+            for tensor in received(list(model.modules()), module.device, self.rank):
+                if isinstance(tensor, nn.Parameter):
+                    if self.half and tensor.is_floating_point():
+                        tensor.data = tensor.data.bfloat16()
+                    divider._convert_to_zero_parameters([tensor])
+        if module.objective.frozen_model is not None:  # gets what puts its weights together as it is called
+            deepspeed.initialize(model=module.objective.frozen_model, config=config, dist_init_required=False)
 
     def callee(self, module: Any) -> Any:
         """The engine, which has to see each pass."""
