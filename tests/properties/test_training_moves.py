@@ -102,3 +102,25 @@ def test_a_divided_run_that_is_killed_ends_as_if_nothing_had_happened(strategy, 
     assert steps[0] > 9 and steps == list(range(steps[0], 33))
     for name in ("model.safetensors", "curve.jsonl"):
         assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_a_stopped_run_has_no_more_patience_than_one_that_was_not(strategy, tmp_path):
+    """Stopped when it has waited for some looks: all processes go on counting, and end at the same step."""
+    pace = {"epochs": 16, "batch": 20, "learning_rate": 2e-2, "keep": "best", "patience": 10, "looks": 48}
+    whole, broken = (tmp_path / name / "Model" / "a" for name in ("whole", "broken"))
+    one = start(whole, pace, devices=2, strategy=strategy)
+    _, error = one.communicate(timeout=120)
+    assert one.returncode == 0, error
+    curve = [json.loads(line) for line in (whole / "curve.jsonl").read_text().splitlines()]
+    best = min(curve, key=lambda point: point["dev"])["step"]
+    assert curve[-1]["step"] == best + 10 < 48
+    stopped_after(start(broken, pace, devices=2, strategy=strategy), broken, best + 3)
+    last = start(broken, pace, devices=2, strategy=strategy)
+    out, error = last.communicate(timeout=120)
+    assert last.returncode == 0, error
+    steps = json.loads(out.splitlines()[-1])
+    assert steps == list(range(steps[0], best + 11)) and best + 3 < steps[0]
+    for name in ("model.safetensors", "curve.jsonl"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
