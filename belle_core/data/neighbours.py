@@ -50,8 +50,7 @@ class Neighbours:
             links = self._jumped(start)
             found: Numbers = np.any(links >= 0, axis=1)
             if found.any():
-                earlier = np.unique(links[found])[-KEPT:]
-                self._grams.fetch([*(np.flatnonzero(found) + start).tolist(), *earlier[earlier >= 0].tolist()])
+                self._grams.fetch([*(np.flatnonzero(found) + start).tolist(), *self._reached(links)])
             yield from enumerate(found.tolist(), start)
 
     def _jumped(self, start: int) -> Numbers:
@@ -62,6 +61,21 @@ class Neighbours:
             row, band = rows.T
             links[row, band] = self._links[links[row, band], band]
         return links
+
+    def _reached(self, links: Numbers) -> list[int]:
+        """The last earlier texts, as many as are kept in memory, to which *links* and the links behind them lead."""
+        bands = np.nonzero(links >= 0)[1]
+        at = links[links >= 0]
+        reached = np.unique(at)
+        for _ in range(BUCKET):
+            at = self._links[at, bands]
+            at, bands = at[at >= 0], bands[at >= 0]
+            if not len(at) or len(reached) >= KEPT:
+                break
+            reached = np.union1d(reached, at)
+        gone = np.frombuffer(self._gone, bool)[reached]
+        found: list[int] = reached[~gone][-KEPT:].tolist()
+        return found
 
     def alike(self, number: int) -> Iterator[tuple[int, float]]:
         """Earlier texts with their Jaccard index, at least the threshold; those with most keys in common first.
