@@ -42,7 +42,8 @@ class Shingles:
                 found.append(np.frombuffer(whole, np.uint64))
                 continue
             some = np.sort(hashes[end - len(text) : end - self.size + 1])
-            new = np.ones(len(some), bool)
+            new = np.empty(len(some), bool)
+            new[0] = True
             np.not_equal(some[1:], some[:-1], out=new[1:])
             found.append(some[new])
         return found

@@ -283,7 +283,10 @@ def test_a_filter_that_forgets_examples_is_told(tmp_path, filters):
 
 def test_no_process_is_left_when_somebody_stops_early(tmp_path, filters):
     pool = Pool(("belle_core.data.chunks:answering", [LINES, [], [], False]), 2)
-    lines = [line_of(example) for example in conversations(4)]
+    lines = [line_of(example) for example in conversations(40)]
+    lines[::3] = [
+        line_of(Example("long", Conversation.of("问", "答" * 100_000))) for _ in lines[::3]
+    ]  # no pipe holds it
     answers = [pool.submit((None, ["a:1"], [line])) for line in lines]
     assert [Outcome.of(answer.result()).kept.lines for answer in answers] == [[line] for line in lines]
     pool.close()
