@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,6 +179,61 @@ def test_the_first_step_is_plain_policy_gradient(loaded, tmp_path):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-3)
 
 
+def test_a_later_update_is_clipped_against_the_old_answers_and_pays_for_the_divergence(loaded, tmp_path):
+    """GRPO's equation with the model away from the one that answered, which is the one that started."""
+    objective, step = started(GrpoConfig(**GRPO, updates=2, beta=0.5), loaded, tmp_path)
+    torch.manual_seed(3)
+    ready, away = objective.ready(loaded.model, step), copy.deepcopy(loaded.model)
+    with torch.no_grad():
+        for p in away.parameters():
+            p.add_(0.03 * torch.randn_like(p))
+    total = moved = 0.0
+    for batch in ready.batches:
+        for place, length in enumerate(batch.lengths):
+            own, ids = batch.rows == place, batch.ids[place, :length]
+            answer, old, gained = batch.targets[own], batch.old[own], batch.advantages[own]
+            logits = away(input_ids=ids[None]).logits[0, -len(answer) - 1 : -1]
+            logp = torch.log_softmax(logits, -1).gather(1, answer[:, None])[:, 0]
+            ratio, gap = (logp - old).exp(), batch.start[own] - logp
+            kept = torch.minimum(ratio * gained, ratio.clamp(0.8, 1.2) * gained)
+            total = total + (-kept + 0.5 * (gap.exp() - gap - 1)).mean() / 24
+            moved = max(moved, (ratio - 1).abs().max().item())
+    assert moved > 0.2, "some are clipped"
+    loss = sum(objective.loss(away, batch) for batch in ready.batches) / ready.amount
+    assert loss.item() == pytest.approx(total.item(), abs=1e-5)
+    weights = list(away.parameters())
+    for mine, other in zip(torch.autograd.grad(loss, weights), torch.autograd.grad(total, weights), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-3)
+
+
+def test_an_answer_that_ended_has_its_end_and_one_that_was_cut_off_has_none(loaded, tmp_path):
+    objective, step = started(GrpoConfig(**GRPO), loaded, tmp_path)
+    stop = loaded.encoder.stop_ids[0]
+
+    def likelier(_module, _inputs, logits):
+        logits[..., stop] += 4.0
+        return logits
+
+    hook = loaded.model.lm_head.register_forward_hook(likelier)
+    try:
+        asked = [one for batch in step.batches for one in questions(batch)] * 4
+        answers = objective.written([replace(one, number=n) for n, one in enumerate(asked)], "cpu", temperature=1.0)
+    finally:
+        hook.remove()
+    ended = [answer for answer in answers if answer[-1] == stop]
+    cut = [answer for answer in answers if answer[-1] != stop]
+    assert ended and cut and {len(answer) for answer in cut} == {6} and min(map(len, ended)) < 6
+    assert max(map(len, ended)) <= 6 and not any(stop in answer[:-1] for answer in answers)
+
+
+def test_answers_are_drawn_at_the_temperature_that_is_asked_for(loaded, tmp_path):
+    objective, step = started(GrpoConfig(**GRPO, temperature=1e-4), loaded, tmp_path)
+    asked = [one for batch in step.batches for one in questions(batch)]
+    likeliest = objective.written(asked, "cpu", temperature=0.0)
+    found = [batch.targets[batch.rows == n].tolist() for batch in objective.ready(loaded.model, step).batches for n in range(batch.sequences)]  # fmt: skip
+    assert sorted(found) == sorted(likeliest * 4)
+
+
 def test_answers_follow_the_generator_alone(loaded, tmp_path):
     objective, step = started(GrpoConfig(**GRPO), loaded, tmp_path)
     found = []
@@ -202,6 +259,12 @@ def test_ppo_pays_the_reward_at_the_end_and_takes_the_divergence_off(loaded, tmp
                 own = moved[batch.rows == place]
                 assert own[:-1].tolist() == pytest.approx([-0.1] * (len(own) - 1), abs=1e-5)
                 assert own[-1].item() == pytest.approx(batch.reward[place].item() - 0.1, abs=1e-5)
+        torch.nn.init.normal_(loaded.model.value.weight)
+        for batch in objective.ready(loaded.model, step).batches:
+            told, settings = token_rewards(batch, batch.old, 0.2), {"gamma": 1.0, "lam": 0.95}
+            came = generalized_advantages(told, batch.values, batch.rows, **settings) + batch.values
+            torch.testing.assert_close(batch.returns, came)
+            assert batch.values.abs().max() > 0.1
     finally:
         objective.end(loaded.model)
     assert not hasattr(loaded.model, "value")
