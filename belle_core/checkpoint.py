@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,9 +10,14 @@ from pathlib import Path
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
 
+ADAPTER = "adapter_config.json"
+"""What peft writes beside an adapter."""
+
 
 def check_checkpoint(model: ModelConfig) -> None:
     """Raise ``BelleError`` when the weights can neither be built, nor are on disk, nor on a hub that answers."""
+    if model.adapter is not None:
+        _check_adapter(model)
     if model.checkpoint is None:
         if not model.architecture:
             raise BelleError(
@@ -21,6 +27,12 @@ def check_checkpoint(model: ModelConfig) -> None:
         return
     path = Path(model.checkpoint).expanduser()
     if path.is_dir():
+        if (path / ADAPTER).is_file():
+            base = json.loads((path / ADAPTER).read_text(encoding="utf-8")).get("base_model_name_or_path")
+            raise BelleError(
+                f"model.checkpoint={model.checkpoint} is an adapter; say model.checkpoint=<its base, here {base}> model.adapter={model.checkpoint}",
+                f"model.checkpoint={model.checkpoint} 是一个适配器；请写 model.checkpoint=<其基座，这里是 {base}> model.adapter={model.checkpoint}",
+            )
         if not (path / "config.json").is_file():
             raise BelleError(
                 f"model.checkpoint={model.checkpoint}: the directory holds no config.json, so it is no Hugging Face model",
@@ -31,6 +43,20 @@ def check_checkpoint(model: ModelConfig) -> None:
         return check_modelscope()
     if not is_hub_name(model.checkpoint) or not _on_hub(model):
         raise _not_found(model)
+
+
+def _check_adapter(model: ModelConfig) -> None:
+    if model.checkpoint is None:
+        raise BelleError(
+            f"model.adapter={model.adapter} needs its base; say model.checkpoint=<directory or hub name>",
+            f"model.adapter={model.adapter} 需要基座；请写 model.checkpoint=<目录或 hub 名称>",
+        )
+    for name in (ADAPTER, "adapter_model.safetensors"):
+        if not (Path(str(model.adapter)).expanduser() / name).is_file():
+            raise BelleError(
+                f"model.adapter={model.adapter}: there is no {name} in it; it should be a directory as peft writes it (no pickled weights)",
+                f"model.adapter={model.adapter}：其中没有 {name}；应为 peft 写出的目录（不支持 pickle 权重）",
+            )
 
 
 def fetch(model: ModelConfig, *, weights: bool = True) -> Path:

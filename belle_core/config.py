@@ -64,6 +64,8 @@ class ModelConfig:
 
     checkpoint: str | None = option(None, file=True)
     """Directory of weights, or repository name on a hub; ``None`` builds *architecture* with random weights."""
+    adapter: str | None = option(None, file=True)
+    """Directory of an adapter that peft or another tool made for the checkpoint; it is merged before anything else."""
     revision: str | None = None
     """Commit on the hub, pinned so that the fingerprint means something."""
     hub: str = option("huggingface", identity=False)

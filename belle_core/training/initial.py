@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
+from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from belle_core.checkpoint import fetch
@@ -27,8 +28,34 @@ def initial_model(model: ModelConfig, *, seed: int, tokenizer: Any, dtype: str |
     if model.checkpoint is None:
         return _built(model, seed, tokenizer).to(torch_dtype)
     loaded = load_weights(fetch(model), torch_dtype, trust_remote_code=model.trust_remote_code)
+    if model.adapter is not None and not on_meta():  # merged, it has the same shapes
+        loaded = merged(loaded, Path(model.adapter).expanduser(), name=f"model.adapter={model.adapter}")
     check_vocabulary(loaded, tokenizer)
     return loaded
+
+
+def merged(base: PreTrainedModel, adapter: Path, *, name: str) -> PreTrainedModel:
+    """*base* with the update in *adapter*, in peft's layout, added up; in the format that the base is held in.
+
+    Raises ``BelleError``, which calls the adapter *name*, when it is for another base.
+    """
+    held = base.dtype
+    with quiet():
+        from peft import PeftModel, get_peft_model_state_dict
+
+        try:
+            model: Any = PeftModel.from_pretrained(base, str(adapter))
+            with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
+                given, wanted = set(file.keys()), set(get_peft_model_state_dict(model, save_embedding_layers=False))
+            if wanted - given or any("lora_" in name for name in given - wanted):  # peft would go on without
+                raise ValueError("other layers")
+            model = model.merge_and_unload()
+        except (RuntimeError, ValueError) as error:
+            raise BelleError(
+                f"{name} is for another base: its layers or their shapes are not those of the model",
+                f"{name} 属于另一个基座：层或其形状与模型不符",
+            ) from error
+    return model.to(held).requires_grad_(True)  # type: ignore[no-any-return]  # layers trained whole come back in float32, others frozen
 
 
 def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False) -> PreTrainedModel:

@@ -19,12 +19,12 @@ from belle_core.conversation import Conversation, Turn
 from belle_core.encoding import Encoder, Template
 from belle_core.errors import BelleError
 from belle_core.generation.templates import template_of
+from belle_core.language import say
 from belle_core.plugins import load_catalog
 from belle_core.stages import StageContext
 from belle_core.store import Store
 from belle_core.tokenization import load_tokenizer
-from belle_core.training.initial import check_vocabulary, initial_model, load_weights, on_meta
-from belle_core.training.quiet import quiet
+from belle_core.training.initial import check_vocabulary, initial_model, load_weights, merged, on_meta
 from belle_core.training.sharing import receives
 
 TEMPLATE_FILE = "template.json"
@@ -83,8 +83,9 @@ def load_initial(model: ModelConfig, seed: int, files: Path, *, dtype: Dtype = N
     tokenizer = load_tokenizer(files)
     weights = initial_model(model, seed=seed, tokenizer=tokenizer, dtype=dtype(model.dtype) if dtype else None)
     section = asdict(model)
-    if model.checkpoint and (path := Path(model.checkpoint).expanduser()).is_dir():
-        section["checkpoint"] = str(path.resolve())
+    for name in ("checkpoint", "adapter"):
+        if section[name] and (path := Path(section[name]).expanduser()).is_dir():
+            section[name] = str(path.resolve())
     origin = {"model": section, "seed": seed}
     return checked(
         Loaded(weights, tokenizer, template_of(files, tokenizer, model.template), files, origin, model.dtype)
@@ -110,20 +111,11 @@ def load_runnable(artifact: Runnable, *, dtype: Dtype = None) -> Loaded:
 def _merged(adapter: Adapter, dtype: Dtype) -> Loaded:
     """Base and update added up. An adapter's base may be an adapter again; both are then merged, the older one first."""
     base = load_base(adapter, dtype=dtype)
-    held = base.model.dtype
-    if on_meta():  # merged, it has the same shapes
-        return _with_adapter(adapter, base, base.model)
-    with quiet():
-        from peft import PeftModel
-
-        try:
-            model = PeftModel.from_pretrained(base.model, str(adapter.directory)).merge_and_unload()
-        except (RuntimeError, ValueError) as error:
-            raise BelleError(
-                f"adapter {adapter.fingerprint} is for another base than {base.files}: its layers or their shapes are not those of the model",
-                f"适配器 {adapter.fingerprint} 属于另一个基座，而不是 {base.files}：层或其形状与模型不符",
-            ) from error
-    model = model.to(held).requires_grad_(True)  # layers that were trained whole come back in float32, others frozen
+    model = base.model
+    if not on_meta():  # merged, it has the same shapes
+        model = merged(
+            model, adapter.directory, name=say(f"adapter {adapter.fingerprint}", f"适配器 {adapter.fingerprint}")
+        )
     return _with_adapter(adapter, base, model)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -10,12 +11,15 @@ import torch
 from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
 from belle_objectives.config import SftConfig
+from peft import LoraConfig as PeftConfig
+from peft import get_peft_model
 from safetensors.torch import load_file, save_file
 from small_families import FAMILIES
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from belle_core.artifacts import Model
+from belle_core.checkpoint import check_checkpoint
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
 from belle_core.tokenization import load_tokenizer
@@ -114,6 +118,58 @@ def test_a_checkpoint_of_another_config_is_one_line(tmp_path, change, message):
     with pytest.raises(BelleError, match=message) as caught:
         load_initial(ModelConfig(checkpoint=str(tmp_path)), 1, tokenizer_files())
     assert "\n" not in str(caught.value)
+
+
+def foreign_adapter(tmp_path, targets=("q_proj", "up_proj"), **architecture) -> tuple[ModelConfig, torch.Tensor]:
+    """A base and an adapter that peft alone made for it; what both say together."""
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    config = ModelConfig(architecture=ARCHITECTURE | architecture, context_length=64)
+    save_model(load_initial(config, 1, tokenizer_files()), base)
+    settings = PeftConfig(r=4, target_modules=list(targets), task_type="CAUSAL_LM")
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings)
+    for name, p in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(p, std=0.3)
+    model.save_pretrained(adapter)
+    return ModelConfig(checkpoint=str(base), adapter=str(adapter)), model(input_ids=IDS).logits
+
+
+IDS = torch.arange(3, 30)[None]
+
+
+def test_an_adapter_of_another_tool_is_merged_into_its_base(tmp_path):
+    config, wanted = foreign_adapter(tmp_path)
+    check_checkpoint(config)
+    loaded = load_initial(config, 1, tokenizer_files())
+    torch.testing.assert_close(loaded.model(input_ids=IDS).logits, wanted, atol=1e-4, rtol=1e-4)
+    base = load_initial(replace(config, adapter=None), 1, tokenizer_files()).model
+    assert (base(input_ids=IDS).logits - wanted).abs().max() > 1e-2
+    assert [name for name, _ in base.named_parameters()] == [name for name, p in loaded.model.named_parameters() if p.requires_grad]  # fmt: skip
+    assert loaded.origin["model"]["adapter"] == str(tmp_path / "adapter")
+
+
+@pytest.mark.parametrize("change", [{"num_hidden_layers": 1}, {"num_hidden_layers": 3}, {"intermediate_size": 40}])
+def test_an_adapter_for_another_base_is_refused(tmp_path, change):
+    """Layers that are missing on either side, which peft passes over, and layers of another size."""
+    config, _ = foreign_adapter(tmp_path)
+    other = ModelConfig(architecture=ARCHITECTURE | change, context_length=64)
+    shutil.rmtree(tmp_path / "base")
+    save_model(load_initial(other, 1, tokenizer_files()), tmp_path / "base")
+    with pytest.raises(BelleError, match=r"model\.adapter=.*adapter is for another base: its layers") as caught:
+        load_initial(config, 1, tokenizer_files())
+    assert "\n" not in str(caught.value)
+
+
+def test_an_adapter_in_the_place_of_a_checkpoint_is_told_from_one(tmp_path):
+    config, _ = foreign_adapter(tmp_path)
+    with pytest.raises(
+        BelleError, match=r"is an adapter; say model\.checkpoint=<its base, here .*base> model\.adapter="
+    ):
+        check_checkpoint(ModelConfig(checkpoint=config.adapter))
+    with pytest.raises(BelleError, match=r"needs its base; say model\.checkpoint="):
+        check_checkpoint(ModelConfig(adapter=config.adapter, architecture=ARCHITECTURE))
+    with pytest.raises(BelleError, match=r"there is no adapter_config\.json in it"):
+        check_checkpoint(replace(config, adapter=config.checkpoint))
 
 
 def test_more_tokens_than_rows_are_refused(tmp_path):

@@ -119,6 +119,22 @@ def test_rslora_scales_by_the_root_of_the_rank():
         assert model.base_model.model.model.layers[0].mlp.up_proj.scaling["default"] == pytest.approx(scale)
 
 
+def test_options_reach_the_layers():
+    """DoRA's lengths of rows, which begin as those of the weights; dropout, in training alone."""
+    model = add_adapter(built(), LoraConfig(rank=4, dora=True), seed=1)
+    layer = model.base_model.model.model.layers[1].mlp.up_proj
+    lengths = layer.lora_magnitude_vector["default"].weight
+    assert lengths.requires_grad
+    torch.testing.assert_close(lengths.data, layer.base_layer.weight.norm(dim=1), atol=1e-6, rtol=1e-5)
+    for dropout in (0.0, 0.5):
+        model = add_adapter(built(), LoraConfig(rank=4, dropout=dropout), seed=1).train()
+        for name, p in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.ones_(p)
+        one, two = (model(input_ids=IDS).logits for _ in range(2))
+        assert torch.equal(one, two) == (dropout == 0)
+
+
 def test_loraplus_moves_b_faster():
     """AdamW's first step is as long as the learning rate, whatever the gradient."""
     from belle_core.training.optimizer import build_optimizer
