@@ -1,6 +1,6 @@
 """Strategies side by side on a machine with several GPUs: rate, memory of each process, share of the machine's peak.
 
-usage: python bench/gpu/strategies.py [--data DATA.jsonl] [--model llama7b] [--method lora|full] [--devices N]
+usage: python bench/gpu/strategies.py [--data DATA.jsonl] [--model llama7b] [--method lora|qlora|full] [--devices N]
                                       [--steps 12] [--strategies ddp,fsdp,...] [--tiny]
 
 Every strategy makes the same run of the command line from random weights of the model's architecture: records of
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="llama7b")
-    parser.add_argument("--method", choices=["lora", "full"], default="full")
+    parser.add_argument("--method", choices=["lora", "qlora", "full"], default="full")
     parser.add_argument("--devices", type=int, default=max(2, torch.cuda.device_count()))
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--strategies", default=",".join(["ddp", "fsdp", *(ZERO if find_spec("deepspeed") else [])]))
