@@ -62,7 +62,7 @@ class Digests:
 def expand(value: Any, *, option: str) -> list[Path]:
     """The files that a path option names: a file, a directory (all files in it), a glob, or a list of these; sorted.
 
-    Raises ``BelleError`` naming *option* when something is not there.
+    Raises ``BelleError`` naming *option* when something is not there or no file.
     """
     if value is None:
         return []
@@ -72,6 +72,11 @@ def expand(value: Any, *, option: str) -> list[Path]:
         if not found:
             raise BelleError(
                 f"{option}={item}: there is no such file or directory", f"{option}={item}：没有这个文件或目录"
+            )
+        if not all(path.is_file() for path in found):
+            raise BelleError(
+                f"{option}={item}: is a pipe or a device, and what it holds is read more than once; save it to a file first",
+                f"{option}={item}：是管道或设备，而内容需要读取多次；请先存为文件",
             )
         files += found
     return files

@@ -88,14 +88,22 @@ class Window:
                 if end < len(self.text) or self.ended:
                     return value, end
             except Malformed as error:
-                cut = error.end is None and (error.why.startswith("Unterminated") or error.at + TOKEN >= len(self.text))
-                if self.ended and cut and self.text[self.at] in "{[":
-                    raise Malformed("the file ends inside a record", error.at) from None
-                if not cut or self.ended:
+                if self.ended:
+                    raise self._at_end(error) from None
+                if error.end is not None or not (_unterminated(error) or error.at + TOKEN >= len(self.text)):
                     raise
             if len(self.text) - self.at > LONGEST:
                 raise Malformed(f"a record is longer than {LONGEST:,} characters", self.at)
             self.more()
+
+    def _at_end(self, error: Malformed) -> Malformed:
+        """*error*, or that a record has begun here and the file ends before it does."""
+        over = error.end is None and (_unterminated(error) or error.at >= len(self.text.rstrip()))
+        return Malformed("the file ends inside a record", error.at) if over and self.text[self.at] in "{[" else error
+
+
+def _unterminated(error: Malformed) -> bool:
+    return error.why.startswith("Unterminated")
 
 
 def is_mapping(window: Window, decoder: StrictDecoder) -> bool:

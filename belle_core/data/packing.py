@@ -16,6 +16,8 @@ from typing import IO, Any
 from belle_core.errors import BelleError
 
 ZIP = b"PK\x03\x04"
+EMPTY = b"PK\x05\x06"
+"""Begins a zip archive without members."""
 TAR = b"ustar"
 """Stands at byte 257 of a tar archive, which may be packed itself."""
 OPENERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
@@ -58,7 +60,7 @@ def unpacked(raw: IO[bytes], member: str = "") -> Any:
 def members_of(path: Path) -> list[str]:
     """Names of the files in a zip or tar archive, in order, ``[""]`` where it is none; raises ``BelleError`` for an archive
     that is empty, encrypted or damaged."""
-    if not (zipped := head_of(path).startswith(ZIP)) and not _is_tar(path):
+    if not (zipped := head_of(path).startswith((ZIP, EMPTY))) and not _is_tar(path):
         return [""]
     kind = "zip" if zipped else "tar"
     try:
@@ -71,6 +73,16 @@ def members_of(path: Path) -> list[str]:
     if not names:
         raise BelleError(f"{path}: the {kind} archive holds no file", f"{path}：{kind} 文件中没有文件")
     return names
+
+
+def readable(member: str) -> str:
+    """The name of a member for people: a zip archive made on a Chinese Windows holds it in GBK without saying so."""
+    for encoding in ("utf-8", "gb2312"):
+        try:
+            return member.encode("cp437").decode(encoding)
+        except UnicodeError:
+            pass
+    return member
 
 
 def _zipped(path: Path) -> list[str]:

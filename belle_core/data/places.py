@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from belle_core.data.packing import members_of
+from belle_core.data.packing import members_of, readable
 
 ENDINGS = (
     ".zip",
@@ -93,7 +93,7 @@ def sources_of(paths: list[Path]) -> list[Source]:
     """
     members = list(map(members_of, paths))
     pairs = [(path, member) for path, inside in zip(paths, members, strict=True) for member in inside]
-    names = [f"{name}/{member}" if len(inside) > 1 else name
+    names = [f"{name}/{readable(member)}" if len(inside) > 1 else name
              for name, inside in zip(_names(paths), members, strict=True) for member in inside]  # fmt: skip
     stems = [_stem(name) for name in names]
     if len(set(stems)) < len(stems):  # a.json and a.jsonl, or one file given twice

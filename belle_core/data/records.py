@@ -87,7 +87,7 @@ def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken | Unpar
 def _refuse(file: TextFile, text: str, name: str) -> None:
     """Raise ``BelleError`` for a text that nobody means to train on."""
     begin = text[:100].lower()
-    what = ("no text (it holds zero bytes)", "不是文本（含有零字节）") if "\0" in text else None
+    what = ("no text (it holds zero bytes)", "二进制文件而不是文本（含有零字节）") if "\0" in text else None
     what = what or next((words for start, words in NO_DATA.items() if begin.startswith(start)), None)
     if what:
         raise BelleError(f"{file.path}: is {what[0]}", f"{file.path}：是{what[1]}")

@@ -16,10 +16,11 @@ BLOCK = 1 << 18
 BROKEN = "\udcff"
 """Stands in the text where bytes could not be decoded; no decoder makes it by itself."""
 CONTAINERS = {
-    b"PAR1": "a Parquet table",
-    b"ARROW1": "an Arrow table",
-    b"%PDF": "a PDF document",
-    b"GGUF": "a GGUF model",
+    b"PAR1": ("a Parquet table", "Parquet 表格"),
+    b"ARROW1": ("an Arrow table", "Arrow 表格"),
+    b"%PDF": ("a PDF document", "PDF 文档"),
+    b"GGUF": ("a GGUF model", "GGUF 模型"),
+    ZIP: ("a zip archive inside another file", "套在另一个文件里的 zip 压缩包"),
 }
 
 
@@ -148,10 +149,12 @@ class TextFile:
 
 
 def _refuse_containers(path: Path, head: bytes) -> None:
-    for magic, what in (*CONTAINERS.items(), (ZIP, "a zip archive inside another file")):
+    for magic, (english, chinese) in CONTAINERS.items():
         if head.startswith(magic):
             raise _unreadable(
-                path, f"is {what}; unpack or convert it to JSON first", f"格式不受支持（{what}）；请先解压或转换为 JSON"
+                path,
+                f"is {english}; unpack or convert it to JSON first",
+                f"是{chinese}，不受支持；请先解压或转换为 JSON",
             )
 
 

@@ -133,6 +133,24 @@ def test_an_archive_is_as_many_files_as_it_holds(tmp_path):
     assert (one.name, one.stem, one.alone) == ("one.json.zip", "one", True)
 
 
+@pytest.mark.parametrize("name", ["数据.jsonl", "donnée.jsonl", "データ.jsonl"])
+@pytest.mark.parametrize("encoding", ["", "utf-8", "gbk"])
+def test_names_in_archives_are_readable(tmp_path, name, encoding):
+    """Also where the archive does not say in which encoding they are."""
+    if encoding == "gbk" and not name.startswith("数"):
+        pytest.skip("only Chinese names come so")
+    as_stored = name.encode(encoding).decode("cp437") if encoding else name
+    (tmp_path / "all.zip").write_bytes(zipped({as_stored: lines(ROWS[:1]), "b.jsonl": lines(ROWS[1:2])}))
+    assert {one.name for one in sources_of([tmp_path / "all.zip"])} == {f"all.zip/{name}", "all.zip/b.jsonl"}
+    assert len(values(read(tmp_path / "all.zip"))) == 2
+
+
+def test_an_archive_without_files(tmp_path):
+    (tmp_path / "all.zip").write_bytes(zipped({}))
+    with pytest.raises(BelleError, match="the zip archive holds no file"):
+        read(tmp_path / "all.zip")
+
+
 @pytest.mark.parametrize(("name", "mode"), [("all.tar", "w"), ("all.tar.gz", "w:gz"), ("all.tgz", "w:gz")])
 def test_a_tar_archive_is_as_many_files_as_it_holds(tmp_path, name, mode):
     content = {"./b/two.jsonl": lines(ROWS[1:2]), "a.json": lines(ROWS[:1]), "b/._two.jsonl": b"x", "b/.hidden": b"x"}

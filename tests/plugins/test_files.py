@@ -91,6 +91,13 @@ def test_directories_globs_lists_links_and_gzip(tmp_path):
     assert questions(files("data.path=link.jsonl"), "train") == ["问题 1 号", "问题 2 号"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BelleError, match=r"data.path=pipe: is a pipe or a device"):
+        files("data.path=pipe")
+
+
 def test_own_ids_stay_unique_over_files(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / f"{name}.jsonl", [record(i) | {"id": i} for i in range(3)])
