@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from belle_core.conversation import Example
 from belle_core.data.places import Place
 from belle_core.errors import BelleError
+from belle_core.language import say
 from belle_core.names import unknown
 from belle_core.plugins import Catalog
 
@@ -91,4 +92,6 @@ def _keys(objects: list[dict[str, Any]]) -> str:
     for record in objects:
         for key, value in record.items():
             seen.setdefault(str(key)[:40], type(value).__name__)
-    return ", ".join(f"{key}: {kind}" for key, kind in list(seen.items())[:12]) or "no object among them"
+    return ", ".join(f"{key}: {kind}" for key, kind in list(seen.items())[:12]) or say(
+        "no object among them", "其中没有 JSON 对象"
+    )

@@ -64,7 +64,7 @@ def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken | Unpar
     text = head.lstrip("\ufeff \t\r\n")
     if not text:
         raise BelleError(f"{file.path}: the file is empty", f"{file.path}：文件是空的")
-    whole = chain([head], pieces)
+    whole: Iterator[str] = chain([head], pieces)
     file.layout = "json"
     if _is_lines(text, complete):
         return read_lines(file, whole, source)
@@ -73,6 +73,8 @@ def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken | Unpar
     _refuse(file, text, source.name)
     if delimiter := delimiter_of(text, complete):
         file.layout = "table"
+        if "\r" in head and "\n" not in head:  # as Excel for the Mac has them
+            whole = (piece.replace("\r", "\n") for piece in whole)
         return read_rows(file, whole, source, delimiter)
     if CALLED_TABLE.search(source.name):
         english, chinese = misfit_of(text)

@@ -121,6 +121,12 @@ def test_columns_that_json_does_not_have(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_a_table_may_end_in_any_way(tmp_path, end):
+    (tmp_path / "data").write_bytes(end.join(["question,answer", *(f"问{n},答{n}" for n in range(100))]).encode())
+    assert values(read(tmp_path / "data")) == [{"question": f"问{n}", "answer": f"答{n}"} for n in range(100)]
+
+
 def test_an_archive_is_as_many_files_as_it_holds(tmp_path):
     content = {"b/two.jsonl": lines(ROWS[1:2]), "a.json": lines(ROWS[:1]), "__MACOSX/._a.json": b"x", "b/.hidden": b"x"}
     (tmp_path / "all.zip").write_bytes(zipped(content))
