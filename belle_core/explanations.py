@@ -155,6 +155,12 @@ def _unknown_below(override: str, key: str, tree: DictConfig) -> BelleError:
     parent, missing, rest = ".".join(parts[:depth]), parts[depth], parts[depth + 1 :]
     known = list(map(str, section_at(tree, parent) or ()))
     near, listed = nearest(missing, known), ", ".join(sorted(known)[:LISTED])
+    if missing in known and rest:
+        whole = f"{parent}.{missing}={{{'.'.join(rest)}: {override.partition('=')[2]}}}"
+        return BelleError(
+            f"{override}: {parent}.{missing} is given as a whole; if it is a mapping, for example '{whole}'",
+            f"{override}：{parent}.{missing} 须整体给出；若是映射，例如 '{whole}'",
+        )
     if near:
         guess = ".".join((parent, near, *(rest if section_at(tree, f"{parent}.{near}") is not None else ())))
         more = f"; did you mean {guess!r}? {parent} has: {listed}", f"；是不是 {guess!r}？{parent} 中有：{listed}"

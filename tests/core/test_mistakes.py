@@ -189,6 +189,8 @@ def test_a_filter_that_is_not_there_is_named_with_what_is():
         "data.clean.lengt.min=4: data.clean has no 'lengt'; a filter of that name is added with +filter@data.clean.lengt=<filter>"
     )
     assert "did you mean 'data.size'?" in the_mistake("+data=demo", "data.siez.x=1")
+    whole = "data.weights.a=2: data.weights is given as a whole; if it is a mapping, for example 'data.weights={a: 2}'"
+    assert the_mistake("+data=mix", "+data@data.sources.a=demo", "data.weights.a=2") == whole
 
 
 def test_a_choice_that_is_there_already_is_changed_without_the_plus():
