@@ -12,6 +12,7 @@ from belle_merge.config import MergeConfig
 from belle_merge.stage import merge
 from belle_objectives.config import SftConfig
 from peft import PeftModel
+from safetensors.torch import load_file
 from tiny_training import training_context
 from transformers import AutoModelForCausalLM
 
@@ -92,6 +93,24 @@ def test_every_kind_of_adapter_adds_its_change(tmp_path, variant):
     torch.testing.assert_close(logits(merged(store, {"a": 1})), unmerged, atol=1e-4, rtol=1e-4)
     if "whole" in variant:
         assert not torch.equal(found.model.embed_tokens.weight, base["model.embed_tokens.weight"])
+
+
+def test_the_sum_is_rounded_once_to_the_format_of_the_base(tmp_path):
+    store, made = Store(tmp_path / "store"), []
+    for name, rate in (("a", 2e-2), ("b", 3e-2)):
+        context = training_context(store.root / "Adapter" / f"{name}.partial")
+        context.shared["model"].dtype = "bfloat16"
+        config = LoraConfig(objective=SFT, epochs=0.3, batch=8, learning_rate=rate, rank=4)
+        made.append(store.commit(train_lora(config, context), {"recipe": {}, "type": "Adapter"}))
+    found, name = merged(store, {"a": 0.5, "b": 0.7}), "model.layers.0.self_attn.q_proj"
+    base = wanted = load_base(made[0]).model.get_submodule(name).weight.float()
+    for one, weight in zip(made, (0.5, 0.7), strict=True):
+        low = load_file(one.directory / "adapter_model.safetensors")
+        a, b = (low[f"base_model.model.{name}.lora_{part}.weight"] for part in "AB")
+        wanted = wanted + weight * 4 * b @ a  # alpha 16, rank 4
+    weight = found.get_submodule(name).weight
+    assert weight.dtype == torch.bfloat16 and not torch.equal(base.bfloat16(), weight)
+    assert (weight != wanted.bfloat16()).float().mean() < 0.01, "but for sums that lie between two numbers"
 
 
 def test_adapters_that_do_not_belong_together_are_refused(pair, tmp_path):

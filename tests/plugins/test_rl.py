@@ -155,8 +155,9 @@ def test_questions_come_out_as_they_went_in_and_answers_are_labels(loaded, passe
             assert batch.targets[batch.rows == place].tolist() == told[number]
 
 
-def test_the_first_step_is_plain_policy_gradient(loaded, tmp_path):
+def test_the_first_step_is_plain_policy_gradient(loaded, tmp_path, monkeypatch):
     """Ratio 1, divergence 0: the gradient is that of ``-A log p``, mean over tokens, then over answers."""
+    monkeypatch.setattr(Judge, "__call__", likes_even_tokens)
     objective, step = started(GrpoConfig(**GRPO | {"temperature": 0.7}), loaded, tmp_path)
     model = loaded.model
     torch.manual_seed(3)
@@ -175,12 +176,14 @@ def test_the_first_step_is_plain_policy_gradient(loaded, tmp_path):
             total = total - batch.advantages[own][0] * logp / 24
             worth.append(float(batch.reward[place]))
     assert told["reward"] == pytest.approx(np.mean(worth), rel=1e-5)
+    assert max(batch.advantages.abs().max().item() for batch in ready.batches) > 1
     for mine, other in zip(gradient, torch.autograd.grad(total, list(model.parameters())), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-3)
 
 
-def test_a_later_update_is_clipped_against_the_old_answers_and_pays_for_the_divergence(loaded, tmp_path):
+def test_a_later_update_is_clipped_against_the_old_answers_and_pays_for_the_divergence(loaded, tmp_path, monkeypatch):
     """GRPO's equation with the model away from the one that answered, which is the one that started."""
+    monkeypatch.setattr(Judge, "__call__", likes_even_tokens)
     objective, step = started(GrpoConfig(**GRPO, updates=2, beta=0.5), loaded, tmp_path)
     torch.manual_seed(3)
     ready, away = objective.ready(loaded.model, step), copy.deepcopy(loaded.model)
@@ -197,7 +200,7 @@ def test_a_later_update_is_clipped_against_the_old_answers_and_pays_for_the_dive
             ratio, gap = (logp - old).exp(), batch.start[own] - logp
             kept = torch.minimum(ratio * gained, ratio.clamp(0.8, 1.2) * gained)
             total = total + (-kept + 0.5 * (gap.exp() - gap - 1)).mean() / 24
-            moved = max(moved, (ratio - 1).abs().max().item())
+            moved = max(moved, ((ratio - 1) * gained).max().item())
     assert moved > 0.2, "some are clipped"
     loss = sum(objective.loss(away, batch) for batch in ready.batches) / ready.amount
     assert loss.item() == pytest.approx(total.item(), abs=1e-5)
