@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import MISSING
 
 from belle_core.errors import Invalid
-
-if TYPE_CHECKING:
-    from belle_core.planning.architecture import Architecture, Weight
 
 
 def option(
@@ -203,13 +200,12 @@ class TrainConfig:
     resume_from: str | None = option(None, file=True)
     """Directory of a result with its state: go on from its last step, up to ``epochs`` in all."""
 
-    def trained(self, model: Architecture) -> list[Weight] | None:
-        """What trains of *model* or beside it, for ``belle plan``; ``None``: not known. A method with less says so."""
-        return model.weights()
+    def prepared(self, model: Any, seed: int) -> Any:
+        """*model* as it trains: some of it frozen, held in fewer bits, something added. Imports torch.
 
-    def held_bits(self) -> float | None:
-        """Bits per weight in which the linear layers of the blocks are held, for ``belle plan``; ``None``: in floats."""
-        return None
+        Also ``belle plan`` asks, with a model on the meta device. A method that trains not simply all weights says so here.
+        """
+        return model
 
     @property
     def keeps_best(self) -> bool:

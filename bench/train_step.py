@@ -34,10 +34,10 @@ from belle_core.training.batches import Batch, collate
 from belle_core.training.examples import encode_examples
 from belle_core.training.fast import faster
 from belle_core.training.fast.memory import keep_memory
-from belle_core.training.fit import prepare
 from belle_core.training.loading import template_named
 from belle_core.training.losses import answer_loss
 from belle_core.training.packing import packing
+from belle_core.training.preparing import prepare
 from belle_core.training.segments import Segments
 
 EXAMPLES, LENGTH = 16, 512

@@ -11,7 +11,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from belle_core.choices import options_of
 from belle_core.compose import compose_run
-from belle_core.planning.architecture import Architecture
 from belle_core.plugins import load_catalog
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "model"
@@ -55,8 +54,6 @@ def test_a_model_is_what_its_authors_published(name):
     with torch.device("meta"):
         count = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
     assert count == PUBLISHED[name] if name in PUBLISHED else count == pytest.approx(ROUNDED[name], rel=5e-3)
-    planned = Architecture.of(model.architecture)
-    assert planned is None or planned.parameters == count
     rare = model.architecture["model_type"] not in FAMILIES
     assert ("# YAML only" in (CONF / f"{name}.yaml").read_text(encoding="utf-8")) == rare
 

@@ -166,6 +166,8 @@ def training_lines(name: str, training: Training) -> list[str]:
 def memory_lines(training: Training) -> list[str]:
     """Memory by what takes it, and what fits this machine."""
     m, fits = training.memory, training.fits
+    if training.why:
+        return [say(f"  memory   unknown: {training.why}", f"  内存     未知：{training.why}")]
     if m is None or training.batch is None:
         return [say("  memory   unknown until the vocabulary and the architecture are known", "  内存     词表和结构确定之前未知")]  # fmt: skip
     tokens = number(training.batch.tokens)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from belle_core.planning.activations import Batch
-from belle_core.planning.architecture import Architecture
 from belle_core.planning.device import Device
 from belle_core.planning.memory import StateBytes, training_memory
 from belle_core.planning.method import Method, Precision
+from belle_core.planning.passes import Pass
 from belle_core.planning.sharing import Share, share
 from belle_core.strategies import STRATEGIES, Strategy
+
+if TYPE_CHECKING:
+    from belle_core.training.skeleton import Skeleton
 
 CARD = Device("cuda", 80 * 10**9)
 """The GPU that is spoken of where this machine's do not suffice."""
@@ -22,7 +25,7 @@ MOST = 1024
 class Need:
     """A training step, as far as memory depends on it."""
 
-    architecture: Architecture
+    skeleton: Skeleton
     precision: Precision
     method: Method
     state: StateBytes | None
@@ -42,28 +45,36 @@ class Need:
         """The batch beyond which a pass does not grow: it holds the whole step."""
         return max(1, -(-self.step // self.ranks // self.longest))
 
-    def batch(self, size: int) -> Batch:
+    def batch(self, size: int) -> Pass:
         """The largest pass with ``trainer.batch`` of that *size*."""
         own = -(-self.step // self.ranks)
         tokens = min(size * self.longest, own)
-        return Batch(tokens, self.checkpointing, self.learned, accumulated=tokens < own, longest=self.longest)
+        return Pass(tokens, self.longest, self.checkpointing, self.learned, accumulated=tokens < own)
 
     def share(self, size: int, program: int = 0) -> Share:
         """What a device needs with it."""
-        one = training_memory(
-            self.architecture, self.precision, self.batch(size), self.method, state=self.state, program=program
-        )
-        return share(one, self.architecture, self.precision, self.method, self.strategy, self.ranks)
+        one = training_memory(self.skeleton, self.batch(size), self.method, state=self.state, program=program)
+        return share(one, self.skeleton, self.precision, self.strategy, self.ranks, adapter=self.method.adapter)
 
     def largest(self, device: Device, processes: int = 1) -> int:
-        """The largest batch that fits one of so many *processes* on this machine; 0: none does."""
-        room, low, high = device.room(processes), 0, self.most
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self.share(middle, device.program).device.total <= room:
-                low = middle
+        """The largest batch that fits one of so many *processes* on this machine; 0: none does.
+
+        Memory is nearly a straight line in the batch, so that few sizes need to be counted.
+        """
+        room = device.room(processes)
+        taken = lambda size: self.share(size, device.program).device.total  # noqa: E731
+        low, high = 1, self.most
+        if (most := taken(high)) <= room:
+            return high
+        if high == 1 or (least := taken(low)) > room:
+            return 0
+        while high - low > 1:  # low fits, high does not
+            guess = low + int((room - least) * (high - low) / (most - least))
+            guess = min(max(guess, low + 1), high - 1)
+            if (found := taken(guess)) <= room:
+                low, least = guess, found
             else:
-                high = middle - 1
+                high, most = guess, found
         return low
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from typing import TYPE_CHECKING
 
-from belle_core.planning.activations import Batch, activations, transients, written
-from belle_core.planning.architecture import OUTPUT, Architecture, Weight
-from belle_core.planning.method import FLOAT, Method, Precision
+from belle_core.planning.method import FLOAT, Method
+from belle_core.planning.passes import Pass
+
+if TYPE_CHECKING:
+    from belle_core.training.skeleton import Skeleton
 
 ADAM_STATES = 2
+AT_ONCE = 32
+"""As in ``belle_core.generation.local``."""
 POOL = {False: 64 << 20, True: 200 << 20}
 """Bytes of main memory that the C library asks for in advance and that kernels of matrix products take, of which oneDNN keeps
 the last 1,024; by whether there is an adapter, with its many small products."""
@@ -48,56 +52,29 @@ class Memory:
 
 
 def training_memory(
-    architecture: Architecture,
-    precision: Precision,
-    batch: Batch,
-    method: Method,
-    *,
-    state: StateBytes | None = None,
-    program: int = 0,
+    skeleton: Skeleton, one: Pass, method: Method, *, state: StateBytes | None = None, program: int = 0
 ) -> Memory:
-    """Bytes at the highest point of a step; ``state`` tells the optimizer's, ``None`` stands for AdamW's two averages.
-    ``program``: what else the process takes of the device, if that is main memory.
-
-    A step of several passes has all gradients while the last one is made. In one of a single pass they come as the
-    activations go, so that the larger of the two counts, and with activations the output layer's, which are made first.
+    """Bytes at the highest point of a step whose largest pass is *one*; ``state`` tells the optimizer's, ``None`` stands for
+    AdamW's two averages. ``program``: what else the process takes of the device, if that is main memory.
     """
-    trained = sum(weight.size for weight in method.trained)
-    gradients = trained * precision.trained
-    kept = activations(architecture, precision, batch, method)
-    answers = written(architecture, precision, batch, method)
-    moment = transients(architecture, precision, batch, method)
-    first = 0 if batch.accumulated else sum(w.size for w in method.trained if w.name == OUTPUT) * precision.trained
-    if answers > kept + moment + gradients:
-        gradients, needed = 0, answers
-    elif batch.accumulated or kept + moment + first > gradients:
-        gradients, needed = (gradients if batch.accumulated else first), kept + moment
-    else:
-        needed = moment
+    most, gradients = skeleton.peak(one)
+    answers = min(method.answers, AT_ONCE) * one.longest * skeleton.cached if method.answers else 0
+    if answers > most:
+        most, gradients = answers, 0
     memory = Memory(
-        weights=held(architecture, precision, method) + method.copies * architecture.parameters * precision.weights,
+        weights=skeleton.weights + method.copies * skeleton.floats,
         gradients=gradients,
-        optimizer=sum(w.number * _state(w, precision.trained, state) for w in method.trained)
-        + FLOAT * trained * method.averaged,
-        activations=needed,
+        optimizer=sum(_state(weight, state) for weight in skeleton.trained)
+        + FLOAT * skeleton.trainable * method.averaged,
+        activations=most - gradients,
         program=program,
-        heap=POOL[method.adapter] + int(GAPS[method.own_layers] * (gradients + needed)) if program else 0,
+        heap=POOL[method.adapter] + int(GAPS[method.own_layers] * most) if program else 0,
     )
-    if not (method.bits and program):
+    if not (skeleton.quantized and program):
         return memory
-    floats = architecture.parameters * precision.weights + program
-    return replace(memory, loading=max(0, floats - memory.total))
+    return replace(memory, loading=max(0, skeleton.floats + program - memory.total))
 
 
-def held(architecture: Architecture, precision: Precision, method: Method) -> int:
-    """Bytes of the weights, with those that were added to train beside them."""
-    weights = architecture.parameters * precision.weights
-    if method.bits:
-        weights += int(architecture.matrices * (method.bits / 8 - precision.weights))
-    if method.adapter:
-        weights += sum(weight.size for weight in method.trained) * precision.trained
-    return weights
-
-
-def _state(weight: Weight, width: int, state: StateBytes | None) -> int:
-    return state(weight.role, weight.shape, width) if state else ADAM_STATES * width * prod(weight.shape)
+def _state(weight: tuple[str, tuple[int, ...], int, int], state: StateBytes | None) -> int:
+    role, shape, numbers, width = weight
+    return state(role, shape, width) if state else ADAM_STATES * width * numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,39 +10,45 @@ from typing import Any
 from belle_core.artifacts import Artifact, Runnable
 from belle_core.checkpoint import is_hub_name
 from belle_core.config import ModelConfig
-from belle_core.planning.architecture import Architecture, read_config
 
 
 @dataclass(frozen=True)
 class KnownModel:
     """What is known of a model that a step takes or makes."""
 
-    architecture: Architecture | None
-    """``None``: no LLaMA-like model, or its vocabulary is not known yet."""
+    values: dict[str, Any] | None
+    """Hugging Face config values; ``None``: there are none, or its vocabulary is not known yet."""
     section: dict[str, Any]
     """The hashed ``model`` section of the run that it began with, to compare with earlier runs."""
-    bits: float | None = None
-    """Bits per weight when it is quantized."""
-
-    @property
-    def parameters(self) -> int | None:
-        return self.architecture.parameters if self.architecture else None
 
 
 def initial_model(config: ModelConfig, section: dict[str, Any], vocabulary: int | None) -> KnownModel:
-    """The model that ``model`` describes; a checkpoint on disk speaks for itself."""
+    """The model that ``model`` describes; a checkpoint on disk speaks for itself. ``vocabulary`` is the tokenizer's size."""
+    stated = {"max_position_embeddings": config.context_length} | config.architecture
     if config.checkpoint is None:
-        return KnownModel(Architecture.of(config.architecture, vocabulary), section)
-    return KnownModel(Architecture.of(_checkpoint_config(config) or config.architecture), section)
+        stated = stated | {"vocab_size": vocabulary, "max_position_embeddings": config.context_length}
+    else:
+        stated = _checkpoint_config(config) or stated
+    return KnownModel(_complete(stated), section)
 
 
 def made_model(artifact: Artifact | None, before: KnownModel) -> KnownModel:
     """The model of a step that works on *before*; one that is in the store speaks for itself."""
     values = read_config(artifact.directory) if isinstance(artifact, Runnable) else None
-    stated = Architecture.of(values) if values else None
-    return KnownModel(
-        stated or before.architecture, before.section, getattr(artifact, "bits_per_weight", None) or before.bits
-    )
+    return KnownModel((_complete(values) if values else None) or before.values, before.section)
+
+
+def read_config(directory: Path) -> dict[str, Any] | None:
+    """``config.json`` of a model's directory, ``None`` when there is none that can be read."""
+    try:
+        values = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _complete(values: dict[str, Any]) -> dict[str, Any] | None:
+    return values if values.get("model_type") and values.get("vocab_size") else None
 
 
 def _checkpoint_config(config: ModelConfig) -> dict[str, Any] | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from belle_core.planning.architecture import Architecture
 from belle_core.planning.memory import Memory
-from belle_core.planning.method import FLOAT, Method, Precision
+from belle_core.planning.method import FLOAT, Precision
 from belle_core.strategies import Strategy
+
+if TYPE_CHECKING:
+    from belle_core.training.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Share:
 
 
 def share(
-    memory: Memory, architecture: Architecture, precision: Precision, method: Method, strategy: Strategy, ranks: int
+    memory: Memory, skeleton: Skeleton, precision: Precision, strategy: Strategy, ranks: int, *, adapter: bool
 ) -> Share:
     """*memory* of one device alone, shared out among *ranks*.
 
@@ -29,14 +32,11 @@ def share(
     """
     if strategy.family in ("single", "ddp"):
         return Share(memory)
-    trained = sum(weight.size for weight in method.trained)
-    block = sum(w.size for w in architecture.block())
-    tables = architecture.parameters - architecture.layers * block
+    trained, block, tables = skeleton.trainable, skeleton.block, skeleton.outside
     gradients = trained * precision.trained
     if strategy.family == "fsdp":
-        width = method.bits / 8 if method.bits else precision.weights
-        there = tables * precision.weights + int(2 * block * width)
-        gathered = 0 if method.adapter else (tables + block) * precision.trained
+        there = tables * precision.weights + int(2 * block * skeleton.width)
+        gathered = 0 if adapter else (tables + block) * precision.trained
         return Share(
             replace(
                 memory,

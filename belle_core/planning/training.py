@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from belle_core.artifacts import Adapter as AdapterArtifact
 from belle_core.artifacts import Examples, RewardModel, Tokenizer
 from belle_core.config import AUTO, UNKNOWN_BATCH, RunConfig, TrainConfig, TrainerConfig
-from belle_core.planning.activations import Batch, blocks_reached
-from belle_core.planning.architecture import Weight
+from belle_core.errors import BelleError
 from belle_core.planning.device import device_of
 from belle_core.planning.fitting import Fits, Need, fits
 from belle_core.planning.memory import Memory
 from belle_core.planning.method import WIDTH, Method, Precision
 from belle_core.planning.model import KnownModel
+from belle_core.planning.passes import Pass
 from belle_core.planning.rate import FORWARD, earlier_rate
 from belle_core.planning.tokens import TokenCount, count_tokens
 from belle_core.plugins import load_catalog
 from belle_core.store import Store
 from belle_core.strategies import processes_of, strategy_of
 from belle_core.wiring import Step
+
+if TYPE_CHECKING:
+    from belle_core.training.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class Training:
     trainable: int | None = None
     memory: Memory | None = None
     """Of one device."""
-    batch: Batch | None = None
+    batch: Pass | None = None
     sequences: int | None = None
     """``trainer.batch``, as chosen where it is ``auto``."""
     fits: Fits | None = None
     """What fits this machine."""
+    why: str = ""
+    """Why memory is not known, where it never will be."""
     operations: float | None = None
     """Floating-point operations of the whole step."""
     seconds: float | None = None
@@ -77,38 +82,52 @@ def plan_training(step: Step, known: Situation) -> Training:
     """The figures of *step*; needs options of ``TrainConfig`` and leaves open what they do not tell."""
     section = step.section
     if not isinstance(section, TrainConfig):
-        return Training(parameters=known.model.parameters)
+        return Training()
     count = _tokens(section, known)
     examples = known.figures.get("examples")
     tokens = count.tokens if count else known.figures.get("tokens")
-    trained = _trained(step, known.model)
-    trainable = None if trained is None else sum(weight.size for weight in trained)
-    operations = _operations(section, known.model, trained, tokens)
-    seconds, basis = _seconds(step, section, known, tokens, operations)
-    need, device = _need(step, known, count, trained), device_of(known.config.trainer.accelerator)
-    found = fits(need, device, known.config.trainer.devices) if need and device else None
-    size = known.config.trainer.batch
-    if size == AUTO:
-        size = max(1, found.batch) if found else UNKNOWN_BATCH
-    memory = need.share(size, device.program if device else 0).device if need else None
-    return Training(
+    begun = Training(
         examples=examples,
         tokens=tokens,
         learned=count.learned if count else None,
         counted=count.counted if count else None,
         dropped=count.dropped if count else None,
         optimizer_steps=optimizer_steps(count.examples if count else examples, section) if examples else None,
-        parameters=known.model.parameters,
-        trainable=trainable,
+    )
+    try:
+        return _with_model(begun, step, known, count)
+    except BelleError as error:
+        seconds, basis = _seconds(step, section, known, tokens, None)
+        return replace(begun, why=str(error), seconds=seconds, basis=basis)
+
+
+def _with_model(begun: Training, step: Step, known: Situation, count: TokenCount | None) -> Training:
+    """*begun*, and what follows from the model; raises ``BelleError`` when it cannot be built without its weights."""
+    section, trainer = step.section, known.config.trainer
+    skeleton = _skeleton(step, known)
+    operations = _operations(section, skeleton, begun.tokens)
+    seconds, basis = _seconds(step, section, known, begun.tokens, operations)
+    if skeleton is None:
+        return replace(begun, seconds=seconds, basis=basis)
+    need, device = _need(step, known, count, skeleton), device_of(trainer.accelerator)
+    found = fits(need, device, trainer.devices) if device else None
+    size = trainer.batch
+    if size == AUTO:
+        size = max(1, found.batch) if found else UNKNOWN_BATCH
+    memory = need.share(size, device.program if device else 0).device
+    return replace(
+        begun,
+        parameters=skeleton.parameters,
+        trainable=skeleton.trainable,
         memory=memory,
-        batch=need.batch(size) if need else None,
+        batch=need.batch(size),
         sequences=size,
         fits=found,
         operations=operations,
         seconds=seconds,
         basis=basis,
-        bytes=_bytes(step, known, trainable),
-        state_bytes=_state_bytes(step, known, memory, trainable),
+        bytes=_bytes(step, known, skeleton),
+        state_bytes=skeleton.trainable * _precision(step, known).trained + memory.optimizer,
     )
 
 
@@ -127,23 +146,33 @@ def _tokens(section: TrainConfig, known: Situation) -> TokenCount | None:
     )
 
 
-def _trained(step: Step, model: KnownModel) -> list[Weight] | None:
-    """What trains, as the method's options tell."""
-    if model.architecture is None:
+def _skeleton(step: Step, known: Situation) -> Skeleton | None:
+    """The model as the step trains it, without its weights; ``None`` before it is known. Imports torch."""
+    if known.model.values is None:
         return None
-    trained: list[Weight] | None = step.section.trained(model.architecture)
-    return trained
+    from belle_core.training.skeleton import Skeleton
+
+    part = load_catalog().part_for(step.section.objective)
+    return Skeleton(
+        known.model.values,
+        step.section,
+        known.config.trainer,
+        stored=known.config.model.dtype,
+        frozen=_frozen(step),
+        logits=part.load()(step.section.objective).logits if part else "whole",
+    )
 
 
-def _operations(
-    section: TrainConfig, model: KnownModel, trained: list[Weight] | None, tokens: int | None
-) -> float | None:
+def _frozen(step: Step) -> bool:
+    return issubclass(step.stage.produces, AdapterArtifact)
+
+
+def _operations(section: TrainConfig, skeleton: Skeleton | None, tokens: int | None) -> float | None:
     """Floating-point operations: ``FORWARD`` for every weight, as much again where a gradient goes through or arrives."""
-    if tokens is None or model.architecture is None or trained is None:
+    if tokens is None or skeleton is None:
         return None
-    parameters, updated = model.architecture.parameters, sum(weight.size for weight in trained)
-    reached = blocks_reached(model.architecture, Method(trained)) / model.architecture.layers
-    return float(FORWARD * (parameters + reached * parameters + updated) * tokens * section.epochs)
+    through = skeleton.parameters * (1 + skeleton.reached)
+    return float(FORWARD * (through + skeleton.trainable) * tokens * section.epochs)
 
 
 def _seconds(
@@ -159,21 +188,19 @@ def _seconds(
     return None, ""
 
 
-def _need(step: Step, known: Situation, count: TokenCount | None, trained: list[Weight] | None) -> Need | None:
+def _need(step: Step, known: Situation, count: TokenCount | None, skeleton: Skeleton) -> Need:
     """The step's sizes: those of the largest step when all examples were counted, else the most that may be."""
-    if known.model.architecture is None or trained is None:
-        return None
     trainer, section, kinds = known.config.trainer, step.section, step.sources
     longest = min(section.max_length, known.config.model.context_length)
-    method = method_of(section, trainer, trained, adapter=issubclass(step.stage.produces, AdapterArtifact))
+    method = method_of(section, trainer, skeleton)
     if method.answers and any(issubclass(kind, RewardModel) for kind in kinds) and not section.objective.reward_model:
         method = replace(method, copies=method.copies + 1)
     each = method.answers // section.batch or (count.sequences if count else 1)
     largest = section.batch * each * longest
-    if trainer.packing and count and count.counted == known.figures.get("examples"):
+    if trainer.packing and count and count.counted == known.figures.get("examples") and skeleton.packs(longest):
         largest = count.step
     return Need(
-        known.model.architecture,
+        skeleton,
         _precision(step, known),
         method,
         getattr(section.optimizer, "state_bytes", None),
@@ -187,41 +214,28 @@ def _need(step: Step, known: Situation, count: TokenCount | None, trained: list[
 
 
 def _precision(step: Step, known: Situation) -> Precision:
-    frozen = issubclass(step.stage.produces, AdapterArtifact)
-    return Precision.of(known.config.trainer.precision, known.config.model.dtype, frozen=frozen)
+    return Precision.of(known.config.trainer.precision, known.config.model.dtype, frozen=_frozen(step))
 
 
-def method_of(section: TrainConfig, trainer: TrainerConfig, trained: list[Weight], *, adapter: bool) -> Method:
-    """What memory depends on, of the options *section*."""
+def method_of(section: TrainConfig, trainer: TrainerConfig, skeleton: Skeleton) -> Method:
+    """What memory depends on beside the model, of the options *section*."""
     part = load_catalog().part_for(section.objective)
     objective = part.load()(section.objective) if part else None
+    adapter = skeleton.adapter
     switched_off = adapter and getattr(section, "init", "zero") == "zero" and not getattr(section, "whole", [])
     reference = objective is not None and objective.keeps_start and not switched_off
+    many = skeleton.quantized or getattr(section, "dropout", 0.0) > 0 or getattr(section, "dora", False)
     return Method(
-        trained,
         adapter=adapter,
-        bits=section.held_bits(),
-        lean=trainer.fast,
-        dropout=adapter and getattr(section, "dropout", 0.0) > 0,
-        dora=adapter and getattr(section, "dora", False),
-        logits=objective.logits if objective else "whole",
+        own_layers=trainer.fast and not many,
         averaged=section.ema > 0,
         copies=int(reference) + int(objective is not None and objective.asks_judge),
         answers=section.batch * objective.answers if objective else 0,
     )
 
 
-def _bytes(step: Step, known: Situation, trainable: int | None) -> int | None:
+def _bytes(step: Step, known: Situation, skeleton: Skeleton) -> int:
     """An adapter as it trains, a model in the format that it is stored in."""
-    if trainable is None:
-        return None
     if not issubclass(step.produces, AdapterArtifact):
-        return (known.model.parameters or trainable) * WIDTH[known.config.model.dtype]
-    return trainable * _precision(step, known).trained
-
-
-def _state_bytes(step: Step, known: Situation, memory: Memory | None, trainable: int | None) -> int | None:
-    """What trains and what the optimizer keeps of it."""
-    if trainable is None or memory is None:
-        return None
-    return trainable * _precision(step, known).trained + memory.optimizer
+        return skeleton.parameters * WIDTH[known.config.model.dtype]
+    return skeleton.trainable * _precision(step, known).trained

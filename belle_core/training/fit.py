@@ -31,6 +31,7 @@ from belle_core.training.module import InstructionModule
 from belle_core.training.objective import Objective, build_objective
 from belle_core.training.packing import packing
 from belle_core.training.precision import precision_of
+from belle_core.training.preparing import prepare
 from belle_core.training.progress import Progress
 from belle_core.training.quiet import quiet
 from belle_core.training.resuming import AtomicCheckpoints, SavesState
@@ -70,7 +71,7 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
         faster(model, wanted=settings.fast),
         packing(model, config.max_length, wanted=settings.packing, agreed=sharing.agreed) as packed,
     ):
-        size = batch_of(settings, model, loaded.dtype, config, train, context.shared["seed"], packed)
+        size = batch_of(settings, model, loaded.dtype, config, objective, train, context.shared["seed"], packed)
         if settings.batch == AUTO and context.rank == 0:
             print(f"      trainer.batch={size} (auto)", flush=True)
         passes = Passes(size, size * config.max_length if packed else None, sharing.rank, sharing.ranks)
@@ -119,20 +120,6 @@ def _run(
         raise KeyboardInterrupt
     if state.stopped_by is not None:
         raise SystemExit(128 + state.stopped_by)
-
-
-def prepare(model: Any, settings: TrainerConfig, precision: str) -> None:
-    """Training mode, recomputation, and no needless conversions."""
-    model.train()
-    if settings.gradient_checkpointing:
-        with quiet():
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    if precision == "bf16-true":
-        model.to(torch.bfloat16)
-    elif precision == "bf16-mixed":
-        for module in model.modules():
-            if hasattr(module, "cast_input_dtype_enabled"):
-                module.cast_input_dtype_enabled = False  # peft would go through float32; autocast converts where needed
 
 
 def _trainer(settings: TrainerConfig, precision: str, callbacks: list[Any], scratch: Path, sharing: Alone) -> Trainer:

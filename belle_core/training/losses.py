@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from belle_core.training.batches import Batch
 from belle_core.training.fast import liger
+from belle_core.training.fast.contents import is_whole
 from belle_core.training.fast.loss import LabelLosses, WeightedLoss
 from belle_core.training.segments import Segments
 
@@ -90,9 +91,7 @@ def plain_output(model: Any) -> Tensor | None:
     known = type(base).__name__ in PLAIN_OUTPUTS and type(base).__module__.startswith("transformers.models.")
     if not known or type(layer) is not torch.nn.Linear or layer.bias is not None:
         return None
-    weight = layer.weight
-    sharded = type(weight) is not torch.nn.Parameter or hasattr(weight, "ds_id")  # FSDP2, DeepSpeed ZeRO-3
-    return None if sharded else weight
+    return layer.weight if is_whole(layer.weight) else None
 
 
 def _label_hidden(model: Any, batch: Batch) -> Tensor:

@@ -8,14 +8,16 @@ import psutil
 import torch
 
 from belle_core.config import AUTO, UNKNOWN_BATCH, TrainConfig, TrainerConfig
-from belle_core.planning.architecture import Architecture
+from belle_core.errors import BelleError
 from belle_core.planning.device import Device, main_memory
 from belle_core.planning.fitting import Need
 from belle_core.planning.method import Precision
 from belle_core.planning.training import method_of
 from belle_core.strategies import processes_of, strategy_of
 from belle_core.training.examples import EncodedExamples
+from belle_core.training.objective import Objective
 from belle_core.training.order import largest_step
+from belle_core.training.skeleton import Skeleton
 
 
 def batch_of(
@@ -23,6 +25,7 @@ def batch_of(
     model: Any,
     stored: str,
     config: TrainConfig,
+    objective: Objective,
     train: EncodedExamples,
     seed: int,
     packed: bool,
@@ -30,26 +33,30 @@ def batch_of(
     """``trainer.batch``, which must come out alike on all processes; *stored* is the format of the model's file."""
     if settings.batch != AUTO:
         return int(settings.batch)
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    architecture = Architecture.of(base.config.to_dict(), base.get_input_embeddings().weight.shape[0])
-    trained, device = config.trained(architecture) if architecture else None, this_device(settings)
-    if architecture is None or trained is None or device is None:  # what cannot be predicted
+    device = this_device(settings)
+    adapter = hasattr(model, "get_base_model")
+    base = model.get_base_model() if adapter else model
+    try:
+        skeleton = Skeleton(
+            base.config.to_dict(), config, settings, stored=stored, frozen=adapter, logits=objective.logits
+        )
+        packed = packed and skeleton.packs(config.max_length)
+        labels = sum(weight > 0 for weight in train.weights)
+        need = Need(
+            skeleton,
+            Precision.of(settings.precision, stored, frozen=adapter),
+            method_of(config, settings, skeleton),
+            getattr(config.optimizer, "state_bytes", None),
+            longest=config.max_length,
+            step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,
+            learned=labels / len(train.ids),
+            checkpointing=settings.gradient_checkpointing,
+            strategy=strategy_of(settings),
+            ranks=processes_of(settings),
+        )
+        return max(1, need.largest(device, settings.devices)) if device else UNKNOWN_BATCH
+    except BelleError:  # what cannot be predicted
         return UNKNOWN_BATCH
-    adapter = base is not model
-    labels = sum(weight > 0 for weight in train.weights)
-    need = Need(
-        architecture,
-        Precision.of(settings.precision, stored, frozen=adapter),
-        method_of(config, settings, trained, adapter=adapter),
-        getattr(config.optimizer, "state_bytes", None),
-        longest=config.max_length,
-        step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,
-        learned=labels / len(train.ids),
-        checkpointing=settings.gradient_checkpointing,
-        strategy=strategy_of(settings),
-        ranks=processes_of(settings),
-    )
-    return max(1, need.largest(device, settings.devices))
 
 
 def this_device(settings: TrainerConfig) -> Device | None:

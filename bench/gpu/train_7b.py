@@ -32,9 +32,9 @@ from belle_core.conversation import Conversation, Example
 from belle_core.training.batches import Passes, Steps
 from belle_core.training.examples import EncodedExamples, encode_examples
 from belle_core.training.fast import faster
-from belle_core.training.fit import prepare
 from belle_core.training.losses import answer_loss
 from belle_core.training.packing import packing
+from belle_core.training.preparing import prepare
 
 SIZES = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},

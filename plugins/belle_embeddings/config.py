@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from belle_core.config import TrainConfig
-
-if TYPE_CHECKING:
-    from belle_core.planning.architecture import Architecture, Weight
 
 
 @dataclass
@@ -23,7 +20,9 @@ class EmbeddingsConfig(TrainConfig):
     learning_rate: float = 1e-4
     """Highest learning rate."""
 
-    def trained(self, model: Architecture) -> list[Weight]:
-        """The matrices with a row for each token."""
-        tables = [weight for weight in model.weights() if weight.role == "embedding"]
-        return tables if self.output else tables[:1]
+    def prepared(self, model: Any, seed: int) -> Any:
+        """Frozen but for its tables."""
+        from belle_embeddings.frozen import freeze
+
+        freeze(model, output=self.output)
+        return model

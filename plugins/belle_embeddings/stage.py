@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from transformers import PreTrainedModel
-
 from belle_core import StageContext
 from belle_core.artifacts import Model, RewardModel
 from belle_core.training.fit import fit
@@ -17,14 +15,6 @@ def train(config: EmbeddingsConfig, context: StageContext) -> Model | RewardMode
     """The model with new embeddings, stored in the format that it had; everything else stays bit for bit."""
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=False))
-    freeze(loaded.model, output=config.output)
-    metrics = fit(loaded.model, loaded, config, context)
+    model = config.prepared(loaded.model, context.shared["seed"])
+    metrics = fit(model, loaded, config, context)
     return save_trained(loaded, metrics, context.directory)
-
-
-def freeze(model: PreTrainedModel, *, output: bool) -> None:
-    """Leave the word embeddings trainable, with those of the output layer if *output* says so; its bias stays."""
-    model.requires_grad_(False)
-    model.get_input_embeddings().weight.requires_grad_(True)
-    if output:
-        model.get_output_embeddings().weight.requires_grad_(True)

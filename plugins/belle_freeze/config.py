@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from belle_core.config import TrainConfig, at_least
-
-if TYPE_CHECKING:
-    from belle_core.planning.architecture import Architecture, Weight
 
 
 @dataclass
@@ -28,9 +25,9 @@ class FreezeConfig(TrainConfig):
         super().__post_init__()
         at_least(self, layers=1)
 
-    def trained(self, model: Architecture) -> list[Weight]:
-        """The last blocks, and what stands behind them where it trains, too."""
-        *_, norm = model.weights()
-        tables = [weight for weight in model.weights() if weight.role == "embedding"]
-        ends = ([tables[-1]] if self.head else []) + ([norm] if self.norm else [])
-        return [*ends, *model.block(min(self.layers, model.layers))]
+    def prepared(self, model: Any, seed: int) -> Any:
+        """Frozen but for its end."""
+        from belle_freeze.frozen import freeze
+
+        freeze(model, self)
+        return model

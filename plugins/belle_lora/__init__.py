@@ -9,9 +9,7 @@ from belle_lora.config import LoraConfig, QloraConfig
 def belle_stages() -> list[Stage]:
     return [
         _stage("lora", LoraConfig, "belle_lora.stage:train"),
-        _stage(
-            "qlora", QloraConfig, "belle_lora.stage:train_quantized", check="belle_lora.check:check", extra="quantize"
-        ),
+        _stage("qlora", QloraConfig, "belle_lora.stage:train", check="belle_lora.check:check", extra="quantize"),
     ]
 
 

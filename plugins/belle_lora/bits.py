@@ -35,7 +35,7 @@ class Linear4bit(bnb.nn.Linear4bit):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs)."""
-        if self.quant_state.absmax.data_ptr() != self.absmax.data_ptr():  # the buffers have moved
+        if place(self.quant_state.absmax) != place(self.absmax):  # the buffers have moved
             now = {name: restored(getattr(self, name), old) for name, old in scales(self.quant_state).items()}
             self.quant_state, self.weight.quant_state = filled(self.quant_state, now), None
         return super().forward(x)  # where the weight has no state it takes the layer's
@@ -53,10 +53,15 @@ class Linear8bitLt(bnb.nn.Linear8bitLt):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs)."""
-        if not isinstance(self.weight, bnb.nn.Int8Params):
+        if not hasattr(self.weight, "CB"):
             self.weight = bnb.nn.Int8Params(self.weight.data, requires_grad=False)
         self.weight.CB, self.weight.SCB = self.weight.data, self.scale.view(torch.float32)
         return super().forward(x)
+
+
+def place(tensor: Tensor) -> int:
+    """What tells memory apart, also where there is no content."""
+    return tensor.untyped_storage()._cdata
 
 
 def scales(state: QuantState) -> dict[str, Tensor]:

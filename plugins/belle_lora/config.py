@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from belle_core.config import TrainConfig, at_least, one_of
 from belle_core.errors import Invalid
-
-if TYPE_CHECKING:
-    from belle_core.planning.architecture import Architecture, Weight
 
 
 @dataclass
@@ -40,14 +37,11 @@ class LoraConfig(TrainConfig):
 
     INITS: ClassVar[tuple[str, ...]] = ("zero", "pissa")
 
-    def trained(self, model: Architecture) -> list[Weight] | None:
-        """The updates, and copies of the layers that train as a whole."""
-        updates = model.adapter(self.rank, list(self.targets))
-        known = {weight.name: weight for weight in model.weights()}
-        if updates is None or not all(name in known for name in self.whole):
-            return None
-        lengths = [replace(w, name=w.name.replace("lora", "length"), shape=w.shape[:1]) for w in updates[1::2]]
-        return [*updates, *(lengths if self.dora else ()), *(known[name] for name in self.whole)]
+    def prepared(self, model: Any, seed: int) -> Any:
+        """With the updates beside it."""
+        from belle_lora.adapters import add_adapter
+
+        return add_adapter(model, self, seed=seed)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,11 +76,19 @@ class QloraConfig(LoraConfig):
     2310.08659); the saved adapter then has twice the rank and fits the base in floats."""
     INITS: ClassVar[tuple[str, ...]] = ("zero", "loftq")
 
-    def held_bits(self) -> float:
-        """With one scale for each row (int8) or 64 weights (nf4), there in float32, or in 8 bits and again a scale for 256."""
-        if self.format == "int8":
-            return 8.0
-        return 4 + (8 + 32 / 256 if self.double_quant else 32) / 64
+    def prepared(self, model: Any, seed: int) -> Any:
+        """With quantized layers and the updates beside them, which may begin with what the bits lost."""
+        import torch
+
+        from belle_lora.adapters import begin_with
+        from belle_lora.quantized import quantize
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            updates = quantize(model, self)
+        tuned = super().prepared(model, seed)
+        begin_with(tuned, updates)
+        return tuned
 
     def __post_init__(self) -> None:
         if self.init == "pissa":

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 from belle_core import StageContext
 from belle_core.artifacts import Adapter, Model, RewardModel
@@ -18,36 +14,19 @@ from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
 from belle_core.training.quiet import quiet
 from belle_core.training.saving import save_adapter, save_trained, writes
-from belle_lora.config import LoraConfig, QloraConfig
+from belle_lora.config import LoraConfig
 
 
 def train(config: LoraConfig, context: StageContext) -> Adapter | RewardModel:
-    """The adapter and where its base comes from. An adapter to start from is merged and becomes part of that base."""
-    return _tune(config, context, lambda model: {})
+    """The adapter and where its base comes from. An adapter to start from is merged and becomes part of that base.
 
-
-def train_quantized(config: QloraConfig, context: StageContext) -> Adapter | RewardModel:
-    """The same beside quantized weights; the adapter's base is the float model, into which it is merged later."""
-    with quiet():  # bitsandbytes tells what else could be installed
-        from belle_lora.quantized import quantize
-
-    return _tune(config, context, lambda model: quantize(model, config))
-
-
-def _tune(
-    config: LoraConfig, context: StageContext, ready: Callable[[PreTrainedModel], dict[str, Any]]
-) -> Adapter | RewardModel:
+    Beside quantized weights (``QloraConfig``) the adapter's base is the float model, into which it is merged later.
+    """
     setting = context.shared["trainer"].precision
     loaded = load_start(context, dtype=lambda stored: weights_dtype(setting, stored, frozen=True))
     parameters = loaded.parameters
     with quiet():  # peft announces what it lacks when it is imported
-        from belle_lora.adapters import add_adapter, begin_with
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(context.shared["seed"])
-            updates = ready(loaded.model)
-        model = add_adapter(loaded.model, config, seed=context.shared["seed"])
-        begin_with(model, updates)
+        model = config.prepared(loaded.model, context.shared["seed"])
         moved = {}
         if (
             config.init != "zero" and context.rank == 0

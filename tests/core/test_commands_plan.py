@@ -87,7 +87,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize("arguments", [["plan", "+train=lora"], ["runs"], ["plugins"], ["doctor"], ["completion", "bash"]], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize("arguments", [["plan", "+data=demo"], ["runs"], ["plugins"], ["doctor"], ["completion", "bash"]], ids=" ".join)  # fmt: skip
 def test_commands_import_nothing_heavy(tmp_path, arguments):
     done = subprocess.run([sys.executable, "-c", LIGHT, *arguments], cwd=tmp_path, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == "[]"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import pytest
 import torch
 from belle_full.config import FullConfig
 from belle_full.stage import train
-from belle_lora.config import LoraConfig
+from belle_lora.config import LoraConfig, QloraConfig
 from belle_objectives.config import SftConfig
 from belle_objectives.sft import Sft
 from safetensors.torch import load_file
@@ -19,6 +22,7 @@ from belle_core.planning.fitting import CARD, Need, fits
 from belle_core.planning.method import Method, Precision
 from belle_core.strategies import STRATEGIES
 from belle_core.training import sizing
+from belle_core.training.skeleton import Skeleton
 
 LLAMA7B = {
     "model_type": "llama", "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
@@ -26,19 +30,19 @@ LLAMA7B = {
 }  # fmt: skip
 
 
-def need(method, *, bits: float | None = None, **more) -> Need:
-    from belle_core.planning.architecture import Architecture
+@cache
+def skeleton(kind: type) -> Skeleton:
+    return Skeleton(LLAMA7B, kind(), TrainerConfig(), stored="float16", frozen=kind is not FullConfig, logits="parts")
 
-    architecture = Architecture.of(LLAMA7B)
-    assert architecture is not None
-    adapter = isinstance(method, LoraConfig)
-    how = Method(method.trained(architecture) or [], adapter=adapter, bits=bits)
+
+def need(kind, **more) -> Need:
+    adapter = kind is not FullConfig
     precision = Precision.of("auto", "float16", frozen=adapter)
-    return Need(architecture, precision, how, None, longest=1024, step=64 * 1024, **more)
+    return Need(skeleton(kind), precision, Method(adapter=adapter), None, longest=1024, step=64 * 1024, **more)
 
 
 def test_the_largest_batch_is_the_last_that_fits():
-    lora, device = need(LoraConfig()), Device("cuda", 80 * 10**9)
+    lora, device = need(LoraConfig), Device("cuda", 80 * 10**9)
     size = lora.largest(device)
     assert 1 <= size < 64
     assert lora.share(size).device.total <= device.room() < lora.share(size + 1).device.total
@@ -47,42 +51,43 @@ def test_the_largest_batch_is_the_last_that_fits():
 
 
 def test_recomputation_is_named_where_it_is_needed():
-    found = fits(need(LoraConfig()), Device("cuda", 24 * 10**9))
+    found = fits(need(LoraConfig), Device("cuda", 24 * 10**9))
     assert found.batch < found.recomputed and found.ways == []
 
 
 def test_what_no_device_here_holds_needs_several():
-    found = fits(need(FullConfig()), Device("cpu", 24 * 10**9))
+    found = fits(need(FullConfig), Device("cpu", 24 * 10**9))
     assert found.batch == found.recomputed == 0
     fsdp, offload = found.ways
     assert (fsdp.strategy, offload.strategy) == ("fsdp", "deepspeed_zero3_offload")
     assert fsdp.devices == 2 and fsdp.needed <= CARD.room() and offload.host > 16 * 6.7e9
-    own = fits(need(FullConfig()), Device("cuda", 40 * 10**9, 8)).ways
+    own = fits(need(FullConfig), Device("cuda", 40 * 10**9, 8)).ways
     assert own[0].device_memory == 40 * 10**9 and own[0].devices <= 8
 
 
 def test_a_block_in_few_bits_is_put_together_in_few_bits():
-    floats, bits = (
-        need(LoraConfig(), bits=b, strategy=STRATEGIES["fsdp"], ranks=8).share(1).device.weights for b in (None, 4.0)
-    )
+    pytest.importorskip("bitsandbytes")
+    fsdp: dict[str, Any] = {"strategy": STRATEGIES["fsdp"], "ranks": 8}
+    floats, bits = (need(kind, **fsdp).share(1).device.weights for kind in (LoraConfig, QloraConfig))
     block, tables = 202_383_360, 2 * 32000 * 4096
     update = LoraConfig().rank * sum((4096 + 4096) * 4 + (4096 + 11008) * 3 for _ in range(32)) * 4 // 8
     assert floats == pytest.approx(2 * (32 * block + tables) / 8 + 2 * (2 * block + tables) + update, rel=0.01)
     assert bits == pytest.approx(
-        0.5 * 32 * block / 8 + 2 * tables / 8 + 0.5 * 2 * block + 2 * tables + update, rel=0.01
+        0.516 * 32 * block / 8 + 2 * tables / 8 + 0.516 * 2 * block + 2 * tables + update, rel=0.01
     )
 
 
 def test_more_is_divided_from_strategy_to_strategy():
     totals = {}
     for name in ("ddp", "deepspeed_zero1", "deepspeed_zero2", "deepspeed_zero3", "deepspeed_zero3_offload"):
-        totals[name] = need(FullConfig(), strategy=STRATEGIES[name], ranks=8).share(1)
+        totals[name] = need(FullConfig, strategy=STRATEGIES[name], ranks=8).share(1)
     sizes = [one.device.total for one in totals.values()]
     assert sizes == sorted(sizes, reverse=True)
     assert [name for name, one in totals.items() if one.host] == ["deepspeed_zero3_offload"]
     weights = 6_738_415_616  # bfloat16 weights whole, the rest in eight parts: float32 gradients, weights, two averages
     second = totals["deepspeed_zero2"].device
-    assert (second.weights, second.gradients, second.optimizer) == (2 * weights, 4 * weights // 8, 12 * weights // 8)
+    shared = (second.weights, second.gradients, second.optimizer)
+    assert shared == pytest.approx((2 * weights, 4 * weights // 8, 12 * weights // 8), rel=1e-6)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "many", 2.5, True])
@@ -145,21 +150,13 @@ def test_a_reference_a_judge_and_answers_count():
     """Full tuning keeps the model as it started, an adapter is switched off instead; a judge is another model."""
     from belle_rl.config import GrpoConfig
 
-    from belle_core.planning.activations import Batch, written
-    from belle_core.planning.architecture import Architecture
     from belle_core.planning.training import method_of
-
-    architecture = Architecture.of(LLAMA7B)
-    assert architecture is not None
 
     def planned(config, **options) -> Method:
         config.objective = GrpoConfig(rewards={"exact": 1.0}, group=4, **options)
-        return method_of(config, TrainerConfig(), config.trained(architecture), adapter=isinstance(config, LoraConfig))
+        return method_of(config, TrainerConfig(), skeleton(type(config)))
 
     assert [planned(FullConfig()).copies, planned(FullConfig(), beta=0.0).copies] == [1, 0]
     assert [planned(LoraConfig()).copies, planned(LoraConfig(init="pissa")).copies] == [0, 1]
     assert planned(LoraConfig(), reward_model="rm").copies == 1
-    method = planned(LoraConfig(batch=2))
-    precision = Precision.of("bf16-true", "bfloat16", frozen=True)
-    assert method.answers == 8
-    assert written(architecture, precision, Batch(1024, longest=512), method) == 8 * 512 * 2 * 32 * 4096 * 2
+    assert planned(LoraConfig(batch=2)).answers == 8

@@ -31,9 +31,9 @@ from belle_core.training.fast.norm import RmsNorm
 from belle_core.training.fast.patching import ALIKE
 from belle_core.training.fast.rotary import Rotation
 from belle_core.training.fast.swiglu import SwiGlu
-from belle_core.training.fit import prepare
 from belle_core.training.losses import PLAIN_OUTPUTS, answer_loss, label_logits, plain_output, token_losses
 from belle_core.training.packing import packing
+from belle_core.training.preparing import prepare
 from belle_core.training.segments import Segments
 
 draw = torch.Generator().manual_seed(0)

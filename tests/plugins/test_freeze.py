@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from belle_freeze.config import FreezeConfig
-from belle_freeze.stage import freeze, train
+from belle_freeze.frozen import freeze
+from belle_freeze.stage import train
 from belle_objectives.config import SftConfig
 from safetensors.torch import load_file
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context

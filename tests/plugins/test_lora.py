@@ -8,7 +8,7 @@ import pytest
 import torch
 from belle_lora.adapters import add_adapter
 from belle_lora.config import LoraConfig, QloraConfig
-from belle_lora.stage import train, train_quantized
+from belle_lora.stage import train
 from belle_objectives.config import SftConfig
 from safetensors.torch import load_file
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context
@@ -249,7 +249,7 @@ def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits,
     )
     context.shared["model"].dtype = dtype
     config = QloraConfig(objective=SftConfig(), epochs=3, batch=8, rank=4, learning_rate=1e-2, **bits)
-    adapter = train_quantized(config, context)
+    adapter = train(config, context)
     assert caplog.messages == [], "libraries' advice is not for the user"
     points = [json.loads(line) for line in (context.directory / "curve.jsonl").read_text().splitlines()]
     assert points[-1]["dev"] < points[0]["dev"] - 0.1
@@ -300,7 +300,7 @@ def test_loftq_adapter_states_the_change_of_the_floats(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stage, "fit", fit_and_look)
     config = QloraConfig(objective=SftConfig(), epochs=1, batch=8, rank=4, learning_rate=1e-2, init="loftq")
-    adapter = train_quantized(config, training_context(tmp_path / "s" / "Adapter" / "a"))
+    adapter = train(config, training_context(tmp_path / "s" / "Adapter" / "a"))
     name = "model.layers.1.self_attn.v_proj.weight"
     base, merged = load_base(adapter).model.get_parameter(name), load_runnable(adapter).model.get_parameter(name)
     assert seen["first"].norm() > 0

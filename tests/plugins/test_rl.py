@@ -14,7 +14,6 @@ from belle_full.config import FullConfig
 from belle_full.stage import train as train_full
 from belle_lora.config import LoraConfig, QloraConfig
 from belle_lora.stage import train as train_lora
-from belle_lora.stage import train_quantized
 from belle_rl import rewards
 from belle_rl.advantage import generalized_advantages, group_advantages, moments
 from belle_rl.config import GrpoConfig, PpoConfig
@@ -424,7 +423,7 @@ def test_the_reference_of_an_adapter_that_begins_with_an_update_has_it_too(tmp_p
     monkeypatch.setattr(Judge, "__call__", likes_even_tokens)
     context = training_context(tmp_path / "s" / "Adapter" / "a")
     objective, pace = GrpoConfig(**GRPO), SETTINGS | {"epochs": 0.1}
-    train_quantized(QloraConfig(objective=objective, init="loftq", rank=4, **pace), context)
+    train_lora(QloraConfig(objective=objective, init="loftq", rank=4, **pace), context)
     assert curve(context)[1]["kl"] == pytest.approx(0, abs=1e-7)
 
 

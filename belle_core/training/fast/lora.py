@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from belle_core.training.fast.contents import is_whole
+
 
 class LoraLinear(torch.autograd.Function):
     """x Wᵀ + bias + scale · (x Aᵀ) Bᵀ. Sums are made in place; W has no gradient."""
@@ -50,8 +52,8 @@ def lora_forward(layer: Any, x: Tensor) -> Tensor | None:
     if first.bias is not None or second.bias is not None or (base.bias is not None and base.bias.requires_grad):
         return None
     weight, bias = base.weight, base.bias
-    if (type(weight) is not torch.nn.Parameter and type(weight) is not Tensor) or hasattr(weight, "ds_id"):
-        return None  # sharded: only the layer's own call brings it together
+    if not is_whole(weight):
+        return None  # only the layer's own call brings it together
     if torch.is_autocast_enabled(x.device.type):
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from belle_core.training.fast.contents import is_hollow
+
 LOGITS = 1 << 23
 """Logits that exist at once; four times as many where the layer trains, since its gradient is added up per chunk."""
 
@@ -81,4 +83,5 @@ def _slope(hidden: Tensor, weight: Tensor, targets: Tensor, losses: Tensor, weig
 
 def _chunks(labels: int, weight: Tensor, most: int) -> Iterator[slice]:
     size = max(1, most // len(weight))
+    labels = min(labels, 2 * size) if is_hollow(weight) else labels
     return (slice(begin, min(labels, begin + size)) for begin in range(0, labels, size))
