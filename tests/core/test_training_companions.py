@@ -234,6 +234,16 @@ def test_a_step_without_a_sound_loss_leaves_its_sequences(tmp_path, monkeypatch)
         assert all(sequence["ids"][place + 1] == token for place, token, _ in sequence["labels"])
 
 
+def test_a_gradient_that_is_no_number_stops_the_run_though_the_loss_is_one(tmp_path, monkeypatch):
+    spoiled(
+        monkeypatch, 2, lambda loss: loss + (loss - loss.detach()).abs().sqrt()
+    )  # 0, with a slope of 0 times infinity
+    with pytest.raises(
+        BelleError, match=r"at optimizer step 2 the loss is \d.* and the gradient's norm nan, so nothing"
+    ):
+        train(config(), training_context(tmp_path / "s" / "Model" / "a"))
+
+
 def test_a_leap_of_the_loss_stops_the_run_unless_it_is_allowed(tmp_path, monkeypatch):
     settings = config(epochs=5, learning_rate=1e-4)
     spoiled(monkeypatch, 36, lambda loss: 3 * loss)
