@@ -15,6 +15,7 @@ def option(
     *,
     identity: bool = True,
     file: bool = False,
+    streamed: bool = False,
     ordered: bool = False,
     artifact: bool = False,
     questions: bool = False,
@@ -23,12 +24,20 @@ def option(
 
     ``identity=False`` marks what cannot change the result, so it stays out of the fingerprint.
     ``file=True`` marks input paths (file, directory, glob or a list): their bytes count, not their names.
+    ``streamed=True`` marks those of them that are read while the step works: no artifact is made when they change meanwhile.
     ``ordered=True`` marks mappings whose order counts too.
     ``artifact=True`` marks earlier results (a run, ``run/step``, fingerprint or directory; a list, or a dict that has them as
     keys): they are hashed by their fingerprints.
     ``questions=True`` marks an option of a filter that stands for the question files of the run's evaluations where it is ``None``.
     """
-    metadata = {"identity": identity, "file": file, "ordered": ordered, "artifact": artifact, "questions": questions}
+    metadata = {
+        "identity": identity,
+        "file": file,
+        "streamed": streamed,
+        "ordered": ordered,
+        "artifact": artifact,
+        "questions": questions,
+    }
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)

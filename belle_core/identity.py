@@ -26,7 +26,7 @@ class Recipe:
     files: list[str]
     """Input files, for provenance only: their bytes are in *values*, their names are not."""
     digests: dict[Path, str]
-    """SHA-256 of those that were read for it."""
+    """SHA-256 of those that are read while the step works."""
 
     def changed(self, digests: Digests) -> Path | None:
         """An input file that no longer holds what it held when the identity was computed."""
@@ -76,13 +76,18 @@ class Identities:
                 if f.metadata.get("artifact"):
                     result[f.name] = self._references(item, f"{where}.{f.name}", files)
                     continue
-                digests = self._digest(item, f"{where}.{f.name}", files) if f.metadata.get("file") else None
+                streamed = bool(f.metadata.get("streamed"))
+                digests = (
+                    self._digest(item, f"{where}.{f.name}", files, streamed=streamed)
+                    if f.metadata.get("file")
+                    else None
+                )
                 if f.metadata.get("ordered") and isinstance(item, dict):
                     item = [list(pair) for pair in item.items()]  # keys are sorted when hashed
                 result[f.name] = digests or self.plain(item, f"{where}.{f.name}", files)
         if named := getattr(value, "input_files", None):
             try:
-                digests = self._digest(named(), where, files)
+                digests = self._digest(named(), where, files, streamed=True)
             except BelleError:
                 digests = None  # told before the step runs
             result |= {"files": digests} if digests else {}
@@ -108,7 +113,7 @@ class Identities:
         files.append(str(artifact.directory / MANIFEST))
         return artifact.fingerprint
 
-    def _digest(self, value: Any, where: str, files: list[str]) -> list[str] | None:
+    def _digest(self, value: Any, where: str, files: list[str], *, streamed: bool) -> list[str] | None:
         """SHA-256 of the files behind a path option, ``None`` when it names no file (a hub name, a number)."""
         try:
             paths = expand(value, option=where)
@@ -116,7 +121,7 @@ class Identities:
             return None
         files += [str(path).encode("utf-8", "replace").decode() for path in paths]  # names need not be UTF-8
         found = [self.digests.of(path) for path in paths]
-        self._digests |= zip(paths, found, strict=True)
+        self._digests |= zip(paths, found, strict=True) if streamed else ()
         return found or None
 
 

@@ -156,12 +156,12 @@ def _make(
         where = f"{step.name} ({step.stage.title})"
         raise BelleError(f"{where}: {error.english}", f"{where}：{error.chinese}") from error
     made_from = [*inputs.values(), *sources.values()]
+    if path := recipe.changed(store.digests):  # else the artifact would pass for what the file held before
+        raise BelleError(
+            f"{path} changed while it was read; repeat the command when nothing writes to it any more",
+            f"{path} 在读取过程中被改动；请等它不再变化后重复同一命令",
+        )
     if isinstance(artifact, Examples):
-        if path := recipe.changed(store.digests):  # else the artifact would pass for what the file held before
-            raise BelleError(
-                f"{path} changed while it was read; repeat the command when nothing writes to it any more",
-                f"{path} 在读取过程中被改动；请等它不再变化后重复同一命令",
-            )
         from belle_core.data.card import write_card
 
         write_card(artifact, recipe.values, files=recipe.files, inputs=made_from, digest=store.digests.of)

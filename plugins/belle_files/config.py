@@ -22,9 +22,9 @@ class ReadingConfig(DataConfig):
 
     columns: Any = None
     """Own names of fields: ``{instruction: question_zh}`` reads ``question_zh`` as ``instruction``."""
-    dev: str = option("0", file=True)
+    dev: str = option("0", file=True, streamed=True)
     """Held-out part for the loss curve: a count (``1000``), a fraction (``0.02``) or a file."""
-    test: str = option("0", file=True)
+    test: str = option("0", file=True, streamed=True)
     """Held-out part for evaluation: a count, a fraction or a file."""
     format: str = "auto"
     """Layout of the records, by the name of a data format; ``auto`` looks at the first records of every file."""
@@ -61,7 +61,7 @@ class ReadingConfig(DataConfig):
 class FilesConfig(ReadingConfig):
     """Reads what is there; every record is kept or rejected with a reason."""
 
-    path: Any = option(MISSING, file=True)
+    path: Any = option(MISSING, file=True, streamed=True)
     """A file, a directory (all files in it), a glob, or a list of these; packed files are unpacked."""
     names: list[str] = field(default_factory=list)
     """Data sets to take from LLaMA-Factory's ``dataset_info.json``, which ``path`` (or the directory there) then is."""
