@@ -11,7 +11,7 @@ from belle_full.config import FullConfig
 from belle_full.stage import train
 from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
-from belle_objectives.config import SftConfig
+from belle_objectives.config import DpoConfig, SftConfig
 from safetensors.torch import load_file
 from tiny_training import training_context
 
@@ -24,16 +24,21 @@ SAME = {"objective": SftConfig(), "batch": 8, "learning_rate": 3e-3, "schedule":
 def trained(folder: Path, method: str = "full", **changes):
     """The artifact's directory and its weights."""
     run, kind, name = (train, FullConfig, "model") if method == "full" else (train_lora, LoraConfig, "adapter_model")
-    context = training_context(folder / "Model" / "a")
+    pairs = int(isinstance(changes.get("objective"), DpoConfig))
+    context = training_context(folder / "Model" / "a", rejected=pairs)
     run(kind(**SAME | changes), context)
     return context.directory, load_file(context.directory / f"{name}.safetensors")
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_one_epoch_and_another_are_two(method, tmp_path):
-    one, _ = trained(tmp_path / "one", method, epochs=1, keep_state=True, ema=0.5)
-    _, whole = trained(tmp_path / "whole", method, epochs=2, ema=0.5)
-    directory, two = trained(tmp_path / "two", method, epochs=2, resume_from=str(one), ema=0.5)
+@pytest.mark.parametrize(
+    ("method", "objective"), [("full", SftConfig()), ("lora", SftConfig()), ("lora", DpoConfig())], ids=str
+)
+def test_one_epoch_and_another_are_two(method, objective, tmp_path):
+    """For a preference, too, which is compared with what the model was before the first of them."""
+    pace = {"ema": 0.5, "objective": objective}
+    one, _ = trained(tmp_path / "one", method, epochs=1, keep_state=True, **pace)
+    _, whole = trained(tmp_path / "whole", method, epochs=2, **pace)
+    directory, two = trained(tmp_path / "two", method, epochs=2, resume_from=str(one), **pace)
     assert whole.keys() == two.keys() and all(torch.equal(whole[name], two[name]) for name in whole)
     points = [json.loads(line)["step"] for line in (directory / "curve.jsonl").read_text().splitlines()]
     assert points == list(range(17)) and not (directory / "state").exists()
