@@ -54,6 +54,8 @@ class Need:
     def share(self, size: int, program: int = 0) -> Share:
         """What a device needs with it."""
         one = training_memory(self.skeleton, self.batch(size), self.method, state=self.state, program=program)
+        if program and not self.strategy.divides:
+            one = replace(one, weights=one.weights + self.skeleton.laid_out(self.ranks))
         return share(one, self.skeleton, self.precision, self.strategy, self.ranks, adapter=self.method.adapter)
 
     def largest(self, device: Device, processes: int = 1) -> int:

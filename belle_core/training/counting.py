@@ -47,7 +47,7 @@ class Watch(TorchDispatchMode):
             return True
         made = _grouped(*args, **(kwargs or {})) if func is GROUPED else func(*args, **(kwargs or {}))
         for value in tree_leaves(made):
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and value.device.type != "meta":
                 self._see(value.untyped_storage())
         return made
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from belle_core.training.batches import Batch
 from belle_core.training.fast import liger
 from belle_core.training.fast.contents import is_whole
+from belle_core.training.fast.frozen import frozen
 from belle_core.training.fast.loss import LabelLosses, WeightedLoss
 from belle_core.training.segments import Segments
 
@@ -61,7 +62,7 @@ def token_losses(model: Any, batch: Batch) -> Tensor:
     if weight is None or (weight.requires_grad and torch.is_grad_enabled()):
         return functional.cross_entropy(label_logits(model, batch).float(), batch.targets, reduction="none")
     hidden = _label_hidden(model, batch)
-    losses: Tensor = LabelLosses.apply(hidden, weight.to(hidden.dtype), batch.targets)
+    losses: Tensor = LabelLosses.apply(hidden, frozen(weight, hidden.dtype), batch.targets)
     return losses
 
 

@@ -24,6 +24,7 @@ from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, on_cpu, size, tensors
 from belle_core.training.fast import faster
 from belle_core.training.fast.attention import SCORES
+from belle_core.training.fast.frozen import packed_bytes
 from belle_core.training.losses import answer_loss, label_logits, last_hidden, token_losses
 from belle_core.training.optimizer import weight_groups
 from belle_core.training.packing import PLAIN, can_pack
@@ -170,6 +171,11 @@ class Skeleton:
             made = self.model(input_ids=torch.zeros((1, tokens), dtype=torch.int64), use_cache=True)
         layers = getattr(made.past_key_values, "layers", [])
         return sum(value.nbytes for layer in layers for value in (layer.keys, layer.values)) // tokens
+
+    def laid_out(self, processes: int) -> int:
+        """Bytes of the copies of frozen weights that *processes* on this machine make each, to multiply faster on its processor."""
+        computed = self.trainer.fast and self.precision != "32-true"
+        return packed_bytes(self.model, processes) if computed else 0
 
     def _peaks(self, one: Pass, chosen: list[int]) -> Peaks:
         packed = self.packs(one.longest)

@@ -1,4 +1,4 @@
-"""Attention per segment on CPUs as plain matrix products; the scores are made anew in the backward pass."""
+"""Attention per segment on CPUs as plain matrix products; of long segments the scores are made anew in the backward pass."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ SCORES = 1 << 20
 """Attention scores that exist at once: about what the processor's caches hold."""
 ALIKE = 0.8
 """Segments are worked on together if the shortest has at least this share of the longest one's tokens."""
+KEPT = 8
+"""What tokens take from each other is kept for the backward pass where a segment has at most so many times the tokens that a
+head has features. More would be most of what a block keeps."""
+LANES = 32
+"""Keys come in multiples of it: softmax in bfloat16 is up to twice as fast then."""
 
 Bounds = Sequence[tuple[int, int]]
 
@@ -24,62 +29,84 @@ class SegmentAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, segments: Any, scale: float) -> Tensor:
         """``query``: (heads, tokens, size), ``key`` and ``value``: (key heads, tokens, size). Returns (tokens, heads, size)."""
-        ctx.save_for_backward(query, key, value)
-        ctx.segments, ctx.scale = segments, scale
-        heads, tokens, _ = query.shape
-        result = query.new_empty(tokens, heads, value.shape[-1])
+        ctx.inputs = [torch.empty_like(tensor, device="meta") for tensor in (query, key, value)]
+        ctx.groups, ctx.scale = list(groups(segments.bounds, len(query))), scale
+        result = query.new_empty(query.shape[1], len(query), value.shape[-1])
+        lanes, kept = LANES if query.dtype == torch.bfloat16 else 1, list[Tensor | None]()
         with torch.autocast("cpu", enabled=False):
-            for group in groups(segments.bounds, heads):
-                q, k, v = _stack(query, group, heads), _stack(key, group, heads), _stack(value, group, heads)
-                out = torch.empty(q.shape[:-1] + v.shape[-1:], dtype=q.dtype)
-                for begin, end in _blocks(q):
-                    out[:, begin:end] = _shares(q, k, begin, end, scale) @ v[:, :end]
+            for group in ctx.groups:
+                parts = _stack(query, group), _stack(key, group, lanes), _stack(value, group, lanes)
+                out, shares = _forward(*parts, scale)
                 _unstack(out, group, result.transpose(0, 1))
+                kept += [*parts, shares]
+        ctx.save_for_backward(*kept)
         return result
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """Gradients in the layout that the inputs had."""
-        query, key, value = ctx.saved_tensors
-        heads, grad = query.shape[0], grad.transpose(0, 1)
-        results = [torch.empty_like(tensor) for tensor in (query, key, value)]
+        grad, kept = grad.transpose(0, 1), iter(ctx.saved_tensors)
+        results = [torch.empty_like(tensor, device=grad.device) for tensor in ctx.inputs]
         with torch.autocast("cpu", enabled=False):
-            for group in groups(ctx.segments.bounds, heads):
-                q, k, v, g = (_stack(tensor, group, heads) for tensor in (query, key, value, grad))
-                parts = _backward(q, k, v, g, ctx.scale)
-                for part, result in zip(parts, results, strict=True):
-                    _unstack(part, group, result)
+            for group, q, k, v, shares in zip(ctx.groups, kept, kept, kept, kept, strict=True):
+                slopes = _backward(q, k, v, _stack(grad, group), shares, ctx.scale)
+                for slope, result in zip(slopes, results, strict=True):
+                    _unstack(slope, group, result)
         return *results, None, None
 
 
-def _backward(q: Tensor, k: Tensor, v: Tensor, grad: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+def _forward(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor | None]:
+    """The result, and the shares if they are to be kept."""
+    q, k, v = (_spread(tensor, len(q)) for tensor in (q, k, v))
+    if _keeps(q):
+        shares = _shares(q, k, 0, q.shape[1], k.shape[1], scale)
+        return shares @ v, shares
+    out = q.new_empty(*q.shape[:-1], v.shape[-1])
+    for begin, end, seen in _blocks(q, k):
+        out[:, begin:end] = _shares(q, k, begin, end, seen, scale) @ v[:, :seen]
+    return out, None
+
+
+def _backward(
+    q: Tensor, k: Tensor, v: Tensor, grad: Tensor, kept: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    q, k, v, grad = (_spread(tensor, len(q)) for tensor in (q, k, v, grad))
     dq, dk, dv = torch.empty_like(q), None, None
-    for begin, end in reversed(_blocks(q)):  # the last block sees every key
-        shares, g = _shares(q, k, begin, end, scale), grad[:, begin:end]
-        ds = torch._softmax_backward_data(g @ v[:, :end].transpose(1, 2), shares, -1, shares.dtype)
-        torch.baddbmm(dq[:, begin:end], ds, k[:, :end], beta=0, alpha=scale, out=dq[:, begin:end])
+    for begin, end, seen in reversed(_blocks(q, k)):  # the last block sees every key
+        shares, g = _shares(q, k, begin, end, seen, scale) if kept is None else kept, grad[:, begin:end]
+        ds = torch._softmax_backward_data(g @ v[:, :seen].transpose(1, 2), shares, -1, shares.dtype)
+        torch.baddbmm(dq[:, begin:end], ds, k[:, :seen], beta=0, alpha=scale, out=dq[:, begin:end])
         if dk is None or dv is None:
             dk, dv = torch.bmm(ds.transpose(1, 2), q[:, begin:end]), shares.transpose(1, 2) @ g
         else:
-            dk[:, :end] += ds.transpose(1, 2) @ q[:, begin:end]
-            dv[:, :end] += shares.transpose(1, 2) @ g
+            dk[:, :seen] += ds.transpose(1, 2) @ q[:, begin:end]
+            dv[:, :seen] += shares.transpose(1, 2) @ g
     assert dk is not None and dv is not None
     return dq, dk.mul_(scale), dv
 
 
-def _shares(q: Tensor, k: Tensor, begin: int, end: int, scale: float) -> Tensor:
-    """How much each of the queries takes from each key, (stack, end - begin, end)."""
-    later = torch.full((end - begin, end), float("-inf"), dtype=q.dtype).triu_(begin + 1)
-    scores = torch.baddbmm(later, q[:, begin:end], k[:, :end].transpose(1, 2), alpha=scale)
+def _shares(q: Tensor, k: Tensor, begin: int, end: int, seen: int, scale: float) -> Tensor:
+    """How much each of the queries takes from each key, (stack, end - begin, seen)."""
+    later = torch.full((end - begin, seen), float("-inf"), dtype=q.dtype).triu_(begin + 1)
+    scores = torch.baddbmm(later, q[:, begin:end], k[:, :seen].transpose(1, 2), alpha=scale)
     return torch.softmax(scores, -1)
 
 
-def _blocks(q: Tensor) -> list[tuple[int, int]]:
-    """Ranges of queries whose scores may exist at once; a block needs no key after its end."""
-    stack, length = q.shape[0], q.shape[1]
-    rows = max(16, SCORES // (stack * length))
-    blocks = [(begin, min(length, begin + rows)) for begin in range(0, length, rows)]
+def _keeps(q: Tensor) -> bool:
+    return q.shape[1] <= KEPT * q.shape[2]
+
+
+def _blocks(q: Tensor, k: Tensor) -> list[tuple[int, int, int]]:
+    """Ranges of queries whose scores may exist at once, and how many keys there are up to the last of them."""
+    stack, length = q.shape[:2]
+    rows = length if _keeps(q) else max(16, SCORES // (stack * length))
+    ends = [(begin, min(length, begin + rows)) for begin in range(0, length, rows)]
+    blocks = [(begin, end, min(_multiple(end, LANES), k.shape[1])) for begin, end in ends]
     return blocks[-2:] if is_hollow(q) else blocks
+
+
+def _multiple(number: int, of: int) -> int:
+    return -(-number // of) * of
 
 
 def groups(bounds: Bounds, heads: int) -> Iterator[Bounds]:
@@ -94,21 +121,26 @@ def groups(bounds: Bounds, heads: int) -> Iterator[Bounds]:
     yield group
 
 
-def _stack(tensor: Tensor, group: Bounds, heads: int) -> Tensor:
-    """The group's segments one upon the other, (heads · segments, longest, size), zeros at the end of shorter ones."""
-    own, longest = tensor.shape[0], group[0][1] - group[0][0]
+def _stack(tensor: Tensor, group: Bounds, of: int = 1) -> Tensor:
+    """The group's segments beside one another, (heads, segments, longest, size), the longest a multiple *of*; zeros at the end."""
+    longest = _multiple(group[0][1] - group[0][0], of)
     alike = all(end - begin == longest for begin, end in group)
-    out = (tensor.new_empty if alike else tensor.new_zeros)(own, len(group), longest, tensor.shape[-1])
+    out = (tensor.new_empty if alike else tensor.new_zeros)(len(tensor), len(group), longest, tensor.shape[-1])
     for i, (begin, end) in enumerate(group):
         out[:, i, : end - begin] = tensor[:, begin:end]
-    if own != heads:  # a key head serves several query heads in turn
-        out = out[:, None].expand(own, heads // own, *out.shape[1:])
-    return out.reshape(heads * len(group), longest, tensor.shape[-1])
+    return out
+
+
+def _spread(stacked: Tensor, heads: int) -> Tensor:
+    """One upon the other for that many query heads, (heads · segments, longest, size); a key head serves several in turn."""
+    own = len(stacked)
+    wide = stacked if own == heads else stacked[:, None].expand(own, heads // own, *stacked.shape[1:])
+    return wide.reshape(-1, *stacked.shape[2:])
 
 
 def _unstack(stacked: Tensor, group: Bounds, result: Tensor) -> None:
-    """The inverse of :func:`_stack` into ``result``, (heads, tokens, size); heads that shared a key head add up."""
-    own, longest, size = result.shape[0], stacked.shape[1], stacked.shape[-1]
+    """From there into ``result``, (heads, tokens, size); heads that shared a key head add up."""
+    own, longest, size = len(result), stacked.shape[1], stacked.shape[-1]
     out = stacked.view(own, -1, len(group), longest, size)
     out = out[:, 0] if out.shape[1] == 1 else out.sum(1)
     for i, (begin, end) in enumerate(group):

@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from belle_core.training.fast.contents import is_hollow
+from belle_core.training.fast.frozen import Frozen
+from belle_core.training.fast.products import product
 
 LOGITS = 1 << 23
 """Logits that exist at once; four times as many where the layer trains, since its gradient is added up per chunk."""
@@ -27,14 +29,14 @@ class LabelLosses(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Frozen, targets: Tensor) -> Tensor:
         """``hidden``: (labels, width), ``weight``: (vocabulary, width), ``targets``: (labels,). Returns (labels,) float32."""
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         by_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for rows in _chunks(len(targets), weight, LOGITS):
+        for rows in _chunks(len(targets), weight.weight, LOGITS):
             slope = _slope(hidden[rows], weight, targets[rows], losses[rows])
             if by_hidden is not None:
-                torch.mm(slope, weight, out=by_hidden[rows])
+                by_hidden[rows] = weight.back(slope)
         ctx.save_for_backward(by_hidden)
         return losses
 
@@ -52,11 +54,15 @@ class WeightedLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """As in :class:`LabelLosses`; ``weights``: (labels,) float32. Returns a scalar; *weight* may be of a wider type."""
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
-        narrow, by_hidden, by_weight = weight.to(hidden.dtype), torch.empty_like(hidden), torch.zeros_like(weight)
+        narrow, by_hidden, by_weight = (
+            Frozen(weight.to(hidden.dtype)),
+            torch.empty_like(hidden),
+            torch.zeros_like(weight),
+        )
         for rows in _chunks(len(targets), weight, 4 * LOGITS):
             slope = _slope(hidden[rows], narrow, targets[rows], losses[rows], weights[rows])
-            torch.mm(slope, narrow, out=by_hidden[rows])
-            by_weight += slope.t() @ hidden[rows]
+            by_hidden[rows] = narrow.back(slope)
+            by_weight += product(slope.t(), hidden[rows].t())
         ctx.save_for_backward(by_hidden, by_weight)
         return (losses * weights).sum()
 
@@ -67,17 +73,20 @@ class WeightedLoss(torch.autograd.Function):
         return by_hidden * grad.to(by_hidden.dtype), by_weight * grad, None, None
 
 
-def _slope(hidden: Tensor, weight: Tensor, targets: Tensor, losses: Tensor, weights: Tensor | None = None) -> Tensor:
+def _slope(hidden: Tensor, weight: Frozen, targets: Tensor, losses: Tensor, weights: Tensor | None = None) -> Tensor:
     """Gradient of each label's weighted loss by its logits, (labels, vocabulary); fills in the ``losses``."""
-    logits = hidden @ weight.t()
-    for rows in _chunks(len(targets), weight, SHARES if logits.device.type == "cpu" else logits.numel()):
-        shares, wanted = torch.softmax(logits[rows], -1, dtype=losses.dtype), targets[rows, None]
-        losses[rows] = -shares.gather(1, wanted)[:, 0].log()
-        if (lost := losses[rows] > LOST).any():  # the share is too small for its type
-            wide = logits[rows][lost].to(losses.dtype)
-            losses[rows][lost] = functional.cross_entropy(wide, targets[rows][lost], reduction="none")
-        shares.scatter_add_(1, wanted, -torch.ones_like(wanted, dtype=shares.dtype))
+    logits, wanted = weight.ahead(hidden), targets[:, None]
+    picked = torch.empty_like(losses)
+    for rows in _chunks(len(targets), weight.weight, SHARES if logits.device.type == "cpu" else logits.numel()):
+        shares = torch.softmax(logits[rows], -1, dtype=losses.dtype)
+        torch.gather(shares, 1, wanted[rows], out=picked[rows, None])
         logits[rows] = shares if weights is None else shares.mul_(weights[rows, None])
+    torch.log(picked, out=losses).neg_()
+    if (lost := losses > LOST).any():  # the share is too small for its type
+        wide = weight.ahead(hidden[lost]).to(losses.dtype)
+        losses[lost] = functional.cross_entropy(wide, targets[lost], reduction="none")
+    own = picked - 1 if weights is None else (picked - 1).mul_(weights)
+    logits[torch.arange(len(targets), device=targets.device), targets] = own.to(logits.dtype)
     return logits
 
 

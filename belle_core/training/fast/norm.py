@@ -24,12 +24,13 @@ class RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """Gradients of ``x`` and ``weight``."""
         x, weight, inverse = ctx.saved_tensors
-        normal = x.to(_wide(x)) * inverse
-        wide = grad.to(normal.dtype)
-        by_weight = (wide * normal).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
-        inner = wide * weight
-        share = torch.linalg.vecdot(inner, normal)[..., None] / -x.shape[-1]
-        return inner.addcmul_(normal, share).mul_(inverse).to(x.dtype), by_weight, None, None
+        wide, slope = x.to(_wide(x)), grad.to(_wide(x))
+        by_weight = None
+        if ctx.needs_input_grad[1]:
+            by_weight = (wide * inverse).mul_(slope).flatten(0, -2).sum(0).to(weight.dtype)
+        inner = slope * weight
+        share = torch.linalg.vecdot(inner, wide)[..., None] * inverse.pow(3) / -x.shape[-1]
+        return inner.mul_(inverse).addcmul_(wide, share).to(x.dtype), by_weight, None, None
 
 
 def _wide(x: Tensor) -> torch.dtype:

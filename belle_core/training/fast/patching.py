@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -12,24 +13,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import Module
 
-from belle_core.training.fast.lora import lora_forward
+from belle_core.training.fast.frozen import packs
 from belle_core.training.fast.norm import RmsNorm
+from belle_core.training.fast.products import LEAST, linear_forward
 from belle_core.training.fast.rotary import rotate
+from belle_core.training.fast.siblings import Siblings
 from belle_core.training.fast.swiglu import SwiGlu
 
 ALIKE = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3"}
 """Families of transformers whose norm, MLP and rotary function are LLaMA's, line by line."""
+SHARED = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+"""Layers there that are given the same tensor."""
 SILU = ("SiLU", "SiLUActivation")
 """PyTorch's and transformers' classes of that function."""
 
 
 @contextmanager
-def faster(model: Any, *, wanted: bool = True) -> Iterator[None]:
-    """Inside, known layers of *model* have their own backward pass; results are the same up to rounding."""
+def faster(model: Any, *, wanted: bool = True, processes: int = 1) -> Iterator[None]:
+    """Inside, known layers of *model* have their own backward pass; results are the same up to rounding.
+
+    *processes* like this one share the machine's memory.
+    """
     with ExitStack() as undo:
         if wanted:
-            for module in model.modules():
-                if (forward := _forward_for(module)) is not None and "forward" not in vars(module):
+            undo.enter_context(packs(model, processes))
+            together = _siblings(model)
+            for module in _layers(model):
+                if (forward := _forward_for(module, together)) is not None and "forward" not in vars(module):
                     module.forward = MethodType(forward, module)
                     undo.callback(delattr, module, "forward")
             for family in ALIKE:
@@ -37,11 +47,40 @@ def faster(model: Any, *, wanted: bool = True) -> Iterator[None]:
         yield
 
 
-def _forward_for(module: Module) -> Any:
-    kind = type(module)
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    if name == "peft.tuners.lora.layer.Linear" and type(module.base_layer) is nn.Linear:
-        return _lora
+def _layers(model: Any) -> list[Module]:
+    """All but a plain output layer, whose products the loss makes in parts."""
+    output = model.get_output_embeddings()
+    return [module for module in model.modules() if module is not output or type(module) is not nn.Linear]
+
+
+def _siblings(model: Any) -> dict[Module, Siblings]:
+    """Layers with adapters that are given the same input, in families that are known to do so."""
+    found: dict[Module, Siblings] = {}
+    parents = {f"{_path(family)}.{prefix}{part}" for family, prefix in ALIKE.items() for part in ("Attention", "MLP")}
+    for module in model.modules():
+        if _name(module) in parents:
+            for names in SHARED:
+                layers: list[Any] = [
+                    getattr(module, name) for name in names if _has_adapter(getattr(module, name, None))
+                ]
+                found |= dict.fromkeys(layers, Siblings(layers))
+    return found
+
+
+def _has_adapter(module: Any) -> bool:
+    return _name(module) == "peft.tuners.lora.layer.Linear" and type(module.base_layer) is nn.Linear
+
+
+def _name(module: Any) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def _forward_for(module: Module, together: dict[Module, Siblings]) -> Any:
+    if type(module) is nn.Linear:
+        return _linear if module.weight.numel() >= LEAST else None
+    if _has_adapter(module):
+        return partial(_lora, together.get(module) or Siblings([module]))
+    name = _name(module)
     for family, prefix in ALIKE.items():
         if name == f"{_path(family)}.{prefix}RMSNorm":
             return _norm
@@ -54,9 +93,14 @@ def _path(family: str) -> str:
     return f"transformers.models.{family}.modeling_{family}"
 
 
-def _lora(self: Any, x: Tensor, *more: Any, **named: Any) -> Tensor:
-    done = None if more or named else lora_forward(self, x)
+def _lora(siblings: Siblings, self: Any, x: Tensor, *more: Any, **named: Any) -> Tensor:
+    done = None if more or named else siblings.forward(self, x)
     return type(self).forward(self, x, *more, **named) if done is None else done  # type: ignore[no-any-return]
+
+
+def _linear(self: Any, x: Tensor) -> Tensor:
+    done = linear_forward(self, x)
+    return type(self).forward(self, x) if done is None else done
 
 
 def _norm(self: Any, hidden_states: Tensor) -> Tensor:
