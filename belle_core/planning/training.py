@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle_core.artifacts import Adapter as AdapterArtifact
 from belle_core.artifacts import Examples, RewardModel, Tokenizer
-from belle_core.config import AUTO, UNKNOWN_BATCH, RunConfig, TrainConfig, TrainerConfig
+from belle_core.config import AUTO, UNKNOWN_BATCH, RunConfig, TrainConfig
 from belle_core.errors import BelleError
 from belle_core.planning.device import device_of
 from belle_core.planning.fitting import Fits, Need, fits
@@ -192,7 +192,7 @@ def _need(step: Step, known: Situation, count: TokenCount | None, skeleton: Skel
     """The step's sizes: those of the largest step when all examples were counted, else the most that may be."""
     trainer, section, kinds = known.config.trainer, step.section, step.sources
     longest = min(section.max_length, known.config.model.context_length)
-    method = method_of(section, trainer, skeleton)
+    method = method_of(section, skeleton)
     if method.answers and any(issubclass(kind, RewardModel) for kind in kinds) and not section.objective.reward_model:
         method = replace(method, copies=method.copies + 1)
     each = method.answers // section.batch or (count.sequences if count else 1)
@@ -217,7 +217,7 @@ def _precision(step: Step, known: Situation) -> Precision:
     return Precision.of(known.config.trainer.precision, known.config.model.dtype, frozen=_frozen(step))
 
 
-def method_of(section: TrainConfig, trainer: TrainerConfig, skeleton: Skeleton) -> Method:
+def method_of(section: TrainConfig, skeleton: Skeleton) -> Method:
     """What memory depends on beside the model, of the options *section*."""
     part = load_catalog().part_for(section.objective)
     objective = part.load()(section.objective) if part else None
@@ -227,7 +227,7 @@ def method_of(section: TrainConfig, trainer: TrainerConfig, skeleton: Skeleton) 
     many = skeleton.quantized or getattr(section, "dropout", 0.0) > 0 or getattr(section, "dora", False)
     return Method(
         adapter=adapter,
-        own_layers=trainer.fast and not many,
+        own_layers=skeleton.own_layers and not many,
         averaged=section.ema > 0,
         copies=int(reference) + int(objective is not None and objective.asks_judge),
         answers=section.batch * objective.answers if objective else 0,

@@ -45,7 +45,7 @@ def batch_of(
         need = Need(
             skeleton,
             Precision.of(settings.precision, stored, frozen=adapter),
-            method_of(config, settings, skeleton),
+            method_of(config, skeleton),
             getattr(config.optimizer, "state_bytes", None),
             longest=config.max_length,
             step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,

@@ -22,7 +22,7 @@ from belle_core.planning.passes import Pass
 from belle_core.training.batches import Batch
 from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, on_cpu, size, tensors
-from belle_core.training.fast import faster
+from belle_core.training.fast import faster, has_own_layers
 from belle_core.training.fast.attention import SCORES
 from belle_core.training.fast.frozen import packed_bytes
 from belle_core.training.losses import answer_loss, label_logits, last_hidden, token_losses
@@ -96,6 +96,8 @@ class Skeleton:
         prepare(self.model, trainer, self.precision)
         self.adapter = hasattr(self.model, "get_base_model")
         self.quantized = any(not p.is_floating_point() for p in self.model.parameters())
+        self.own_layers = trainer.fast and has_own_layers(self.model)
+        """Its norms and MLPs have a backward pass of our own."""
         self.weights = size(tensors(self.model))
         """Bytes of the model as it trains, with what was added to it."""
         kept = [t for block in self._blocks for t in tensors(block) if not (self.adapter and t.requires_grad)]

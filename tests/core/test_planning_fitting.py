@@ -154,7 +154,7 @@ def test_a_reference_a_judge_and_answers_count():
 
     def planned(config, **options) -> Method:
         config.objective = GrpoConfig(rewards={"exact": 1.0}, group=4, **options)
-        return method_of(config, TrainerConfig(), skeleton(type(config)))
+        return method_of(config, skeleton(type(config)))
 
     assert [planned(FullConfig()).copies, planned(FullConfig(), beta=0.0).copies] == [1, 0]
     assert [planned(LoraConfig()).copies, planned(LoraConfig(init="pissa")).copies] == [0, 1]

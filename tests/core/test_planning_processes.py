@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_training import WORDS, tokenizer_files
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from belle_core.planning import make_plan
 
@@ -42,15 +42,25 @@ CASES = {
     "20m qlora": ("20m", "qlora", "bfloat16", "bf16-true", 8, 8, 256),
     "100m qlora": ("100m", "qlora", "bfloat16", "auto", 8, 2, 256),
     "100m qlora, long": ("100m", "qlora", "bfloat16", "auto", 16, 16, 512),
+    "20m full, bloom": ("20m", "full", "float32", "auto", 8, 4, 256, "bloom"),
+    "20m lora, bloom": ("20m", "lora", "bfloat16", "auto", 8, 4, 256, "bloom"),
+    "100m qlora, bloom": ("100m", "qlora", "bfloat16", "auto", 8, 2, 256, "bloom"),
+    "20m full, gemma2": ("20m", "full", "float32", "auto", 8, 4, 256, "gemma2"),
+    "100m lora, gemma2": ("100m", "lora", "bfloat16", "auto", 8, 2, 256, "gemma2"),
+    "100m full, phi": ("100m", "full", "float32", "auto", 8, 2, 256, "phi"),
+    "20m lora, phi": ("20m", "lora", "bfloat16", "bf16-true", 8, 4, 512, "phi"),
 }
 
 
-def checkpoint(directory: Path, size: str, dtype: str) -> Path:
-    """A LLaMA with 32,000 rows and a tokenizer of fewer tokens."""
+def checkpoint(directory: Path, size: str, dtype: str, family: str = "llama") -> Path:
+    """A model with 32,000 rows and a tokenizer of fewer tokens."""
     width, blocks, heads = SIZES[size]
-    config = LlamaConfig(vocab_size=32000, hidden_size=width, intermediate_size=width * 43 // 16, num_hidden_layers=blocks,
-                         num_attention_heads=heads, max_position_embeddings=4096, tie_word_embeddings=False)  # fmt: skip
-    LlamaForCausalLM(config).to(getattr(torch, dtype)).save_pretrained(directory)
+    sizes = {"vocab_size": 32000, "hidden_size": width, "num_hidden_layers": blocks, "num_attention_heads": heads}
+    more = {"intermediate_size": width * 43 // 16, "max_position_embeddings": 4096, "tie_word_embeddings": False}
+    grouped = {"num_key_value_heads": heads, "head_dim": width // heads}
+    values = sizes | ({} if family == "bloom" else more | grouped)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **values))
+    model.to(getattr(torch, dtype)).save_pretrained(directory)
     for path in tokenizer_files().iterdir():
         (directory / path.name).write_bytes(path.read_bytes())
     return directory
@@ -68,10 +78,10 @@ def records(path: Path, count: int, longest: int) -> Path:
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_the_plan_is_within_15_percent_of_the_process(name, tmp_path, store):
-    size, method, dtype, precision, batch, together, length = CASES[name]
+    size, method, dtype, precision, batch, together, length, *family = CASES[name]
     if method == "qlora":
         pytest.importorskip("bitsandbytes")
-    model = checkpoint(tmp_path / "model", size, dtype)
+    model = checkpoint(tmp_path / "model", size, dtype, *family)
     data = records(tmp_path / "data.jsonl", 3 * batch, length)
     overrides = [
         "+data=files", f"data.path={data}", "+tokenizer=pretrained", "model=llama7b", f"model.checkpoint={model}",

@@ -47,6 +47,11 @@ def faster(model: Any, *, wanted: bool = True, processes: int = 1) -> Iterator[N
         yield
 
 
+def has_own_layers(model: Any) -> bool:
+    """Whether the family is one of those whose norms and MLPs are replaced."""
+    return any(_forward_for(module, {}) in (_norm, _mlp) for module in model.modules())
+
+
 def _layers(model: Any) -> list[Module]:
     """All but a plain output layer, whose products the loss makes in parts."""
     output = model.get_output_embeddings()
