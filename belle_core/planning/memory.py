@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ADAM_STATES = 2
 AT_ONCE = 32
 """As in ``belle_core.generation.local``."""
-POOL = {False: 64 << 20, True: 200 << 20}
+POOL = {False: 160 << 20, True: 200 << 20}
 """Bytes of main memory that the C library asks for in advance and that kernels of matrix products take, of which oneDNN keeps
 the last 1,024; by whether there is an adapter, with its many small products."""
 GAPS = {True: 0.15, False: 0.55}

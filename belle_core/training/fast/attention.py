@@ -14,7 +14,7 @@ SCORES = 1 << 20
 """Attention scores that exist at once: about what the processor's caches hold."""
 ALIKE = 0.8
 """Segments are worked on together if the shortest has at least this share of the longest one's tokens."""
-KEPT = 8
+KEPT = 4
 """What tokens take from each other is kept for the backward pass where a segment has at most so many times the tokens that a
 head has features. More would be most of what a block keeps."""
 LANES = 32
@@ -29,27 +29,26 @@ class SegmentAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, segments: Any, scale: float) -> Tensor:
         """``query``: (heads, tokens, size), ``key`` and ``value``: (key heads, tokens, size). Returns (tokens, heads, size)."""
-        ctx.inputs = [torch.empty_like(tensor, device="meta") for tensor in (query, key, value)]
         ctx.groups, ctx.scale = list(groups(segments.bounds, len(query))), scale
         result = query.new_empty(query.shape[1], len(query), value.shape[-1])
-        lanes, kept = LANES if query.dtype == torch.bfloat16 else 1, list[Tensor | None]()
+        kept: list[Tensor | None] = [query, key, value]
         with torch.autocast("cpu", enabled=False):
             for group in ctx.groups:
-                parts = _stack(query, group), _stack(key, group, lanes), _stack(value, group, lanes)
-                out, shares = _forward(*parts, scale)
+                out, shares = _forward(*_stacks(query, key, value, group), scale)
                 _unstack(out, group, result.transpose(0, 1))
-                kept += [*parts, shares]
+                kept.append(shares)
         ctx.save_for_backward(*kept)
         return result
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """Gradients in the layout that the inputs had."""
-        grad, kept = grad.transpose(0, 1), iter(ctx.saved_tensors)
-        results = [torch.empty_like(tensor, device=grad.device) for tensor in ctx.inputs]
+        grad, (query, key, value, *kept) = grad.transpose(0, 1), ctx.saved_tensors
+        results = [torch.empty_like(tensor) for tensor in (query, key, value)]
         with torch.autocast("cpu", enabled=False):
-            for group, q, k, v, shares in zip(ctx.groups, kept, kept, kept, kept, strict=True):
-                slopes = _backward(q, k, v, _stack(grad, group), shares, ctx.scale)
+            for group, shares in zip(ctx.groups, kept, strict=True):
+                parts = _stacks(query, key, value, group)
+                slopes = _backward(*parts, _stack(grad, group), shares, ctx.scale)
                 for slope, result in zip(slopes, results, strict=True):
                     _unstack(slope, group, result)
         return *results, None, None
@@ -119,6 +118,11 @@ def groups(bounds: Bounds, heads: int) -> Iterator[Bounds]:
             group = []
         group.append((begin, end))
     yield group
+
+
+def _stacks(query: Tensor, key: Tensor, value: Tensor, group: Bounds) -> tuple[Tensor, Tensor, Tensor]:
+    lanes = LANES if query.dtype == torch.bfloat16 else 1
+    return _stack(query, group), _stack(key, group, lanes), _stack(value, group, lanes)
 
 
 def _stack(tensor: Tensor, group: Bounds, of: int = 1) -> Tensor:
