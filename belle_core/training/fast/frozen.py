@@ -53,6 +53,16 @@ class Packed(Frozen):
         return result
 
 
+class Hollow(Frozen):
+    """What memory is counted with in the place of the second: copies that are there before the step are none of its own."""
+
+    def ahead(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        return x.new_empty(len(x), len(self.weight))
+
+    def back(self, grad: Tensor, other: Tensor | None = None) -> Tensor:
+        return grad.new_empty(len(grad), self.weight.shape[1])
+
+
 def _product(x: Tensor, pack: Tensor, bias: Tensor | None) -> Tensor:
     result: Tensor = torch.ops.mkldnn._linear_pointwise(x, pack, bias, "none", [], "")
     return result
@@ -83,8 +93,10 @@ def packed_bytes(model: Any, processes: int = 1) -> int:
 
 def frozen(weight: Tensor, dtype: torch.dtype) -> Frozen:
     """*weight* for products in *dtype*."""
-    if _laid_out is None or dtype != torch.bfloat16 or is_hollow(weight) or not _may_pack(weight):
+    if _laid_out is None or dtype != torch.bfloat16 or not _may_pack(weight):
         return Frozen(weight.to(dtype))
+    if is_hollow(weight):
+        return Hollow(weight)
     known: tuple[int, Frozen] | None = _laid_out.get(weight)
     if known is None or known[0] != weight._version:
         known = _laid_out[weight] = (weight._version, Packed(weight.to(dtype)))
