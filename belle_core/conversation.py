@@ -112,7 +112,6 @@ class Example:
             "source": get("source", ""),
             "meta": get("meta") or {},
         }
-        object.__setattr__(
-            made, "__dict__", fields
-        )  # __init__ of a frozen class sets one by one, which takes twice as long
+        # __init__ of a frozen class sets one by one, which takes twice as long
+        object.__setattr__(made, "__dict__", fields)
         return made

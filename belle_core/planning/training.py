@@ -152,15 +152,21 @@ def _skeleton(step: Step, known: Situation) -> Skeleton | None:
         return None
     from belle_core.training.skeleton import Skeleton
 
-    part = load_catalog().part_for(step.section.objective)
+    objective = _objective(step.section)
     return Skeleton(
         known.model.values,
         step.section,
         known.config.trainer,
         stored=known.config.model.dtype,
         frozen=_frozen(step),
-        logits=part.load()(step.section.objective).logits if part else "whole",
+        logits=objective.logits if objective else "whole",
     )
+
+
+def _objective(section: TrainConfig) -> Any:
+    """What computes the loss, ``None`` where no plugin offers it."""
+    part = load_catalog().part_for(section.objective)
+    return part.load()(section.objective) if part else None
 
 
 def _frozen(step: Step) -> bool:
@@ -219,8 +225,7 @@ def _precision(step: Step, known: Situation) -> Precision:
 
 def method_of(section: TrainConfig, skeleton: Skeleton) -> Method:
     """What memory depends on beside the model, of the options *section*."""
-    part = load_catalog().part_for(section.objective)
-    objective = part.load()(section.objective) if part else None
+    objective = _objective(section)
     adapter = skeleton.adapter
     switched_off = adapter and getattr(section, "init", "zero") == "zero" and not getattr(section, "whole", [])
     reference = objective is not None and objective.keeps_start and not switched_off

@@ -54,11 +54,8 @@ class WeightedLoss(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """As in :class:`LabelLosses`; ``weights``: (labels,) float32. Returns a scalar; *weight* may be of a wider type."""
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
-        narrow, by_hidden, by_weight = (
-            Frozen(weight.to(hidden.dtype)),
-            torch.empty_like(hidden),
-            torch.zeros_like(weight),
-        )
+        narrow = Frozen(weight.to(hidden.dtype))
+        by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight)
         for rows in _chunks(len(targets), weight, 4 * LOGITS):
             slope = _slope(hidden[rows], narrow, targets[rows], losses[rows], weights[rows])
             by_hidden[rows] = narrow.back(slope)
