@@ -49,7 +49,7 @@ class Need:
         """The largest pass with ``trainer.batch`` of that *size*."""
         own = -(-self.step // self.ranks)
         tokens = min(size * self.longest, own)
-        return Pass(tokens, self.longest, self.checkpointing, self.learned, accumulated=tokens < own)
+        return Pass(tokens, self.longest, self.checkpointing, self.learned, tokens < own, self.ranks)
 
     def share(self, size: int, program: int = 0) -> Share:
         """What a device needs with it."""

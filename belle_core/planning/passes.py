@@ -18,3 +18,5 @@ class Pass:
     """Share of the tokens that carry loss."""
     accumulated: bool = True
     """A step has several passes, whose gradients add up."""
+    processes: int = 1
+    """Those that make such passes on one machine."""

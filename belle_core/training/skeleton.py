@@ -22,9 +22,8 @@ from belle_core.planning.passes import Pass
 from belle_core.training.batches import Batch
 from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, on_cpu, size, tensors
-from belle_core.training.fast import faster, has_own_layers
+from belle_core.training.fast import faster, has_own_layers, laid_out
 from belle_core.training.fast.attention import SCORES
-from belle_core.training.fast.frozen import packed_bytes
 from belle_core.training.losses import answer_loss, label_logits, last_hidden, token_losses
 from belle_core.training.optimizer import weight_groups
 from belle_core.training.packing import PLAIN, can_pack
@@ -177,11 +176,13 @@ class Skeleton:
     def laid_out(self, processes: int) -> int:
         """Bytes of the copies of frozen weights that *processes* on this machine make each, to multiply faster on its processor."""
         computed = self.trainer.fast and self.precision != "32-true"
-        return packed_bytes(self.model, processes) if computed else 0
+        return laid_out(self.model, processes) if computed else 0
 
     def _peaks(self, one: Pass, chosen: list[int]) -> Peaks:
         packed = self.packs(one.longest)
-        with self._mode, only(self.base, chosen) as blocks, ExitStack() as undo:
+        with self._mode, ExitStack() as undo:
+            undo.enter_context(faster(self.model, wanted=self.trainer.fast, processes=one.processes))
+            blocks = undo.enter_context(only(self.base, chosen))
             if packed:
                 self.base.set_attn_implementation(NAME)
                 undo.callback(self.base.set_attn_implementation, PLAIN)
@@ -198,7 +199,6 @@ class Skeleton:
                 tensors(self.model) + there, lambda: sum(p.grad.nbytes for p in trained if p.grad is not None)
             )
             mark(zip(chosen, blocks, strict=True), watch.enter, undo)
-            undo.enter_context(faster(self.model, wanted=self.trainer.fast))
             undo.enter_context(watch)
             with self._computing():
                 loss = self._loss(batch)

@@ -9,8 +9,8 @@ from belle_lora.config import LoraConfig
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from belle_core.training.fast import faster, frozen
-from belle_core.training.fast.frozen import Frozen, Packed, packed_bytes
+from belle_core.training.fast import faster, frozen, laid_out
+from belle_core.training.fast.frozen import Frozen, Packed
 
 draw = torch.Generator().manual_seed(0)
 bfloat16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -65,10 +65,9 @@ def test_a_weight_is_laid_out_once_and_anew_when_it_has_changed():
 @needs_onednn
 def test_no_copy_is_made_without_room_for_all(monkeypatch):
     network = model()
-    linear = {
-        p for m in network.modules() if isinstance(m, torch.nn.Linear) for p in m.parameters() if not p.requires_grad
-    }
-    assert packed_bytes(network) == sum(2 * p.bfloat16().nbytes for p in linear)
+    assert laid_out(network) == sum(
+        4 * p.numel() for p in (*weights_of(network), network.get_output_embeddings().weight)
+    )
     for share, kind in ((0.25, Packed), (1e-9, Frozen)):
         monkeypatch.setattr(frozen, "SHARE", share)
         with faster(network):
@@ -78,7 +77,7 @@ def test_no_copy_is_made_without_room_for_all(monkeypatch):
 
 def test_what_trains_is_never_laid_out():
     network = plain()
-    assert packed_bytes(network) == 0
+    assert laid_out(network) == 0
     with faster(network):
         assert type(frozen.frozen(network.lm_head.weight, torch.bfloat16)) is Frozen
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from belle_core.planning.device import main_memory
@@ -73,21 +72,21 @@ _laid_out: WeakTensorKeyDictionary | None = None
 
 
 @contextmanager
-def packs(model: Any, processes: int = 1) -> Iterator[None]:
-    """Inside, weights of *model* that do not train are laid out when first used, if *processes* like this one have the room."""
+def packs(weights: Iterable[Tensor], processes: int = 1) -> Iterator[None]:
+    """Inside, *weights* are laid out when first used, if *processes* like this one have the room for all."""
     global _laid_out
-    _laid_out = WeakTensorKeyDictionary() if packed_bytes(model, processes) else None
+    _laid_out = WeakTensorKeyDictionary() if packed_bytes(weights, processes) else None
     try:
         yield
     finally:
         _laid_out = None
 
 
-def packed_bytes(model: Any, processes: int = 1) -> int:
-    """Bytes of two copies in bfloat16 of all weights of linear layers that do not train; 0 where they are not made."""
-    layers = (module for module in model.modules() if isinstance(module, nn.Linear))
-    weights = {id(layer.weight): layer.weight for layer in layers}.values()
-    size = sum(4 * weight.numel() for weight in weights if _may_pack(weight))
+def packed_bytes(weights: Iterable[Tensor], processes: int = 1) -> int:
+    """Bytes of two copies in bfloat16 of those *weights* that may be laid out; 0 where there is no room for all."""
+    size = sum(
+        4 * weight.numel() for weight in {id(weight): weight for weight in weights}.values() if _may_pack(weight)
+    )
     return size if size <= SHARE * (main_memory() or 0) / processes else 0
 
 

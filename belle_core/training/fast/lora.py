@@ -69,18 +69,25 @@ def lora_forward(layers: Sequence[Any], x: Tensor) -> tuple[Tensor, ...] | None:
     return out
 
 
-def _parts(layer: Any, dtype: torch.dtype) -> tuple[tuple[Frozen, Tensor | None, float], tuple[Tensor, Tensor]] | None:
+def is_plain(layer: Any) -> bool:
+    """Whether peft's linear *layer* makes in training what :class:`LoraLinear` does, and no more."""
     active = layer.active_adapters
     if layer.disable_adapters or layer.merged or len(active) != 1 or active[0] not in layer.lora_A:
-        return None
+        return False
     name, base = active[0], layer.base_layer
+    if name in layer.lora_variant or base.weight.requires_grad or (base.bias is not None and base.bias.requires_grad):
+        return False
+    if layer.lora_A[name].bias is not None or layer.lora_B[name].bias is not None:
+        return False
     dropout = layer.lora_dropout[name]
-    if name in layer.lora_variant or (layer.training and getattr(dropout, "p", 0.0) > 0) or base.weight.requires_grad:
-        return None
-    first, second = layer.lora_A[name], layer.lora_B[name]
-    if first.bias is not None or second.bias is not None or (base.bias is not None and base.bias.requires_grad):
-        return None
-    if not is_whole(base.weight):
-        return None  # only the layer's own call brings it together
+    return not (layer.training and getattr(dropout, "p", 0.0) > 0)
+
+
+def _parts(layer: Any, dtype: torch.dtype) -> tuple[tuple[Frozen, Tensor | None, float], tuple[Tensor, Tensor]] | None:
+    base = layer.base_layer
+    if not (is_plain(layer) and is_whole(base.weight)):
+        return None  # only the layer's own call brings a divided weight together
+    name = layer.active_adapters[0]
     bias = None if base.bias is None else base.bias.to(dtype)
-    return (frozen(base.weight, dtype), bias, layer.scaling[name]), (first.weight, second.weight)
+    factors = layer.lora_A[name].weight, layer.lora_B[name].weight
+    return (frozen(base.weight, dtype), bias, layer.scaling[name]), factors

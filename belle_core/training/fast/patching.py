@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import Module
 
-from belle_core.training.fast.frozen import packs
+from belle_core.training.fast.frozen import packed_bytes, packs
+from belle_core.training.fast.lora import is_plain
 from belle_core.training.fast.norm import RmsNorm
 from belle_core.training.fast.products import LEAST, linear_forward
 from belle_core.training.fast.rotary import rotate
@@ -36,7 +37,7 @@ def faster(model: Any, *, wanted: bool = True, processes: int = 1) -> Iterator[N
     """
     with ExitStack() as undo:
         if wanted:
-            undo.enter_context(packs(model, processes))
+            undo.enter_context(packs(_frozen(model), processes))
             together = _siblings(model)
             for module in _layers(model):
                 if (forward := _forward_for(module, together)) is not None and "forward" not in vars(module):
@@ -50,6 +51,18 @@ def faster(model: Any, *, wanted: bool = True, processes: int = 1) -> Iterator[N
 def has_own_layers(model: Any) -> bool:
     """Whether the family is one of those whose norms and MLPs are replaced."""
     return any(_forward_for(module, {}) in (_norm, _mlp) for module in model.modules())
+
+
+def laid_out(model: Any, processes: int = 1) -> int:
+    """Bytes of the copies that each of *processes* makes of frozen weights inside :func:`faster`."""
+    return packed_bytes(_frozen(model), processes)
+
+
+def _frozen(model: Any) -> list[Tensor]:
+    """Weights whose products are made with :func:`belle_core.training.fast.frozen.frozen`: under adapters, and for the loss."""
+    adapted = [module.base_layer for module in model.modules() if _has_adapter(module) and is_plain(module)]
+    output = model.get_output_embeddings()
+    return [layer.weight for layer in (*adapted, output) if type(layer) is nn.Linear and not layer.weight.requires_grad]
 
 
 def _layers(model: Any) -> list[Module]:
