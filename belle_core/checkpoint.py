@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
+from belle_core.jsonfile import read_object
+from belle_core.layout import ADAPTER, ADAPTER_WEIGHTS, check_adapter, check_model
 
-ADAPTER = "adapter_config.json"
-"""What peft writes beside an adapter."""
 
+def check_checkpoint(model: ModelConfig, *, weights: bool = True) -> None:
+    """Raise ``BelleError`` when the weights can neither be built, nor are on disk, nor on a hub that answers.
 
-def check_checkpoint(model: ModelConfig) -> None:
-    """Raise ``BelleError`` when the weights can neither be built, nor are on disk, nor on a hub that answers."""
+    ``weights=False``: only configuration and tokenizer are needed.
+    """
     if model.adapter is not None:
         _check_adapter(model)
     if model.checkpoint is None:
@@ -28,17 +29,18 @@ def check_checkpoint(model: ModelConfig) -> None:
     path = Path(model.checkpoint).expanduser()
     if path.is_dir():
         if (path / ADAPTER).is_file():
-            base = json.loads((path / ADAPTER).read_text(encoding="utf-8")).get("base_model_name_or_path")
+            base = (read_object(path / ADAPTER) or {}).get("base_model_name_or_path")
+            here, here_zh = (f", here {base}", f"，这里是 {base}") if isinstance(base, str) and base else ("", "")
             raise BelleError(
-                f"model.checkpoint={model.checkpoint} is an adapter; say model.checkpoint=<its base, here {base}> model.adapter={model.checkpoint}",
-                f"model.checkpoint={model.checkpoint} 是一个适配器；请写 model.checkpoint=<其基座，这里是 {base}> model.adapter={model.checkpoint}",
+                f"model.checkpoint={model.checkpoint} is an adapter; say model.checkpoint=<its base{here}> model.adapter={model.checkpoint}",
+                f"model.checkpoint={model.checkpoint} 是一个适配器；请写 model.checkpoint=<其基座{here_zh}> model.adapter={model.checkpoint}",
             )
         if not (path / "config.json").is_file():
             raise BelleError(
                 f"model.checkpoint={model.checkpoint}: the directory holds no config.json, so it is no Hugging Face model",
                 f"model.checkpoint={model.checkpoint}：目录中没有 config.json，不是 Hugging Face 模型",
             )
-        return
+        return check_model(path, weights=weights)
     if model.hub == "modelscope" and is_hub_name(model.checkpoint):
         return check_modelscope()
     if not is_hub_name(model.checkpoint) or not _on_hub(model):
@@ -51,12 +53,14 @@ def _check_adapter(model: ModelConfig) -> None:
             f"model.adapter={model.adapter} needs its base; say model.checkpoint=<directory or hub name>",
             f"model.adapter={model.adapter} 需要基座；请写 model.checkpoint=<目录或 hub 名称>",
         )
-    for name in (ADAPTER, "adapter_model.safetensors"):
-        if not (Path(str(model.adapter)).expanduser() / name).is_file():
+    directory = Path(str(model.adapter)).expanduser()
+    for name in (ADAPTER, ADAPTER_WEIGHTS):
+        if not (directory / name).is_file():
             raise BelleError(
                 f"model.adapter={model.adapter}: there is no {name} in it; it should be a directory as peft writes it (no pickled weights)",
                 f"model.adapter={model.adapter}：其中没有 {name}；应为 peft 写出的目录（不支持 pickle 权重）",
             )
+    check_adapter(directory)
 
 
 def fetch(model: ModelConfig, *, weights: bool = True) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from belle_core.conversation import Conversation
+from belle_core.errors import BelleError
 
 if TYPE_CHECKING:
     from belle_core.tokenization.flat import Flat
@@ -137,14 +138,18 @@ class Encoder:
         return self.encode(conversation.prompt()).ids
 
     def special_id(self, special: str) -> int:
-        """Id of ``bos``, ``eos`` or a special token by content; raises ``KeyError`` when the tokenizer lacks it."""
+        """Id of ``bos``, ``eos`` or a special token by content; raises ``BelleError`` when the tokenizer lacks it."""
         token = (
             getattr(self.tokenizer, f"{special}_token_id")
             if special in ("bos", "eos")
             else self.tokenizer.convert_tokens_to_ids(special)
         )
         if token is None or (special not in ("bos", "eos") and token == self.tokenizer.unk_token_id):
-            raise KeyError(special)
+            name = self.template.name
+            raise BelleError(
+                f"template {name} needs the token {special}, which the tokenizer lacks; choose another with model.template=",
+                f"模板 {name} 需要词元 {special}，但分词器中没有；请用 model.template= 换一个模板",
+            )
         return int(token)
 
     def _special_id(self, special: str) -> int:

@@ -49,3 +49,8 @@ class Several(BelleError):
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+def in_one_line(error: Exception, most: int = 300) -> str:
+    """What a library raised: its kind, since many texts say nothing without it, and up to *most* characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:most]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,4 @@ def open_directory(directory: Path, *, template: str | None = None) -> Checkpoin
 
 def is_checkpoint(directory: Path) -> bool:
     """Whether the directory is in Hugging Face layout."""
-    try:
-        return isinstance(json.loads((directory / "config.json").read_text(encoding="utf-8")), dict)
-    except (OSError, ValueError):
-        return False
+    return (directory / "config.json").is_file()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from belle_core.artifacts import Artifact, Runnable
 from belle_core.checkpoint import is_hub_name
 from belle_core.config import ModelConfig
+from belle_core.errors import BelleError
+from belle_core.jsonfile import read_object
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,8 @@ def initial_model(config: ModelConfig, section: dict[str, Any], vocabulary: int 
 
 def made_model(artifact: Artifact | None, before: KnownModel) -> KnownModel:
     """The model of a step that works on *before*; one that is in the store speaks for itself."""
-    values = read_config(artifact.directory) if isinstance(artifact, Runnable) else None
+    values = _stated(artifact.directory / "config.json") if isinstance(artifact, Runnable) else None
     return KnownModel((_complete(values) if values else None) or before.values, before.section)
-
-
-def read_config(directory: Path) -> dict[str, Any] | None:
-    """``config.json`` of a model's directory, ``None`` when there is none that can be read."""
-    try:
-        values = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return values if isinstance(values, dict) else None
 
 
 def _complete(values: dict[str, Any]) -> dict[str, Any] | None:
@@ -56,10 +48,18 @@ def _checkpoint_config(config: ModelConfig) -> dict[str, Any] | None:
     assert config.checkpoint is not None
     path = Path(config.checkpoint).expanduser()
     if path.is_dir():
-        return read_config(path)
+        return _stated(path / "config.json")
     if config.hub != "huggingface" or not is_hub_name(config.checkpoint):
         return None
     from huggingface_hub import try_to_load_from_cache
 
     cached = try_to_load_from_cache(config.checkpoint, "config.json", revision=config.revision)
-    return read_config(Path(cached).parent) if isinstance(cached, str) else None
+    return _stated(Path(cached)) if isinstance(cached, str) else None
+
+
+def _stated(path: Path) -> dict[str, Any] | None:
+    """``None`` also for a file that is broken: a plan lists that as a problem."""
+    try:
+        return read_object(path)
+    except BelleError:
+        return None

@@ -13,8 +13,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from belle_core.checkpoint import fetch
 from belle_core.config import ModelConfig
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 from belle_core.language import say
+from belle_core.layout import ADAPTER, ADAPTER_WEIGHTS, check_adapter, check_model
 from belle_core.training.quiet import quiet
 
 
@@ -39,23 +40,46 @@ def merged(base: PreTrainedModel, adapter: Path, *, name: str) -> PreTrainedMode
 
     Raises ``BelleError``, which calls the adapter *name*, when it is for another base.
     """
-    held = base.dtype
+    held, kind = base.dtype, check_adapter(adapter)
     with quiet():
-        from peft import PeftModel, get_peft_model_state_dict
-
+        model = _with_update(base, adapter, name, kind)
         try:
-            model: Any = PeftModel.from_pretrained(base, str(adapter))
-            with safe_open(adapter / "adapter_model.safetensors", framework="pt") as file:
-                given, wanted = set(file.keys()), set(get_peft_model_state_dict(model, save_embedding_layers=False))
-            if wanted - given or any("lora_" in name for name in given - wanted):  # peft would go on without
-                raise ValueError("other layers")
             model = model.merge_and_unload()
-        except (RuntimeError, ValueError) as error:
-            raise BelleError(
-                f"{name} is for another base: its layers or their shapes are not those of the model",
-                f"{name} 属于另一个基座：层或其形状与模型不符",
-            ) from error
+        except Exception as error:  # every kind of adapter merges in its own way, if at all
+            raise _unfit(name, kind, error) from error
     return model.to(held).requires_grad_(True)  # type: ignore[no-any-return]  # layers trained whole come back in float32, others frozen
+
+
+def _with_update(base: PreTrainedModel, adapter: Path, name: str, kind: str) -> Any:
+    """*base* with the update beside it; peft passes over layers that either side lacks, here they are an error."""
+    from peft import PeftModel, get_peft_model_state_dict
+
+    try:
+        model: Any = PeftModel.from_pretrained(base, str(adapter))
+        with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as file:
+            given, wanted = set(file.keys()), set(get_peft_model_state_dict(model, save_embedding_layers=False))
+    except RuntimeError as error:
+        raise _other_base(name) from error
+    except Exception as error:  # peft checks little of what the file states, so that a wrong type shows anywhere
+        raise _unfit(name, kind, error) from error
+    if wanted - given or any("lora_" in name for name in given - wanted):
+        raise _other_base(name)
+    return model
+
+
+def _other_base(name: str) -> BelleError:
+    return BelleError(
+        f"{name} is for another base: its layers or their shapes are not those of the model",
+        f"{name} 属于另一个基座：层或其形状与模型不符",
+    )
+
+
+def _unfit(name: str, kind: str, error: Exception) -> BelleError:
+    why = in_one_line(error)
+    return BelleError(
+        f"{name}: peft cannot merge this adapter, of kind {kind}, into the model by what its {ADAPTER} says: {why}",
+        f"{name}：按其 {ADAPTER} 的内容，peft 无法把这个 {kind} 类型的适配器合并到模型中：{why}",
+    )
 
 
 def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False) -> PreTrainedModel:
@@ -63,6 +87,7 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
 
     Under ``torch.device("meta")`` its shapes alone: then another process reads the weights.
     """
+    check_model(directory, weights=not on_meta())
     try:
         with quiet():
             if on_meta():
@@ -76,8 +101,8 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are told below, in one line
             )
-    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
-        why = " ".join(str(error).split())[:300]
+    except Exception as error:  # whatever transformers makes of values that no architecture of its own has
+        why = in_one_line(error)
         raise BelleError(f"{directory}: no model can be loaded: {why}", f"{directory}：无法加载模型：{why}") from error
     model, report = loaded
     if missing := sorted(report["missing_keys"]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from belle_core.data.places import Record, Source, sources_of
 from belle_core.digest import expand
 from belle_core.errors import BelleError
+from belle_core.jsonfile import broken, read_object
 from belle_files.columns import Columns
 from belle_files.config import FilesConfig
 from belle_files.llamafactory import INFO, chosen
@@ -49,8 +49,7 @@ def _files(value: Any, option: str) -> Iterator[Path]:
         if (folder / "dataset_dict.json").is_file():
             folder = _split(folder, option)
         if (folder / "state.json").is_file():  # datasets.Dataset.save_to_disk
-            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            yield from (folder / str(one["filename"]) for one in state["_data_files"])
+            yield from _tables(folder / "state.json")
         elif (info := folder if folder.name == INFO else folder / INFO).is_file():
             names = ", ".join(names_in(info))
             raise BelleError(
@@ -61,18 +60,26 @@ def _files(value: Any, option: str) -> Iterator[Path]:
             yield from expand(item, option=option)
 
 
+def _tables(state: Path) -> Iterator[Path]:
+    """The files of a saved ``Dataset``."""
+    files = (read_object(state) or {}).get("_data_files")
+    names = [one.get("filename") if isinstance(one, dict) else None for one in files] if isinstance(files, list) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        raise broken(state, "_data_files lists no file names", "_data_files 中没有文件名")
+    yield from (state.parent / str(name) for name in names)
+
+
 def names_in(path: Path, most: int = 12) -> list[str]:
-    """The first names that a ``dataset_info.json`` holds."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError:
-        return []
-    return list(map(str, found))[:most] if isinstance(found, dict) else []
+    """The first names that a ``dataset_info.json`` holds; raises ``BelleError`` when it is no JSON object."""
+    return list(read_object(path) or {})[:most]
 
 
 def _split(folder: Path, option: str) -> Path:
     """The part of a saved ``DatasetDict`` to train on."""
-    splits = json.loads((folder / "dataset_dict.json").read_text(encoding="utf-8")).get("splits", [])
+    file = folder / "dataset_dict.json"
+    splits = (read_object(file) or {}).get("splits")
+    if not isinstance(splits, list):
+        raise broken(file, "splits is no list of names", "splits 不是名称列表")
     if "train" in splits:
         return folder / "train"
     names = ", ".join(map(str, splits))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from belle_core.errors import BelleError
+from belle_core.jsonfile import read_object
 from belle_core.names import unknown
 from belle_files.columns import Columns
 
@@ -41,24 +41,25 @@ class DataSet:
 def chosen(value: Any, names: list[str]) -> list[DataSet]:
     """The named entries of the file (or of the directory that holds it); raises ``BelleError``."""
     file = info_file(value)
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    entries = read_object(file)
+    if entries is None:
         raise BelleError(
             f"data.names needs data.path={INFO} or the directory that holds one; there is no {file}",
             f"data.names 需要 data.path={INFO} 或其所在目录；没有文件 {file}",
-        ) from None
-    except ValueError as error:
-        raise BelleError(f"{file}: is not JSON ({error})", f"{file}：不是 JSON（{error}）") from error
+        )
     sets = []
     for name in names:
-        if not isinstance(entries, dict):
-            raise BelleError(f"{file}: describes no data sets", f"{file}：没有描述数据集")
-        if not isinstance(entries.get(name, {}), dict):
-            raise BelleError(f"{file}: {name} is no object with a file_name", f"{file}：{name} 不是带 file_name 的对象")
         if name not in entries:
             raise unknown("data set", name, list(entries), typed=f"data.names={name}")
-        sets.append(_entry(file, name, entries[name]))
+        entry = entries[name]
+        if not isinstance(entry, dict):
+            raise BelleError(f"{file}: {name} is no object with a file_name", f"{file}：{name} 不是带 file_name 的对象")
+        if not all(map(_names, (entry.get("columns"), entry.get("tags")))):
+            raise BelleError(
+                f"{file}: columns and tags of {name} must be objects whose values are names",
+                f"{file}：{name} 的 columns 和 tags 必须是值为名称的对象",
+            )
+        sets.append(_entry(file, name, entry))
     return sets
 
 
@@ -66,6 +67,12 @@ def info_file(value: Any) -> Path:
     """Where the entries stand."""
     path = Path(str(value)).expanduser()
     return path / INFO if path.is_dir() else path
+
+
+def _names(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, dict) and all(isinstance(one, (str, type(None))) for one in value.values())
+    )
 
 
 def _entry(file: Path, name: str, entry: dict[str, Any]) -> DataSet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import zlib
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_core.errors import BelleError
+from belle_core.jsonfile import read_object
 from belle_core.tokenization import load_tokenizer
 from belle_gguf.architectures import Architecture, architecture_of
 from belle_gguf.metadata import add_hyperparameters
@@ -47,7 +47,7 @@ def export_gguf(directory: Path, target: Path, *, dtype: str, name: str) -> dict
         raise BelleError(
             f"dtype={dtype} is none of {', '.join(DTYPES)}", f"dtype={dtype} 不在 {', '.join(DTYPES)} 之中"
         )
-    config = _read(directory / "config.json")
+    config = read_object(directory / "config.json")
     if config is None:
         raise BelleError(
             f"no model at {directory}: config.json is missing", f"{directory} 中没有模型：缺少 config.json"
@@ -63,7 +63,7 @@ def export_gguf(directory: Path, target: Path, *, dtype: str, name: str) -> dict
     writer = _writer(partial, architecture, plans, dtype, name)
     add_hyperparameters(writer, config, architecture)
     add_vocabulary(writer, vocabulary)
-    add_special_tokens(writer, tokenizer, _read(directory / "generation_config.json") or {})
+    add_special_tokens(writer, tokenizer, read_object(directory / "generation_config.json") or {})
     try:
         verify(partial, plans, _write(writer, plans, config))
         parity = token_parity(partial, tokenizer) if find_spec("llama_cpp") else None
@@ -146,7 +146,3 @@ def _facts(target: Path, architecture: Architecture, plans: list[Plan], dtype: s
         "bytes": size,
         "bits_per_weight": round(8 * size / parameters, 3),
     }
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_core.errors import BelleError
+from belle_core.layout import check_weights, weight_files
 from belle_gguf.architectures import Architecture
 from belle_gguf.changes import Change
 from belle_gguf.metadata import rope_factors
@@ -96,24 +96,16 @@ def read_tensor(plan: Plan, config: dict[str, Any]) -> np.ndarray:
 
 def _stored_tensors(directory: Path) -> Iterator[tuple[str, Path, tuple[int, ...]]]:
     """Name, file and shape of every tensor of a checkpoint, sharded or not."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    index = directory / "model.safetensors.index.json"
-    if index.is_file():
-        files = sorted(
-            {directory / name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
-        )
-    else:
-        files = [directory / "model.safetensors"]
+    files = weight_files(directory)
+    if not files:
+        raise BelleError(f"no weights in {directory}", f"{directory} 中没有权重")
     for file in files:
-        if not file.is_file():
-            raise BelleError(f"no weights at {file}", f"找不到权重文件 {file}")
-        try:
-            with safe_open(file, framework="pt") as checkpoint:
-                for name in checkpoint.keys():
-                    yield name, file, tuple(checkpoint.get_slice(name).get_shape())
-        except SafetensorError as error:
-            raise BelleError(f"{file} is damaged: {error}", f"{file} 已损坏：{error}") from error
+        check_weights(file)
+        with safe_open(file, framework="pt") as checkpoint:
+            for name in checkpoint.keys():
+                yield name, file, tuple(checkpoint.get_slice(name).get_shape())
 
 
 def _type(shape: tuple[int, ...], dtype: str) -> GGMLQuantizationType:

@@ -20,7 +20,7 @@ def check(config: PretrainedConfig, shared: dict[str, Any]) -> None:
                 "tokenizer=pretrained：从 architecture 新建的模型没有自带分词器；"
                 "请写 tokenizer.path=<tokenizer.model 或目录>，或用 +tokenizer=bpe 训练一个",
             )
-        check_checkpoint(shared["model"])
+        check_checkpoint(shared["model"], weights=False)
     elif not Path(config.path).expanduser().exists():
         raise BelleError(
             f"tokenizer.path={config.path}: there is no such file or directory",

@@ -119,5 +119,5 @@ def test_what_is_missing_or_broken_is_named(tmp_path):
     with pytest.raises(BelleError, match=r"holds no tokenizer: expected tokenizer.json or tokenizer.model"):
         load_tokenizer(tmp_path)
     (tmp_path / "tokenizer_config.json").write_text("{")
-    with pytest.raises(BelleError, match=r"tokenizer_config.json is not valid JSON"):
+    with pytest.raises(BelleError, match=r"tokenizer_config.json: is not JSON"):
         load_tokenizer(tmp_path)

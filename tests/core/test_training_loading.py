@@ -95,7 +95,7 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     ):
         load_initial(checkpoint, 1, tokenizer_files())
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(BelleError, match="no model can be loaded"):
+    with pytest.raises(BelleError, match="there are no weights in it"):
         load_initial(checkpoint, 1, tokenizer_files())
 
 

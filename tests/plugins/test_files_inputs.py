@@ -88,6 +88,7 @@ INFO = {
     "far": {"hf_hub_url": "team/set"},
     "wrong": {"file_name": "plain.json", "columns": {"prompt": "instruction", "response": "reply"}},
     "list": ["plain.json"],
+    "columns": {"file_name": "plain.json", "columns": {"prompt": ["instruction"]}},
 }  # fmt: skip
 
 
@@ -138,9 +139,10 @@ def test_the_bytes_of_a_named_data_set_count(factory, path):
         (["data.path=data", "data.names=[far]"], r"say \+data=hub data.name=team/set"),
         (["data.path=data", "data.names=[wrong]"], "dataset_info.json: response=reply: there is no field 'reply'"),
         (["data.path=data", "data.names=[list]"], "list is no object with a file_name"),
+        (["data.path=data", "data.names=[columns]"], "columns and tags of columns must be objects"),
         (["data.path=data"], r"choose with data.names=\[…\] \(plain, named"),
         (["data.path=data/dataset_info.json"], r"choose with data.names=\[…\] \(plain, named"),
-        (["data.path=data/plain.json", "data.names=[plain]"], "describes no data sets"),
+        (["data.path=data/plain.json", "data.names=[plain]"], "plain.json: holds a list instead of a JSON object"),
         (["data.path=nowhere", "data.names=[plain]"], "data.names needs data.path=dataset_info.json"),
         (["data.path=data/plain.json", "data.columns=3"], "data.columns must be a mapping"),
     ],
@@ -170,6 +172,26 @@ def test_saved_data_sets(tmp_path):
     one.to_parquet("a.parquet")
     one.to_csv("a.csv")
     assert conversations(files("data.path=a.parquet")) == conversations(files("data.path=a.csv")) == ASKED
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("state.json", '{"_data_files": [{"filena', "state.json: is not JSON"),
+        ("state.json", "[]", "state.json: holds a list"),
+        ("state.json", "{}", "_data_files lists no file names"),
+        ("state.json", '{"_data_files": ["a.arrow"]}', "_data_files lists no file names"),
+        ("dataset_dict.json", '{"splits', "dataset_dict.json: is not JSON"),
+        ("dataset_dict.json", '{"splits": 3}', "splits is no list of names"),
+        ("dataset_info.json", '{"plain": ', "dataset_info.json: is not JSON"),
+    ],
+)
+def test_a_broken_description_is_one_line(tmp_path, file, content, message):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / file).write_text(content)
+    with pytest.raises(BelleError, match=message) as caught:
+        files("data.path=saved")
+    assert "\n" not in str(caught.value)
 
 
 # ---- before anything is read ----

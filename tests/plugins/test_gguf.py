@@ -220,7 +220,7 @@ def test_missing_files_and_a_wrong_dtype(tmp_path, directory):
     with pytest.raises(BelleError, match="dtype=q5 is none of f32, f16, bf16, q8_0"):
         export(directory, tmp_path, "q5")
     (make_model(tmp_path / "m") / "model.safetensors").unlink()
-    with pytest.raises(BelleError, match=r"no weights at .*model.safetensors"):
+    with pytest.raises(BelleError, match=r"no weights in "):
         export(tmp_path / "m", tmp_path)
     (tmp_path / "m/model.safetensors").write_bytes(b"garbage that is no checkpoint")
     with pytest.raises(BelleError, match="is damaged"):
