@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -127,7 +128,9 @@ def hydra_service(arguments: list[str]) -> None:
 
 
 def fail(error: BelleError) -> NoReturn:
-    """Print the mistakes, one a line, and exit with 1."""
+    """Print the mistakes, one a line, and exit with 1; with ``BELLE_DEBUG`` set also where they come from."""
+    if os.environ.get("BELLE_DEBUG"):
+        traceback.print_exception(error)
     for one in error.errors if isinstance(error, Several) else [error]:
         print(say(f"belle: {one}", f"belle：{one}"), file=sys.stderr)
     sys.exit(1)

@@ -17,9 +17,10 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from belle_core.config import TrainConfig, TrainerConfig
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 from belle_core.planning.passes import Pass
 from belle_core.training.batches import Batch
+from belle_core.training.blame import is_ours
 from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, on_cpu, size, tensors
 from belle_core.training.fast import faster, has_own_layers, laid_out
@@ -37,7 +38,7 @@ Peaks = dict[Any, tuple[int, int]]
 
 
 def _told(function: Callable[..., Any]) -> Callable[..., Any]:
-    """*function*, of which whatever stands in the way of counting is a ``BelleError``."""
+    """*function*, of which what stands in the way of counting in the model's code is a ``BelleError``; our own mistakes stay what they are."""
 
     @wraps(function)
     def guarded(self: Skeleton, *given: Any, **named: Any) -> Any:
@@ -47,7 +48,9 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
         except BelleError:
             raise
         except Exception as error:  # the code of any model that there is
-            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            if is_ours(error):
+                raise
+            why = in_one_line(error, 200)
             raise BelleError(
                 f"{self.name} cannot be counted without its weights: {why}", f"无法在没有权重时统计 {self.name}：{why}"
             ) from error
@@ -85,7 +88,11 @@ class Skeleton:
         self.floats = size(tensors(base))
         """Bytes of the model as it is loaded."""
         if (found := blocks_of(base)) is None:
-            raise TypeError(f"{type(base).__name__} has no list of layers")
+            kind = type(base).__name__
+            raise BelleError(
+                f"{self.name} cannot be counted: {kind} has no list of layers",
+                f"无法统计 {self.name}：{kind} 没有层列表",
+            )
         self.layers = len(found[1])
         self.block = max(sum(p.numel() for p in block.parameters()) for block in found[1])
         """Weights of its largest layer."""
@@ -165,10 +172,11 @@ class Skeleton:
         return self._peaks_of[one]
 
     @cached_property
+    @_told
     def cached(self) -> int:
         """Bytes that the model remembers of a token while it writes."""
         tokens = 8
-        with quiet(), self._mode, torch.no_grad(), Watch(), self._computing():
+        with self._mode, torch.no_grad(), Watch(), self._computing():
             made = self.model(input_ids=torch.zeros((1, tokens), dtype=torch.int64), use_cache=True)
         layers = getattr(made.past_key_values, "layers", [])
         return sum(value.nbytes for layer in layers for value in (layer.keys, layer.values)) // tokens

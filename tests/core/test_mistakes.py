@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from belle_core.cli import main
 from belle_core.compose import compose_run
 from belle_core.errors import BelleError, Several
 
@@ -205,6 +206,17 @@ def test_a_text_that_needs_quotes_is_shown_with_them(text, shell_words):
     assert line.startswith(f"data.source={text}: a text with such signs needs quotes, and the shell a second pair: ")
     (typed,) = shell_words(line.rpartition(" pair: ")[2])
     assert compose_run(["+data=files", "data.path=x", typed]).config.data.source == text
+
+
+def test_where_a_mistake_comes_from_is_shown_when_asked_for(monkeypatch, capsys):
+    shown = []
+    for value in ("", "1"):
+        monkeypatch.setenv("BELLE_DEBUG", value)
+        with pytest.raises(SystemExit):
+            main(["+train=lora", "train.rnak=3"])
+        shown.append(capsys.readouterr().err)
+    assert shown[0].startswith("belle: train.rnak=3") and shown[0].count("\n") == 1
+    assert shown[1].startswith("Traceback") and shown[1].endswith(shown[0])
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from belle_embeddings.config import EmbeddingsConfig
 from belle_freeze.config import FreezeConfig
 from belle_full.config import FullConfig
@@ -291,3 +292,50 @@ def test_what_cannot_be_counted_says_so_in_one_line():
         with pytest.raises(BelleError, match=f"model_type={values['model_type']} cannot be counted") as caught:
             Skeleton(values, FullConfig(), TrainerConfig(), stored="float32", frozen=False, logits="parts")
         assert "\n" not in str(caught.value)
+
+
+def failing(make):
+    """A layer of a foreign model that does what *make* does."""
+
+    def forward(self, *_, **__):
+        make()
+
+    return forward
+
+
+def needs_content():
+    torch.zeros(3).nonzero()
+
+
+def other_shapes():
+    torch.zeros(2) @ torch.zeros(3)
+
+
+def a_mistake():
+    raise LookupError("of the model")
+
+
+@pytest.mark.parametrize("what", [needs_content, other_shapes, a_mistake])
+def test_what_a_foreign_layer_raises_is_one_line_with_its_cause(what, monkeypatch):
+    monkeypatch.setattr(transformers.models.llama.modeling_llama.LlamaMLP, "forward", failing(what))
+    with pytest.raises(BelleError, match="model_type=llama cannot be counted without its weights") as caught:
+        Case(FullConfig(), fast=False).skeleton().peak(Pass(64, 32))
+    assert "\n" not in str(caught.value) and caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["skeleton.blocks_of", "skeleton.tensors", "skeleton.prepare", "skeleton.answer_loss", "skeleton._batch", "counting.tree_leaves"],
+)  # fmt: skip
+def test_a_mistake_of_our_own_keeps_its_traceback(place, monkeypatch):
+    code: dict[str, Any] = {"__name__": "belle_core.broken", "torch": torch}
+    exec("def broken(*_, **__): return torch.zeros(1)[5]", code)
+    monkeypatch.setattr(f"belle_core.training.{place}", code["broken"])
+    with pytest.raises(IndexError):
+        Case(LoraConfig(), fast=False).skeleton().peak(Pass(64, 32))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_can_be_counted(family):
+    skeleton = Case(LORA, family=family).skeleton()
+    assert skeleton.peak(Pass(64, 32))[0] > 0 and skeleton.cached > 0
