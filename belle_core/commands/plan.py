@@ -16,6 +16,8 @@ from belle_core.planning.plan import PlannedStep
 from belle_core.planning.training import Training
 
 UNKNOWN = ("unknown", "未知")
+TOLD = 0.001
+"""Share of weights left in floats (a router's) below which nothing is said."""
 
 
 @click.command(
@@ -156,6 +158,9 @@ def training_lines(name: str, training: Training) -> list[str]:
             f"{name}：样本 {number(t.examples)} 条，每轮 {epoch} 个词元（其中学习 {number(t.learned)} 个），优化器 {number(t.optimizer_steps)} 步"),
         say(f"  weights  {number(t.parameters)}, of which {number(t.trainable)} train", f"  参数     {number(t.parameters)}，其中训练 {number(t.trainable)}"),
     ]  # fmt: skip
+    if t.in_floats > TOLD:
+        lines.append(say(f"  floats   {t.in_floats:.1%} of the weights are not quantized: their layers are no linear ones",
+                         f"  浮点     {t.in_floats:.1%} 的参数不会量化：所在的层不是线性层"))  # fmt: skip
     if t.dropped:
         lines.append(say(f"  dropped  {number(t.dropped)} examples have nothing to learn within the limit of length",
                          f"  舍弃     {number(t.dropped)} 条样本在长度限制内没有可学习的内容"))  # fmt: skip

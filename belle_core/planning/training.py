@@ -43,6 +43,8 @@ class Training:
     optimizer_steps: int | None = None
     parameters: int | None = None
     trainable: int | None = None
+    in_floats: float = 0.0
+    """Share of the weights that are not quantized though others are, since their layers are no linear ones."""
     memory: Memory | None = None
     """Of one device."""
     batch: Pass | None = None
@@ -119,6 +121,7 @@ def _with_model(begun: Training, step: Step, known: Situation, count: TokenCount
         begun,
         parameters=skeleton.parameters,
         trainable=skeleton.trainable,
+        in_floats=skeleton.in_floats,
         memory=memory,
         batch=need.batch(size),
         sequences=size,

@@ -25,6 +25,7 @@ from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, on_cpu, size, tensors
 from belle_core.training.fast import faster, has_own_layers, laid_out
 from belle_core.training.fast.attention import SCORES
+from belle_core.training.floats import left_in_floats
 from belle_core.training.losses import answer_loss, label_logits, last_hidden, token_losses
 from belle_core.training.optimizer import weight_groups
 from belle_core.training.packing import PLAIN, can_pack
@@ -102,6 +103,8 @@ class Skeleton:
         prepare(self.model, trainer, self.precision)
         self.adapter = hasattr(self.model, "get_base_model")
         self.quantized = any(not p.is_floating_point() for p in self.model.parameters())
+        self.in_floats = left_in_floats(self.model) / max(1, self.parameters)
+        """Share of the weights that few bits should hold and do not, since their layers are no linear ones."""
         self.own_layers = trainer.fast and has_own_layers(self.model)
         """Its norms and MLPs have a backward pass of our own."""
         self.weights = size(tensors(self.model))

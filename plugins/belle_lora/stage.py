@@ -8,13 +8,18 @@ from torch import nn
 
 from belle_core import StageContext
 from belle_core.artifacts import Adapter, Model, RewardModel
+from belle_core.language import say
 from belle_core.training.fit import fit
+from belle_core.training.floats import left_in_floats
 from belle_core.training.heads import SCORE
 from belle_core.training.loading import load_start
 from belle_core.training.precision import weights_dtype
 from belle_core.training.quiet import quiet
 from belle_core.training.saving import save_adapter, save_trained, writes
 from belle_lora.config import LoraConfig
+
+TOLD = 0.001
+"""Share of weights left in floats (a router's) below which nothing is said."""
 
 
 def train(config: LoraConfig, context: StageContext) -> Adapter | RewardModel:
@@ -27,6 +32,9 @@ def train(config: LoraConfig, context: StageContext) -> Adapter | RewardModel:
     parameters = loaded.parameters
     with quiet():  # peft announces what it lacks when it is imported
         model = config.prepared(loaded.model, context.shared["seed"])
+        if context.rank == 0 and (share := left_in_floats(model) / parameters) > TOLD:
+            print(say(f"      {share:.1%} of the weights stay in floats: their layers are no linear ones",
+                      f"      {share:.1%} 的参数仍为浮点数：所在的层不是线性层"), flush=True)  # fmt: skip
         moved = {}
         if (
             config.init != "zero" and context.rank == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +13,16 @@ from belle_lora.stage import train
 from belle_objectives.config import SftConfig
 from safetensors.torch import load_file
 from tiny_training import ARCHITECTURE, tokenizer_files, training_context
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.pytorch_utils import Conv1D
 
+from belle_core.commands.plan import training_lines
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError, Invalid
+from belle_core.planning.training import Training
+from belle_core.training.floats import left_in_floats
 from belle_core.training.loading import load_base, load_initial, load_runnable
+from belle_core.training.skeleton import Skeleton
 
 
 def built(**architecture):
@@ -263,6 +270,117 @@ def test_qlora_trains_beside_few_bits_and_merges_into_the_floats(tmp_path, bits,
     close = {"atol": 1e-5, "rtol": 1e-5} if dtype == "float32" else {"atol": 2e-2, "rtol": 2e-2}
     torch.testing.assert_close(merged.get_submodule(name).weight.float(), wanted, **close)
     assert "quantization_config" not in json.loads((context.directory / "config.json").read_text())
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_embd": 64, "n_layer": 2, "n_head": 2},
+    "falcon": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "bias": True},
+    "mixtral": {"hidden_size": 64, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+                "num_key_value_heads": 2, "num_local_experts": 4},
+}  # fmt: skip
+
+
+def other(family):
+    """A model whose layers are not all ``nn.Linear``."""
+    torch.manual_seed(3)
+    config = AutoConfig.for_model(family, vocab_size=300, **OTHERS[family])
+    return AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+
+
+@pytest.mark.parametrize("bits", BITS.values(), ids=BITS)
+@pytest.mark.parametrize("family", ["gpt2", "falcon"])
+def test_layers_that_only_are_called_otherwise_are_quantized_too(family, bits):
+    """GPT-2's ``Conv1D`` and Falcon's own class: the model answers as one in floats that holds what the bits mean."""
+    bnb = pytest.importorskip("bitsandbytes")
+    from belle_lora.quantized import quantize
+
+    model, floats = other(family), other(family)
+    quantize(model, QloraConfig(**bits))
+    quantized = {n: m for n, m in model.named_modules() if isinstance(m, (bnb.nn.Linear4bit, bnb.nn.Linear8bitLt))}
+    output = floats.get_output_embeddings()
+    linear = [n for n, m in floats.named_modules() if isinstance(m, (torch.nn.Linear, Conv1D)) and m is not output]
+    assert list(quantized) == linear and left_in_floats(model) == 0
+    for name, module in quantized.items():
+        if isinstance(module, bnb.nn.Linear4bit):
+            held = bnb.functional.dequantize_4bit(module.weight.data, module.weight.quant_state)
+        else:
+            held = module.weight.data * (module.weight.SCB[:, None] / 127)
+        layer = floats.get_submodule(name)
+        wanted = layer.weight.data.T if isinstance(layer, Conv1D) else layer.weight.data
+        assert (held - wanted).norm() < 0.15 * wanted.norm()
+        layer.weight.data.copy_(held.T if isinstance(layer, Conv1D) else held)
+    close = {"atol": 1e-5, "rtol": 1e-4} if bits["format"] == "nf4" else {"atol": 3e-2, "rtol": 3e-2}
+    torch.testing.assert_close(model(input_ids=IDS).logits, floats(input_ids=IDS).logits, **close)
+
+
+def test_a_layer_that_does_more_than_multiply_is_left_alone():
+    pytest.importorskip("bitsandbytes")
+    from belle_lora.plain import matrix_of
+
+    class Scaled(torch.nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    class Renamed(torch.nn.Linear):
+        def forward(self, x):
+            return x @ self.weight.T if self.bias is None else x @ self.weight.T + self.bias
+
+    for bias in (True, False):
+        assert matrix_of(Scaled(6, 5, bias=bias)) is None
+        layer = Renamed(6, 5, bias=bias)
+        assert torch.equal(matrix_of(layer), layer.weight) and layer.weight.shape == (5, 6)
+        with torch.device("meta"):
+            assert matrix_of(Renamed(6, 5, bias=bias)).is_meta
+
+
+def test_what_stays_in_floats_is_told_by_plan_and_training(tmp_path, capsys):
+    """Mixtral's experts are one tensor each, which bitsandbytes does not hold."""
+    pytest.importorskip("bitsandbytes")
+    context = training_context(tmp_path / "s" / "Adapter" / "a", batch=4)
+    family = {"model_type": "mixtral", **OTHERS["mixtral"]}
+    context.shared["model"] = ModelConfig(architecture=family, context_length=128)
+    config = QloraConfig(objective=SftConfig(), epochs=0.1, batch=8, rank=4)
+    adapter = train(config, context)
+    model = load_base(adapter).model
+    experts = sum(p.numel() for n, p in model.named_parameters() if "mlp" in n)
+    assert f"{experts / adapter.parameters:.1%} of the weights stay in floats" in capsys.readouterr().out
+    values = model.config.to_dict()
+    skeleton = Skeleton(values, config, context.shared["trainer"], stored="float32", frozen=True, logits="parts")
+    assert skeleton.in_floats == experts / adapter.parameters > 0.3
+    assert "quantized" not in say_in_floats(0.0) and f"{skeleton.in_floats:.1%} of the weights" in say_in_floats(
+        skeleton.in_floats
+    )
+
+
+def say_in_floats(share: float) -> str:
+    """What ``belle plan`` shows of a training step."""
+    return "\n".join(training_lines("train", Training(examples=3, parameters=100, in_floats=share)))
+
+
+def test_a_model_without_a_layer_to_quantize_is_refused():
+    pytest.importorskip("bitsandbytes")
+    from belle_lora.quantized import quantize
+
+    model = other("gpt2")
+    for block in model.transformer.h:
+        block.attn = block.mlp = torch.nn.Identity()
+    with pytest.raises(BelleError, match="GPT2LMHeadModel has no linear layer to quantize; say train=lora"):
+        quantize(model, QloraConfig())
+
+
+def test_an_adapter_beside_a_quantized_conv1d_merges_into_the_floats(tmp_path):
+    """What was trained as an update of the matrix ``(outputs, inputs)`` reaches GPT-2's ``(inputs, outputs)``."""
+    pytest.importorskip("bitsandbytes")
+    context = training_context(tmp_path / "s" / "Adapter" / "a", batch=4)
+    context.shared["model"] = ModelConfig(architecture={"model_type": "gpt2", **OTHERS["gpt2"]}, context_length=128)
+    adapter = train(QloraConfig(objective=SftConfig(), epochs=1, batch=8, rank=4, learning_rate=1e-2), context)
+    weights = load_file(context.directory / "adapter_model.safetensors")
+    base, merged = load_base(adapter).model, load_runnable(adapter).model
+    for name in ("transformer.h.0.attn.c_attn", "transformer.h.1.mlp.c_proj"):
+        a, b = (weights[f"base_model.model.{name}.lora_{part}.weight"] for part in "AB")
+        wanted = base.get_submodule(name).weight + 4 * (b @ a).T  # alpha 16, rank 4
+        torch.testing.assert_close(merged.get_submodule(name).weight, wanted, atol=1e-5, rtol=1e-5)
+        assert b.norm() > 0
 
 
 def test_loftq_begins_closer_to_the_base():
