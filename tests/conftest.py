@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from multiprocessing import util
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,17 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # as the command line does, bef
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in the background: its children would ignore Ctrl-C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary(tmp_path_factory):
+    """What tests and their processes put into the temporary directory goes with pytest's own, however they ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("t")
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
+        util._exit_function()  # it has a directory here, and would look for it later
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +74,11 @@ def shared() -> Path:
     if not (folder / "data" / "INDEX.md").is_file():
         pytest.skip("the optional real data is not here (set BELLE_SHARED)")
     return folder
+
+
+@pytest.fixture
+def forked(monkeypatch) -> None:
+    """Processes that train together begin as copies of one that has imported everything."""
+    from forked import replace_start
+
+    replace_start(monkeypatch)

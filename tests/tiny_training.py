@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import random
-import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -41,7 +39,6 @@ def conversation(number: int, turns: int = 1, system: str = "") -> Conversation:
 def tokenizer_files() -> Path:
     """Directory of a tokenizer whose tokens are characters."""
     directory = Path(tempfile.mkdtemp(prefix="belle-test-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     texts = ["Human: \nAssistant: \n", *(conversation(i).question for i in range(80))]
     (directory / "source").write_bytes(train_sentencepiece(texts, vocab_size=400, max_piece_length=1))
     save_tokenizer(tokenizer_from_sentencepiece(directory / "source"), directory, directory / "source")

@@ -1,6 +1,6 @@
 """Trains the tiny model in several processes, from a process that a test can kill.
 
-usage: together.py DIRECTORY METHOD JSON    (options of TrainConfig and TrainerConfig: {"train": …, "trainer": …}; {"dpo": true})
+usage: together.py DIRECTORY METHOD JSON    (options of TrainConfig and TrainerConfig: {"train": …, "trainer": …})
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from belle_full.config import FullConfig
 from belle_lora.config import LoraConfig, QloraConfig
-from belle_objectives.config import DpoConfig, SftConfig
+from belle_objectives.config import SftConfig
 from tiny_training import training_context
 
 from belle_core.errors import BelleError
@@ -32,12 +32,15 @@ def train(
     train: dict[str, Any] | None = None,
     objective: Any = None,
     rejected: int = 0,
+    emit: Any = None,
     **trainer: Any,
 ) -> tuple[Any, list[Any]]:
-    """The artifact, and the optimizer steps that were reported."""
+    """The artifact, and what was reported, which *emit* gets as it comes."""
     said: list[Any] = []
     settings = {"log_every": 1, **trainer}
-    context = training_context(directory, emit=lambda *about: said.append(about), rejected=rejected, **settings)
+    context = training_context(
+        directory, emit=emit or (lambda *about: said.append(about)), rejected=rejected, **settings
+    )
     config = CONFIGS[method](objective=objective or SftConfig(), **(UNEVEN if train is None else train))
     stage = load_catalog().stages["train", method]
     if processes_of(context.shared["trainer"]) > 1:
@@ -47,14 +50,12 @@ def train(
 
 def main(directory: Path, method: str, options: dict[str, Any]) -> None:
     try:
-        pairs = {"objective": DpoConfig(), "rejected": 1} if options.get("dpo") else {}
-        _, said = train(directory, method, train=options["train"], **pairs, **options["trainer"])
+        train(directory, method, train=options["train"], **options["trainer"])
     except BelleError as error:
         print(f"belle: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    print(json.dumps([step for stream, _, step in said if stream == "train"]))
 
 
 if __name__ == "__main__":

@@ -26,12 +26,7 @@ OBJECTIVES: dict[str, Any] = {
 }
 PACE: dict[str, Any] = {"batch": 59, "max_length": 64, "learning_rate": 1e-3, "optimizer": AdamwConfig(eps=1e-4)}
 """Of 60 questions every second step has one, so that a process has none; Adam does not decide by rounding."""
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-
-
-@pytest.fixture
-def one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 
 def made(directory, name: str, method: str, **trainer):

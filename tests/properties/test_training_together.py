@@ -15,12 +15,7 @@ from transformers import AutoModelForCausalLM
 from belle_core.errors import BelleError
 
 WEIGHTS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-
-
-@pytest.fixture
-def one_thread(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked")]
 
 
 @pytest.fixture(scope="module")
