@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -279,3 +281,26 @@ def test_neither_the_logits_nor_the_scores_of_a_long_sequence_exist_whole(method
             plain_loss(model, data).backward()
     assert plain.numbers >= (length - 1) * vocabulary
     assert ours.numbers < min((length - 1) * vocabulary, heads * length**2) / 5
+
+
+KERNELS = """
+import torch
+from belle_core.training.fast.memory import keep_memory
+from pathlib import Path
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+weight = torch.randn(512, 512, dtype=torch.bfloat16)
+keep_memory()
+torch.randn(1000, 512, dtype=torch.bfloat16) @ weight
+before = held()
+for tokens in range(100, 600):
+    torch.randn(tokens, 512, dtype=torch.bfloat16) @ weight
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_kernels_of_batches_of_all_lengths_do_not_pile_up():
+    """Without a bound oneDNN keeps 1,024 of them; 400 MB here."""
+    done = subprocess.run([sys.executable, "-c", KERNELS], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 200 << 20
