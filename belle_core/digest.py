@@ -6,6 +6,8 @@ import glob
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,15 @@ class Digests:
             pass  # nothing remembered, or a damaged memory: digest again
 
     def of(self, path: Path) -> str:
-        """SHA-256 in hexadecimal of the file's bytes."""
-        status = path.stat()
-        state = [status.st_size, status.st_mtime_ns, status.st_ino]
-        known = self._known.get(str(path.resolve()))
-        if known and known[:3] == state:
-            return str(known[3])
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        """SHA-256 in hexadecimal of the file's bytes; raises ``BelleError`` for a file that cannot be read."""
+        with readable(path):
+            status = path.stat()
+            state = [status.st_size, status.st_mtime_ns, status.st_ino]
+            known = self._known.get(str(path.resolve()))
+            if known and known[:3] == state:
+                return str(known[3])
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._note(path, [*state, digest])  # as it was before: what was written meanwhile makes it another file
         return digest
 
@@ -59,10 +62,20 @@ class Digests:
         self._changed = False
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """A file or directory that may not be read, or is gone, becomes one line that names it."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why}）") from error
+
+
 def expand(value: Any, *, option: str) -> list[Path]:
     """The files that a path option names: a file, a directory (all files in it), a glob, or a list of these; sorted.
 
-    Raises ``BelleError`` naming *option* when something is not there or no file.
+    Raises ``BelleError`` naming *option* when something is not there or no file, or naming a file or directory that cannot be read.
     """
     if value is None:
         return []
@@ -83,15 +96,46 @@ def expand(value: Any, *, option: str) -> list[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """All files in it and below, sorted; without hidden ones, and what lies in hidden directories such as ``.git``."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    """All files in it and below, sorted; without hidden ones, and what lies in hidden directories such as ``.git``.
+
+    Links are followed, to each directory once. Raises ``BelleError`` for a directory that cannot be read, and a link to nothing.
+    """
+    found: list[Path] = []
+    seen: set[str] = set(map(str, Path(os.path.realpath(folder)).parents))
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
+        if (real := os.path.realpath(place)) in seen:  # a link led back here
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += _there(Path(place, name) for name in names if not name.startswith("."))
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    with readable(Path(error.filename)):
+        raise error
+
+
+def _there(paths: Iterable[Path]) -> list[Path]:
+    """Those that are files; raises ``BelleError`` for a link to nothing, behind which data is missed."""
+    found = []
+    for path in paths:
+        if path.is_file():
+            found.append(path)
+        elif path.is_symlink() and not path.exists():
+            raise BelleError(
+                f"{path}: is a link to {os.readlink(path)}, which is not there",
+                f"{path}：链接指向的 {os.readlink(path)} 不存在",
+            )
+    return found
 
 
 def _expand_one(item: str) -> list[Path]:
     path = Path(item).expanduser()
-    if path.is_dir():
-        return files_in(path)
-    if path.exists():
-        return [path]
-    return sorted(Path(p) for p in glob.glob(str(path), recursive=True) if os.path.isfile(p))
+    with readable(path):
+        if path.is_dir():
+            return files_in(path)
+        if path.exists():
+            return [path]
+    return sorted(_there(map(Path, glob.glob(str(path), recursive=True))))

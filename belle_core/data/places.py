@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from belle_core.data.packing import members_of, readable
+from belle_core.data.archives import members_of, readable
 
 ENDINGS = (
     ".zip",
@@ -97,12 +99,17 @@ def sources_of(paths: list[Path]) -> list[Source]:
              for name, inside in zip(_names(paths), members, strict=True) for member in inside]  # fmt: skip
     stems = [_stem(name) for name in names]
     if len(set(stems)) < len(stems):  # a.json and a.jsonl, or one file given twice
-        stems = [
-            f"{name}#{names[:number].count(name) + 1}" if name in names[:number] else name
-            for number, name in enumerate(names)
-        ]
+        stems = list(_numbered(names))
     return [Source(path, name, stem, len(pairs) == 1, member)
             for (path, member), name, stem in zip(pairs, names, stems, strict=True)]  # fmt: skip
+
+
+def _numbered(names: list[str]) -> Iterator[str]:
+    """The names; from the second time on with how often it has come."""
+    times: Counter[str] = Counter()
+    for name in names:
+        times[name] += 1
+        yield f"{name}#{times[name]}" if times[name] > 1 else name
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -15,6 +15,7 @@ from belle_core.data.plaintext import read_text
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.tables import FILE, PARQUET, STREAM, TableFile
 from belle_core.data.textfile import TextFile
+from belle_core.digest import readable
 from belle_core.errors import BelleError
 
 JSON = re.compile(r"\{|\[\s*([\[\]{\"\d-]|true|false|null|$)")
@@ -38,10 +39,11 @@ HEAD = 1 << 20
 
 def open_file(source: Source, encoding: str = "auto") -> TextFile | TableFile:
     """The file behind *source*, to be read by :func:`read_records`; raises ``BelleError``."""
-    head = b"" if source.member else head_of(source.path)
-    if head.startswith((PARQUET, FILE, STREAM)):
-        return TableFile(source.path, head)
-    return TextFile(source.path, encoding, source.member)
+    with readable(source.path):
+        head = b"" if source.member else head_of(source.path)
+        if head.startswith((PARQUET, FILE, STREAM)):
+            return TableFile(source.path, head)
+        return TextFile(source.path, encoding, source.member)
 
 
 def read_records(file: TextFile | TableFile, source: Source) -> Iterator[Record | Broken]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from belle_core.data.archives import member_density, open_member
 from belle_core.data.charsets import Undecided, detect
-from belle_core.data.packing import DAMAGE, ZIP, is_packed, member_density, unpacked
+from belle_core.data.packing import DAMAGE, ZIP, head_of, is_packed, unpacked
 from belle_core.errors import BelleError
 
 BLOCK = 1 << 18
@@ -38,13 +39,8 @@ class TextFile:
         self.size = path.stat().st_size
         self.invalid: deque[int] = deque()
         """Byte offsets (in the uncompressed file) of the places that became ``BROKEN``, in order."""
-        self._raw: IO[bytes] = path.open("rb")
-        try:
-            self._packed = bool(member) or is_packed(self._raw.read(8))
-            self._file: Any = unpacked(self._raw, member)
-        except DAMAGE as error:
-            self._raw.close()
-            raise self._damaged(error) from error
+        self._packed = bool(member) or is_packed(head_of(path))
+        self._raw, self._file = self._opened()
         self._skip = 0
         self._read = 0
 
@@ -53,7 +49,18 @@ class TextFile:
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
-        self._raw.close()
+        if not self.member:  # an archive serves others too
+            self._raw.close()
+
+    def _opened(self) -> tuple[IO[bytes], Any]:
+        """The file on disk, and the bytes inside it."""
+        raw = None if self.member else self.path.open("rb")
+        try:
+            return (raw, unpacked(raw)) if raw else open_member(self.path, self.member)
+        except DAMAGE as error:
+            if raw:
+                raw.close()
+            raise self._damaged(error) from error
 
     @property
     def position(self) -> int:
@@ -88,7 +95,8 @@ class TextFile:
             self.encoding = found
         else:
             self._skip = 0
-        self._file = unpacked(self._raw, self.member)
+        self.__exit__()
+        self._raw, self._file = self._opened()
 
     def _inspected(self) -> Iterator[bytes]:
         """The blocks, after a look at what they begin with."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from belle_core.data.formats import known_format
 from belle_core.data.splits import held_out
-from belle_core.digest import files_in
+from belle_core.digest import files_in, readable
 from belle_core.errors import BelleError, Several
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
@@ -37,9 +38,11 @@ def _check_files(config: FilesConfig, name: str) -> None:
     value = getattr(config, name)
     for item in value if isinstance(value, list) else [value]:
         folder = Path(str(item)).expanduser()
-        if item is not None and folder.is_dir() and not files_in(folder):
+        if item is not None and os.path.isdir(folder) and not files_in(folder):
             option = f"data.{name}={item}"
             raise BelleError(f"{option}: there is no file in this directory", f"{option}：目录中没有文件")
     for one in inputs_of(config, name):
-        if one.source.path.stat().st_size == 0:
+        with readable(one.source.path):
+            size = one.source.path.stat().st_size
+        if size == 0:
             raise BelleError(f"{one.source.path}: the file is empty", f"{one.source.path}：文件是空的")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +47,11 @@ def inputs_of(config: FilesConfig, name: str) -> list[Input]:
 def _files(value: Any, option: str) -> Iterator[Path]:
     for item in value if isinstance(value, (list, tuple)) else [value]:
         folder = Path(str(item)).expanduser()
-        if (folder / "dataset_dict.json").is_file():
+        if os.path.isfile(folder / "dataset_dict.json"):
             folder = _split(folder, option)
-        if (folder / "state.json").is_file():  # datasets.Dataset.save_to_disk
+        if os.path.isfile(folder / "state.json"):  # datasets.Dataset.save_to_disk
             yield from _tables(folder / "state.json")
-        elif (info := folder if folder.name == INFO else folder / INFO).is_file():
+        elif os.path.isfile(info := folder if folder.name == INFO else folder / INFO):
             names = ", ".join(names_in(info))
             raise BelleError(
                 f"{option}={item}: the data sets are described in {INFO}; choose with data.names=[…] ({names}), or name the files",

@@ -21,7 +21,7 @@ PATTERNS = (
     r"\b(?:open|visit|click|go to) (?:the |this |following )*(?:link|website|url|webpage|attachment|file)\b",
 )  # fmt: skip
 PLACEHOLDER = re.compile(
-    r"[\[<【（(](?:在此|此处)?(?:插入|附上?|请?见|上传)?[^\]>】）)\n]{0,10}(?:图片|图像|照片|截图|视频|音频|声音文件|image|photo|picture)[^\]>】）)\n]{0,10}[\]>】）)]|!\[[^\]\n]*\][(（]http",
+    r"[\[<【（(](?:在此|此处)?(?:插入|附上?|请?见|上传)?[^\]>】）)\n]{0,10}(?:图片|图像|照片|截图|视频|音频|声音文件|image|photo|picture)[^\]>】）)\n]{0,10}[\]>】）)]|!\[[^\]\n]{0,200}\][(（]http",
     re.IGNORECASE,
 )
 """Where the image once was."""

@@ -14,7 +14,7 @@ OPEN = re.compile(
 )
 """What no text ends with."""
 ENDS = re.compile(r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%：:\d\U0001f000-\U0001faff☀-➿]\Z")
-LABEL = re.compile(r"(?:[#@]\S+|https?://\S+|\S+@\S+)\s*\Z")
+LABEL = re.compile(r"#\S|@\S|https?://\S")
 """Hash tags, addresses and links end without a mark."""
 ITEM = re.compile(r"\s*(?:[-*•·]|\d{1,3}[.、)）：:]|[（(]\d+[)）]|[一二三四五六七八九十]+、|[A-Za-z][.)）])\s*")
 CODE = re.compile(r"[{}();=<>]|^\s*(?:def|return|import|print|SELECT|FROM)\b", re.MULTILINE)
@@ -44,11 +44,15 @@ class Truncated:
         if ENDS.search(text) and text[-1] not in "：:":
             return ""
         line = text.rpartition("\n")[2]
-        if CODE.search(line) or LABEL.search(line) or (len(text) < self.min and text[-1] in "：:-"):
+        if CODE.search(line) or LABEL.search(_last_word(line)) or (len(text) < self.min and text[-1] in "：:-"):
             return ""
         if len(text) >= 20 and OPEN.search(text):
             return "open_sentence"
         return "no_end" if len(text) >= self.min and not _ends_alike(text, line) else ""
+
+
+def _last_word(line: str) -> str:
+    return line.rsplit(maxsplit=1)[-1] if line.strip() else ""
 
 
 def _ends_alike(text: str, line: str) -> bool:

@@ -9,16 +9,19 @@ from belle_core.data import Place, Unreadable
 from belle_core.data.fields import about, history, joined, question_and_answer, text_field
 
 NAMES = (
-    ("input", "", "target"),  # BELLE 0.5M, Firefly 1.1M (with ``kind``)
-    ("prompt", "", "response"),  # ChatGLM
-    ("query", "", "response"),  # ms-swift
-    ("question", "", "answer"),  # GSM8K
-    ("question", "", "response"),
-    ("question", "", "std_answer"),  # BELLE's evaluation set
-    ("instruction", "context", "response"),  # Dolly
-    ("prompt", "", "completion"),  # OpenAI, before chat
+    ("input", "target"),  # BELLE 0.5M, Firefly 1.1M (with ``kind``)
+    ("prompt", "response"),  # ChatGLM
+    ("query", "response"),  # ms-swift
+    ("question", "answer"),  # GSM8K
+    ("question", "response"),
+    ("question", "std_answer"),  # BELLE's evaluation set
+    ("instruction", "response"),  # Dolly
+    ("prompt", "completion"),  # OpenAI, before chat
 )
-"""(question, material that belongs to it, answer)."""
+"""(question, answer)."""
+MATERIAL = ("context", "input")
+"""What a question is about, where it stands beside it: Dolly's ``context``, Alpaca's ``input``."""
+USED = ("id", "system", "history")
 OTHERS = (
     "A",
     "answer_choices",
@@ -44,26 +47,25 @@ class PairFormat:
         return (
             names is not None
             and record.keys().isdisjoint(OTHERS)
-            and all(isinstance(record.get(key), (str, type(None))) for key in names)
+            and all(isinstance(record.get(key), (str, type(None))) for key in (*names, *MATERIAL))
         )
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
         """One example; raises ``Unreadable`` for missing keys and wrong types, ``Dropped`` for empty questions and answers."""
         names = _names(record)
         if names is None:
-            known = ", ".join(f"{question}/{answer}" for question, _, answer in NAMES)
+            known = ", ".join(f"{question}/{answer}" for question, answer in NAMES)
             raise Unreadable("missing_key:question", f"keys: {', '.join(map(str, record))}; known: {known}")
-        question, material, answer = names
-        asked = joined(text_field(record, question), text_field(record, material, optional=True) if material else "")
+        question, answer = names
+        material = [key for key in MATERIAL if key in record and key != question]
+        asked = joined(text_field(record, question), *(text_field(record, key) for key in material))
         last = question_and_answer(asked, text_field(record, answer))
         conversation = Conversation((*history(record), *last), text_field(record, "system", optional=True))
-        return [
-            Example(place.id_of(record.get("id")), conversation, **about(record, ("id", "system", "history", *names)))
-        ]
+        return [Example(place.id_of(record.get("id")), conversation, **about(record, (*USED, *names, *material)))]
 
 
-def _names(record: dict[str, Any]) -> tuple[str, str, str] | None:
-    return next((names for names in NAMES if names[0] in record and names[2] in record), None)
+def _names(record: dict[str, Any]) -> tuple[str, str] | None:
+    return next((names for names in NAMES if names[0] in record and names[1] in record), None)
 
 
 FORMAT = PairFormat()

@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
+from belle_core.data import archives
 from belle_core.data.places import Broken, Record, sources_of
 from belle_core.data.records import open_file, read_records
 from belle_core.errors import BelleError
 
+zipfile_type, tarfile_open = zipfile.ZipFile, tarfile.open
 ROWS = [{"instruction": f"问题 {n}，\n第二行", "input": "", "output": f'他说"好" {n}'} for n in range(2500)]
 
 
@@ -159,14 +161,36 @@ def test_an_archive_without_files(tmp_path):
 
 @pytest.mark.parametrize(("name", "mode"), [("all.tar", "w"), ("all.tar.gz", "w:gz"), ("all.tgz", "w:gz")])
 def test_a_tar_archive_is_as_many_files_as_it_holds(tmp_path, name, mode):
-    content = {"./b/two.jsonl": lines(ROWS[1:2]), "a.json": lines(ROWS[:1]), "b/._two.jsonl": b"x", "b/.hidden": b"x"}
+    content = {"./b/two.jsonl": lines(ROWS[:1]), "a.json": lines(ROWS[1:2]), "b/._two.jsonl": b"x", "b/.hidden": b"x"}
     (tmp_path / name).write_bytes(tarred(content, mode))
     sources = sources_of([tmp_path / name])
     assert [(one.name, one.member) for one in sources] == [
-        (f"{name}/a.json", "a.json"),
         (f"{name}/b/two.jsonl", "b/two.jsonl"),
-    ]
+        (f"{name}/a.json", "a.json"),
+    ]  # in the archive's own order
     assert values(read(tmp_path / name)) == ROWS[:2]
+
+
+@pytest.mark.parametrize("name", ["many.zip", "many.tar", "many.tar.gz"])
+def test_an_archive_of_many_files_is_gone_through_once(tmp_path, name, monkeypatch):
+    content = {f"{number * 7 % 40}.jsonl": lines(ROWS[number : number + 2]) for number in range(40)}
+    whole = zipped(content) if name.endswith("zip") else tarred(content, "w:gz" if name.endswith("gz") else "w")
+    (tmp_path / name).write_bytes(whole)
+    begun = []
+    monkeypatch.setattr(archives.zipfile, "ZipFile", lambda *a, **k: begun.append(1) or zipfile_type(*a, **k))
+    monkeypatch.setattr(archives.tarfile, "open", lambda *a, **k: begun.append(1) or tarfile_open(*a, **k))
+    sources = sources_of([tmp_path / name])
+    for source in (*sources, *sources[:2]):  # going back is possible too
+        with open_file(source) as file:
+            number = int(source.member.removesuffix(".jsonl")) * 23 % 40  # 7 · 23 = 161 = 1 (mod 40)
+            assert values(list(read_records(file, source))) == ROWS[number : number + 2]
+    assert len(begun) <= 5
+
+
+def test_an_archive_that_was_replaced_is_opened_anew(tmp_path):
+    for rows in (ROWS[:1], ROWS[1:3]):
+        (tmp_path / "a.zip").write_bytes(zipped({"a.json": lines(rows), "b.json": lines(rows)}))
+        assert values(read(tmp_path / "a.zip")) == rows * 2
 
 
 def encrypted():

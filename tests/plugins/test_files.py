@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 
 import pytest
+from belle_files.check import check
 from belle_files.config import FilesConfig
 from belle_files.estimate import estimate
 from belle_files.intake import Intake
@@ -23,6 +24,7 @@ from belle_core.conversation import Conversation, Example
 from belle_core.data import Dropped, read_examples
 from belle_core.data.formats import choose_format
 from belle_core.data.questions import normalised, question_of
+from belle_core.digest import Digests, expand
 from belle_core.errors import BelleError
 from belle_core.plugins import Catalog
 from belle_core.stages import Part, StageContext
@@ -89,6 +91,47 @@ def test_directories_globs_lists_links_and_gzip(tmp_path):
     assert questions(files("data.path='d/*.json*'"), "train") == [f"问题 {i} 号" for i in (1, 2, 3)]
     assert questions(files("data.path=[d/b.json,link.jsonl]"), "train") == [f"问题 {i} 号" for i in (3, 1, 2)]
     assert questions(files("data.path=link.jsonl"), "train") == ["问题 1 号", "问题 2 号"]
+
+
+def test_links_are_followed_and_never_in_a_circle(tmp_path):
+    write(tmp_path / "elsewhere" / "far.jsonl", [record(2)])
+    write(tmp_path / "d" / "near.jsonl", [record(1)])
+    (tmp_path / "d" / "disk").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "d")
+    (tmp_path / "d" / "up").symlink_to("..")
+    assert questions(files("data.path=d"), "train") == ["问题 2 号", "问题 1 号"]
+
+
+@pytest.mark.parametrize("target", ["nowhere.jsonl", "gone.jsonl"])  # gone.jsonl points to itself
+def test_a_link_to_nothing_is_no_missing_data(tmp_path, target):
+    write(tmp_path / "d" / "a.jsonl", [record(1)])
+    (tmp_path / "d" / "gone.jsonl").symlink_to(target)
+    for path in ("d", "d/*.jsonl"):
+        with pytest.raises(BelleError, match=rf"d/gone.jsonl: is a link to {target}, which is not there"):
+            files(f"data.path='{path}'")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+@pytest.mark.parametrize(
+    ("path", "locked"),
+    [("d", "d/inner"), ("d/inner/b.jsonl", "d/inner/b.jsonl"), ("d/a.jsonl", "d/a.jsonl"), ("d/*.jsonl", "d/a.jsonl")],
+)
+def test_what_may_not_be_read_is_named(tmp_path, path, locked):
+    for name in ("a.jsonl", "inner/b.jsonl"):
+        write(tmp_path / "d" / name, [record(1)])
+    forbidden = tmp_path / "d" / ("a.jsonl" if locked == "d/a.jsonl" else "inner")
+    forbidden.chmod(0)
+    tmp_path.chmod(0o755)
+    was = os.geteuid()
+    if not was:
+        os.seteuid(65534)  # nothing is forbidden to root
+    try:
+        with pytest.raises(BelleError, match=rf"^{locked}: cannot be read \(Permission denied\)$"):
+            check(FilesConfig(path=path), {})
+            Digests(tmp_path / "digests.json").of(expand(path, option="data.path")[0])
+    finally:
+        os.seteuid(was)
+        forbidden.chmod(0o755)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 
@@ -308,6 +309,16 @@ PROSE = "春天来了，花儿都开了，人们走出家门去看花，孩子�
 )
 def test_truncated(answer, reason):
     assert verdict("truncated", "问", answer) == reason
+
+
+@pytest.mark.parametrize("unit", ["好", "a", "a@", "![图片", "$", "请提供", "<p>", "我是"])
+@pytest.mark.parametrize("name", ["truncated", "impossible", "refusal", "assistant", "html", "repair", "personal"])
+def test_the_time_grows_with_the_length_only(name, unit):
+    one = made(name)
+    for question, answer in ((unit * 100_000, "好的。"), ("问", unit * 100_000)):
+        started = time.process_time()
+        one(example(question, answer))
+        assert time.process_time() - started < 3  # quadratic ones took minutes
 
 
 def test_the_source_says_that_it_is_truncated():

@@ -57,6 +57,7 @@ RECORDS = {
         {"question": "问", "answer": "答"},
         {"instruction": "问", "context": "", "response": "答", "category": "open_qa"},
         {"question": "问", "class": "math", "std_answer": ""},
+        {"question": "问", "context": "材料", "answer": "答"},
     ],
     "pclue": [{"input": "问", "target": "是", "answer_choices": ["是", "不是"], "type": "nli"}],
     "multiturn": [{"instruction": "Human:你好\nAssistant:你好！\nHuman:再见\nAssistant:", "input": "", "output": "再见！"}],
@@ -119,6 +120,13 @@ def test_half_a_million():
     turns = only("pair", RECORDS["pair"][2]).conversation.turns
     assert [(turn.role, turn.text) for turn in turns] == [
         ("user", "早"), ("assistant", "早"), ("user", "问"), ("assistant", "答")]  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [("instruction", "response"), ("question", "answer"), ("query", "response")])
+@pytest.mark.parametrize("material", ["context", "input"])
+def test_what_a_question_is_about_is_asked_with_it(names, material):
+    example = only("pair", {names[0]: "问", material: "材料", names[1]: "答"})
+    assert example.conversation == pair("问\n材料", "答") and example.meta == {}
 
 
 def test_multi_turn_chat_inside_the_instruction():
