@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -41,6 +42,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             file=sys.stderr,
         )
         sys.exit(130)
+    except SystemExit as end:
+        if end.code == 128 + signal.SIGTERM:
+            print(
+                say(
+                    "belle: told to stop; the same command goes on from here",
+                    "belle：收到停止信号；重复同一命令即可继续",
+                ),
+                file=sys.stderr,
+            )
+        raise
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

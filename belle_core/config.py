@@ -126,7 +126,8 @@ class TrainerConfig:
     log_every: int = option(10, identity=False)
     """Optimizer steps between logged metrics."""
     spike: float = option(3.0, identity=False)
-    """Stop when a step's loss is so many nats above the highest of the 32 steps before; 0: never."""
+    """Stop when a step's loss is so many nats above the highest of the 32 steps before, and farther than
+    these lie apart; 0: never."""
     sample_every: int = option(0, identity=False)
     """Optimizer steps between answers to dev questions, which are kept, shown in the report and sent to trackers; 0: none."""
     samples: int = option(4, identity=False)

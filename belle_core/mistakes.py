@@ -6,9 +6,10 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from math import isfinite
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from belle_core.errors import BelleError, Invalid, Several
@@ -148,6 +149,14 @@ def _refusals(node: DictConfig, path: str, errors: list[BelleError]) -> None:
             errors.append(BelleError(f"{where} has no value; say {where}=…", f"{where} 没有取值；请写 {where}=…"))
         elif isinstance(child := node[key], DictConfig):
             _refusals(child, f"{path}.{key}".lstrip("."), errors)
+        elif any(
+            isinstance(one, float) and not isfinite(one)
+            for one in (child if isinstance(child, ListConfig) else [child])
+        ):
+            where = f"{path}.{key}".lstrip(".")
+            errors.append(
+                BelleError(f"{where} must be a finite number, got {child}", f"{where} 应为有限的数，现在是 {child}")
+            )
     if len(errors) == before and OmegaConf.get_type(node) not in (dict, None):
         try:
             OmegaConf.to_object(node)

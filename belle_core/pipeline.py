@@ -16,7 +16,7 @@ from belle_core.config import CleaningConfig, RunConfig
 from belle_core.errors import BelleError, Several
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of, sources_of
-from belle_core.plugins import Catalog
+from belle_core.plugins import Catalog, load_catalog
 from belle_core.processes import carry_out
 from belle_core.provenance import provenance
 from belle_core.stages import StageContext
@@ -46,6 +46,7 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
             _check_data(step, config, store.find(Examples, recipes[key].key) if key else None)
             if step.initial:
                 check_checkpoint(config.model)
+                load_catalog().part("template", name := config.model.template, typed=f"model.template={name}")
             if isinstance(step.section, CleaningConfig) and step.section.clean:
                 _check_filters(step.section)
             if "trainer" in step.stage.reads:

@@ -117,10 +117,10 @@ class Catalog:
         found = self._by_config.get(type(config))
         return found if isinstance(found, Part) else None
 
-    def part(self, kind: str, name: str) -> Part:
-        """The part of that name; raises ``BelleError`` with the nearest right name."""
+    def part(self, kind: str, name: str, *, typed: str = "") -> Part:
+        """The part of that name, which was *typed* that way; raises ``BelleError`` with the nearest right name."""
         if (found := self.parts.get((kind, name))) is None:
-            raise unknown(kind, name, self.names(kind))
+            raise unknown(kind, name, self.names(kind), typed=typed)
         return found
 
     def names(self, kind: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from belle_core.config import TrainerConfig
 from belle_core.errors import BelleError
 from belle_core.names import unknown
+from belle_core.training.precision import precision_of
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def strategy_of(trainer: TrainerConfig) -> Strategy:
 
 def check_trainer(trainer: TrainerConfig) -> None:
     """Raise ``BelleError`` for what can be known to fail before torch is imported."""
+    precision_of(trainer.precision, "float32")
     if strategy_of(trainer).family == "zero" and find_spec("deepspeed") is None:
         raise BelleError(
             f'trainer.strategy={trainer.strategy} needs the package deepspeed: pip install "belle[deepspeed]"',

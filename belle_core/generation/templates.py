@@ -30,10 +30,10 @@ def template_for(
     if part is not None and not isinstance(part, type):
         return cast(Template, part)
     if not jinja:
-        known = ", ".join(catalog.names("template"))
+        known = ", ".join(n for n in catalog.names("template") if n != name)
         raise BelleError(
-            f"{where} carries no chat template; say which it was trained with: --template {known}",
-            f"{where} 没有对话模板；请指明训练时所用的模板：--template {known}",
+            f"{where} carries no chat template; say which it was trained with, by model.template= or in a chat by --template: {known}",
+            f"{where} 没有对话模板；请用 model.template=（对话时用 --template）指明训练时所用的模板：{known}",
         )
     if part is not None:
         return cast(Template, part(jinja, special, bos=bos, eos=eos, where=where))

@@ -19,7 +19,7 @@ class Alarm:
     """Checks every optimizer step before its update is made.
 
     *folder* is where the step's sequences go when it goes wrong, *decode* turns ids into text, *spike* is how many nats
-    above the highest loss of the last ``WINDOW`` steps a loss may be; 0: any.
+    above the highest loss of the last ``WINDOW`` steps a loss may be, more where these lie farther apart; 0: any.
     """
 
     def __init__(self, folder: Path, decode: Callable[[list[int]], str], spike: float) -> None:
@@ -38,7 +38,8 @@ class Alarm:
             )
         losses = [point.loss for point in module.curve.points[-WINDOW:] if point.loss is not None]
         highest = max(losses) if len(losses) == WINDOW else math.inf
-        if self.spike and loss > highest + self.spike:
+        spread = highest - min(losses, default=0.0)  # some losses are no nats, and go up and down by hundreds
+        if self.spike and loss > highest + max(self.spike, spread):
             path = self._save(module, step, loss, norm)
             raise BelleError(
                 f"at optimizer step {module.done + 1} the loss leaps to {loss:.3g}, and was at most {highest:.3g} in the {WINDOW} steps "

@@ -16,7 +16,7 @@ from belle_core.report.sections import ANSWERS
 from belle_core.stages import StageContext
 from belle_core.training.alarm import Alarm
 from belle_core.training.averaging import Averages
-from belle_core.training.continuing import Continuation
+from belle_core.training.continuing import Continuation, course_of
 from belle_core.training.loading import Loaded
 from belle_core.training.neftune import Neftune
 from belle_core.training.samples import Samples
@@ -38,7 +38,8 @@ class Companions:
         self.selection = Selection(module.scratch, config.patience) if config.keeps_best else None
         noise = Neftune(config.neftune) if config.neftune else None
         self.samples = _samples(loaded, settings, context)
-        wanted = (self.averages, noise, self.selection, self.samples, _continuation(config, loaded, context))
+        self.continuation = _continuation(config, loaded, context)
+        wanted = (self.averages, noise, self.selection, self.samples, self.continuation)
         self.callbacks: list[Callback] = [one for one in wanted if one is not None]
         module.averages = self.averages
         module.alarm = Alarm(context.scratch, loaded.tokenizer.decode, settings.spike)
@@ -73,10 +74,5 @@ def _samples(loaded: Loaded, settings: TrainerConfig, context: StageContext) -> 
 def _continuation(config: TrainConfig, loaded: Loaded, context: StageContext) -> Continuation | None:
     if not config.keep_state and config.resume_from is None:
         return None
-    course = {
-        "data": context.input(Examples).fingerprint,
-        "batch": config.batch,
-        "seed": context.shared["seed"],
-        "start": loaded.origin,
-    }
+    course = course_of(config, loaded, context)
     return Continuation(config, course, context.directory, context.directory / "scratch")

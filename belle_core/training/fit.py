@@ -114,8 +114,13 @@ def _run(
         progress = [Progress(context.emit, settings.log_every, computed)] if context.rank == 0 else []
         callbacks = [*companions.callbacks, *progress, state]
         trainer = _trainer(settings, precision, callbacks, context.scratch, module.sharing)
-        path = state_to_load(module.config, state.path)
-        trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
+        path = state_to_load(companions.continuation, state.path, module.steps.total)
+        try:
+            trainer.fit(module, train_dataloaders=module.steps, ckpt_path=path, weights_only=True)
+        except SystemExit as end:
+            if end.code == 1:  # what Lightning makes of it
+                raise KeyboardInterrupt from end
+            raise
     if state.stopped_by == signal.SIGINT:
         raise KeyboardInterrupt
     if state.stopped_by is not None:
@@ -133,7 +138,7 @@ def _trainer(settings: TrainerConfig, precision: str, callbacks: list[Any], scra
     }
     try:
         return Trainer(**options, **LEAN, callbacks=callbacks, plugins=plugins, default_root_dir=scratch)
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError, ModuleNotFoundError) as error:
         wanted = " ".join(
             f"trainer.{name}={getattr(settings, name)}" for name in ("accelerator", "devices", "strategy")
         )

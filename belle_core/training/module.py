@@ -21,7 +21,7 @@ from belle_core.training.batches import Batch, Step, Steps
 from belle_core.training.curve import Curve, Point
 from belle_core.training.examples import EncodedExamples
 from belle_core.training.objective import Objective
-from belle_core.training.optimizer import build_optimizer, learning_rate
+from belle_core.training.optimizer import build_optimizer, decay_of, learning_rate
 from belle_core.training.reference import add_reference
 from belle_core.training.sharing.alone import Alone
 
@@ -232,6 +232,9 @@ class InstructionModule(LightningModule):
                 f"the saved state {path} is of another model; delete it, and the run begins anew",
                 f"保存的状态 {path} 属于另一个模型；删除它后，运行将从头开始",
             )
+        for state in checkpoint.get("optimizer_states", ()):  # it may go on from a run that had another decay
+            for group in state["param_groups"]:
+                group["weight_decay"] = decay_of(group["role"], self.config)
         run = checkpoint["run"]
         self.done, self.tokens = run["done"], run["tokens"]
         self.curve = Curve.of(run["curve"])

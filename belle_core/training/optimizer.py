@@ -49,10 +49,15 @@ def weight_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]
             "role": role,
             "lr": config.learning_rate * factor,
             "rate_factor": factor,
-            "weight_decay": 0.0 if role == "vector" else config.weight_decay,
+            "weight_decay": decay_of(role, config),
         }
         for (role, factor), params in sorted(groups.items(), key=lambda item: item[0])
     ]
+
+
+def decay_of(role: str, config: TrainConfig) -> float:
+    """The weight decay of weights of that *role*."""
+    return 0.0 if role == "vector" else config.weight_decay
 
 
 def _tables(model: nn.Module) -> list[nn.Parameter]:

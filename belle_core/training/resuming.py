@@ -64,11 +64,20 @@ class SavesState(Callback):
         self._last = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the signals over from Lightning, which gives them back at the end."""
+        """Takes the signals over from Lightning, which gives them back at the end. Until the first step (what the model says as
+        it starts may take hours) there is nothing to save: they end the run at once."""
+        self._handle(signal.SIGINT, signal.default_int_handler)
+        self._handle(signal.SIGTERM, _leave)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From here on they end it between two steps."""
         self._last = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handle(number, self._stop)
+
+    def _handle(self, number: int, handler: Any) -> None:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self._stop)
+            signal.signal(number, handler)
 
     def _stop(self, number: int, _: Any) -> None:
         self.stopped_by = number
@@ -85,3 +94,7 @@ class SavesState(Callback):
         trainer.save_checkpoint(self.path)
         self._last = time.monotonic()
         trainer.should_stop = trainer.should_stop or stop
+
+
+def _leave(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)

@@ -31,6 +31,7 @@ class Kto(Objective):
 
     logits = "scores"
     reference = True
+    vanishes = True  # where all answers are far better or worse than at the start, or count nothing
 
     def expand(self, example: Example, encoder: Encoder) -> Iterator[Example]:
         """An example per answer: the conversation's own, if it has one, is good, the rejected ones are bad."""

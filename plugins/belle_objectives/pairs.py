@@ -15,6 +15,7 @@ class Pairs(Objective):
     """A loss per pair; the last answer alone is learned, whatever was said before it."""
 
     logits = "scores"
+    vanishes = True  # where all pairs are told apart for sure there is nothing to learn
     names = ("chosen", "rejected")
 
     def expand(self, example: Example, encoder: Encoder) -> Iterator[Example]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from belle_core.config import at_least, option
 from belle_core.errors import Invalid
+from belle_core.names import nearest
+from belle_core.plugins import load_catalog
 
 
 @dataclass
@@ -34,6 +36,14 @@ class PolicyConfig:
                 "rewards",
                 f"must give a weight to each reward function, such as {{number: 1.0}}, got {self.rewards}",
                 f"应为每个奖励函数给出权重，例如 {{number: 1.0}}，现在是 {self.rewards}",
+            )
+        known = load_catalog().names("reward") if given else []
+        for unknown in (str(name) for name in given if name not in known):
+            near = nearest(unknown, known) or ", ".join(known)
+            raise Invalid(
+                "rewards",
+                f"has no function {unknown!r}; did you mean {near}?",
+                f"没有函数 {unknown!r}；是不是 {near}？",
             )
         for name in ("temperature", "clip"):
             if (value := getattr(self, name)) <= 0:

@@ -96,6 +96,17 @@ def test_problems_are_those_of_the_preflight():
     assert plan.model_licence == "LLaMA (non-commercial)"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("model.template=chatlm", "model.template=chatlm: there is no template 'chatlm'; did you mean 'chatml'"),
+        ("trainer.precision=fp8", "trainer.precision=fp8: known are"),
+    ],
+)
+def test_names_are_looked_up_before_data_are_made(wrong, told):
+    assert [problem for problem in map(str, make_plan(["+train=lora", wrong]).problems) if told in problem]
+
+
 def test_a_damaged_artifact_is_a_problem_and_planned_anew(store):
     artifact = run(DATA, quiet=True).artifacts["data"]
     (artifact.directory / "train.jsonl").write_text("", encoding="utf-8")

@@ -14,7 +14,7 @@ from belle_full.config import FullConfig
 from belle_full.stage import train
 from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
-from belle_objectives.config import SftConfig
+from belle_objectives.config import KtoConfig, SftConfig
 from belle_objectives.sft import Sft
 from safetensors.torch import load_file
 from tiny_training import conversation, training_context, write_examples
@@ -254,6 +254,20 @@ def test_a_leap_of_the_loss_stops_the_run_unless_it_is_allowed(tmp_path, monkeyp
     monkeypatch.setenv("BELLE_LANG", "en")
     spoiled(monkeypatch, 36, lambda loss: 3 * loss)
     train(settings, training_context(tmp_path / "t" / "Model" / "a", spike=0))
+
+
+def test_a_loss_that_goes_up_and_down_by_hundreds_does_not_leap(tmp_path, monkeypatch):
+    """As that of IPO with a small beta does."""
+    spoiled(monkeypatch, 1, lambda loss: 1000 * loss)
+    train(config(epochs=5, learning_rate=1e-5), training_context(tmp_path / "s" / "Model" / "a"))
+
+
+def test_a_preference_that_is_learned_for_sure_is_no_fault(tmp_path):
+    """The sigmoid of a large reward is 1, and the loss is 0."""
+    context = training_context(tmp_path / "s" / "Model" / "a", rejected=1)
+    train(config(objective=KtoConfig(undesirable=0), batch=1, epochs=0.5), context)
+    rows = [json.loads(line) for line in (context.directory / "curve.jsonl").read_text().splitlines()]
+    assert 0.0 in [row.get("loss") for row in rows]
 
 
 def test_a_label_weight_that_is_no_number_names_the_example(tmp_path):

@@ -11,7 +11,8 @@ from belle_full.config import FullConfig
 from belle_full.stage import train
 from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
-from belle_objectives.config import DpoConfig, SftConfig
+from belle_objectives.config import DpoConfig, KtoConfig, SftConfig
+from belle_optimizers.config import LionConfig
 from safetensors.torch import load_file
 from tiny_training import training_context
 
@@ -24,7 +25,7 @@ SAME = {"objective": SftConfig(), "batch": 8, "learning_rate": 3e-3, "schedule":
 def trained(folder: Path, method: str = "full", **changes):
     """The artifact's directory and its weights."""
     run, kind, name = (train, FullConfig, "model") if method == "full" else (train_lora, LoraConfig, "adapter_model")
-    pairs = int(isinstance(changes.get("objective"), DpoConfig))
+    pairs = int(isinstance(changes.get("objective"), (DpoConfig, KtoConfig)))
     context = training_context(folder / "Model" / "a", rejected=pairs)
     run(kind(**SAME | changes), context)
     return context.directory, load_file(context.directory / f"{name}.safetensors")
@@ -58,6 +59,35 @@ def test_what_cannot_go_on_says_why(tmp_path):
         trained(tmp_path / "short", epochs=0.5, resume_from=str(one))
     with pytest.raises(BelleError, match=r"there is no state/state\.ckpt in it"):
         trained(tmp_path / "none", epochs=2, resume_from=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rank": 4}, r"another rank \(8, here 4\)"),
+        ({"b_ratio": 4.0}, r"another b_ratio \(1\.0, here 4\.0\)"),
+        ({"max_length": 64}, r"another max_length \(1024, here 64\)"),
+        ({"objective": KtoConfig()}, r"another objective \(DpoConfig, here KtoConfig\)"),
+        ({"optimizer": LionConfig()}, r"another optimizer \(NoneType, here LionConfig\)"),
+    ],
+    ids=str,
+)
+def test_what_a_state_does_not_fit_is_told(change, message, tmp_path):
+    """Each of these ended in a traceback, or went on from numbers that meant something else."""
+    same = {"objective": DpoConfig(), "epochs": 1}
+    one, _ = trained(tmp_path / "one", "lora", keep_state=True, **same)
+    with pytest.raises(BelleError, match=message):
+        trained(tmp_path / "two", "lora", resume_from=str(one), **same | {"epochs": 2} | change)
+
+
+def test_another_weight_decay_is_that_of_what_follows(tmp_path):
+    one, before = trained(tmp_path / "one", epochs=1, keep_state=True)
+    more = {"epochs": 2, "resume_from": str(one)}
+    _, without = trained(tmp_path / "without", **more)
+    _, decayed = trained(tmp_path / "with", **more, weight_decay=20.0)
+    name = next(n for n in before if n.endswith("gate_proj.weight"))
+    assert decayed[name].norm() < 0.8 * without[name].norm()
+    assert decayed["model.norm.weight"].norm() > 0.9 * without["model.norm.weight"].norm()
 
 
 def test_the_state_counts_by_its_bytes(tmp_path):

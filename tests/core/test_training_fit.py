@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from belle_core.encoding import Encoded
 from belle_core.errors import BelleError
 from belle_core.training import fit as fit_module
 from belle_core.training.losses import token_losses
+from belle_core.training.module import InstructionModule
 from belle_core.training.objective import Objective
 from belle_core.training.resuming import AtomicCheckpoints
 
@@ -126,6 +128,37 @@ def test_a_device_that_is_not_there_is_named(tmp_path):
     context.shared["trainer"].accelerator = "cuda"
     with pytest.raises(BelleError, match=r"trainer\.accelerator=cuda"):
         train(config(), context)
+    context.shared["trainer"].accelerator = "tpu"  # Lightning raises something else for each of them
+    with pytest.raises(BelleError, match=r"trainer\.accelerator=tpu .*torch_xla"):
+        train(config(), context)
+
+
+def test_a_second_interruption_is_one_too(tmp_path, monkeypatch):
+    """Lightning makes an exit with 1 of it, and the run would end without a word."""
+    loss = Sft.loss
+
+    def twice(self, model, batch):
+        if model.training:
+            signal.raise_signal(signal.SIGINT)
+        return loss(self, model, batch)
+
+    monkeypatch.setattr(Sft, "loss", twice)
+    with pytest.raises(KeyboardInterrupt):
+        train(config(batch=16), training_context(tmp_path / "s" / "Model" / "a", batch=3))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("number", "end"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["interrupted", "told"]
+)
+def test_a_run_ends_at_once_before_its_first_step(number, end, tmp_path, monkeypatch):
+    """What the model says as it starts may take hours."""
+    monkeypatch.setattr(InstructionModule, "_look", lambda self: signal.raise_signal(number) or {})
+    context = training_context(tmp_path / "s" / "Model" / "a")
+    with pytest.raises(end) as caught:
+        train(config(), context)
+    assert end is KeyboardInterrupt or caught.value.code == 143
+    assert not (context.scratch / "state.ckpt").exists()
 
 
 def test_a_full_disk_leaves_the_last_state_whole(tmp_path):

@@ -316,11 +316,15 @@ def test_a_step_before_gives_the_reward_model():
     assert alone[-1].section.objective.rewards == {"number": 1.0}
 
 
+def test_a_function_that_is_not_there_is_told_before_anything_is_done():
+    with pytest.raises(BelleError, match=r"objective\.rewards has no function 'numbr'; did you mean number\?"):
+        compose_run(["+train=lora", "train/objective=grpo", "train.objective.rewards={numbr: 1.0}"])
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         (GrpoConfig(), r"nothing says how good an answer is: .*there are exact, format, length, number"),
-        (GrpoConfig(rewards={"numbr": 1.0}), "did you mean 'number'"),
         (GrpoConfig(reward_model="nowhere"), "nowhere"),
     ],
 )
