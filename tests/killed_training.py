@@ -1,14 +1,10 @@
-"""Runs a training that is killed at a chosen moment and repeated, each in a process of its own; prints how each ended.
-
-usage: killed_training.py DIRECTORY METHOD MOMENT...    (a moment is <where>:<count>, e.g. saving:3)
-"""
+"""Runs a training that is killed at a chosen moment and repeated, each in a process of its own."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,16 +116,13 @@ def in_process(directory: Path, method: str, moment: str | None) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def main(folder: Path, method: str, moments: list[str]) -> None:
+def killed_and_repeated(folder: Path, method: str, moments: list[str]) -> dict[str | None, dict[str, Any]]:
+    """How a run without disturbance (``None``) and those killed at *moments* (``<where>:<count>``) ended, and where they lie."""
     tokenizer_files()
-    results = {}
+    results: dict[str | None, dict[str, Any]] = {}
     for moment in [None, *moments]:
         directory = folder / "Model" / f"{method}-{moment}".replace(":", "-")
         killed = in_process(directory, method, moment)
         again = in_process(directory, method, None) if moment else killed
-        results[str(moment)] = {"killed": killed, "again": again, "directory": str(directory)}
-    print(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
+        results[moment] = {"killed": killed, "again": again, "directory": directory}
+    return results

@@ -26,19 +26,19 @@ def test_real_chinese_instructions_survive_a_kill_and_the_dev_loss_falls(shared,
     arguments = [
         "+data=files",
         f"data.path={data}",
-        "data.dev=1002",
+        "data.dev=100",
         "+tokenizer=pretrained",
         f"tokenizer.path={tokenizer}",
         "+train=full",
         "model=tiny",
         "model.architecture.hidden_size=64",
         "model.architecture.intermediate_size=128",
-        "limit=800",
+        "limit=400",
         "train.epochs=2",
         "train.batch=16",
         "train.learning_rate=2e-3",
         "train.max_length=256",
-        "trainer.checkpoint_seconds=1",
+        "trainer.checkpoint_seconds=0.5",
         "name=alpaca",
     ]
     process = subprocess.Popen(
@@ -48,7 +48,7 @@ def test_real_chinese_instructions_survive_a_kill_and_the_dev_loss_falls(shared,
     while not list(store.glob("Model/*.partial/scratch/state.ckpt")):
         assert process.poll() is None and time.monotonic() < waited, "no state was saved"
         time.sleep(0.1)
-    time.sleep(1.5)
+    time.sleep(1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = belle(*arguments, timeout=500)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import context
 
 from belle_core import run
 from belle_core.api import load
@@ -96,25 +97,24 @@ def test_kill_at_20_random_moments_loses_nothing_and_leaves_nothing_wrong(tmp_pa
         "+tokenizer@steps.second=bpe",
         "steps.second.vocabulary=1500",
     ]
-    reference = tmp_path / "reference"
+    begin = lambda store: context.Process(target=run, args=([*overrides, f"store={store}"],), kwargs={"quiet": True})  # noqa: E731
+    reference = begin(tmp_path / "reference")
+    reference.start()
     started = time.monotonic()
-    assert belle(*overrides, f"store={reference}").returncode == 0
+    reference.join()
     duration = time.monotonic() - started
-    expected = contents(reference)
+    assert reference.exitcode == 0
+    expected = contents(tmp_path / "reference")
     store, moments = tmp_path / "killed", random.Random(7)
     finished: dict[str, str] = {}
     for number in range(20):
         if number % 5 == 0:
             store, finished = tmp_path / f"killed{number}", {}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "belle_core", *overrides, f"store={store}"],
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(moments.uniform(0.1, duration * 1.05))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process = begin(store)
+        process.start()
+        time.sleep(moments.uniform(0, duration * 1.05))
+        process.kill()
+        process.join()
         now = contents(store)
         assert finished.items() <= now.items()  # no finished step is lost
         assert now.items() <= expected.items()  # none is wrong

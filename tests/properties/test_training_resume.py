@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
+from forked import context
+from killed_training import killed_and_repeated
 
-TESTS = Path(__file__).resolve().parent.parent
 MOMENTS = [
     "forward:4",
     "saving:1",
@@ -37,16 +36,12 @@ ENDS = {"interrupt": 130, "terminate": 143}
 @pytest.mark.parametrize("method", ["full", "lora", "all", "dpo", "grpo"])
 def test_killed_runs_end_as_if_nothing_had_happened(method, tmp_path):
     moments = FEWER if method in ("dpo", "grpo") else MOMENTS
-    command = [sys.executable, str(TESTS / "killed_training.py"), str(tmp_path), method, *moments]
-    done = subprocess.run(
-        command, text=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout.splitlines()[-1])
-    whole = Path(results.pop("None")["directory"])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        results = pool.submit(killed_and_repeated, tmp_path, method, moments).result()
+    whole = results.pop(None)["directory"]
     weights = "adapter_model.safetensors" if method in ("lora", "grpo") else "model.safetensors"
     for moment, result in results.items():
-        directory = Path(result["directory"])
+        directory = result["directory"]
         assert result["killed"] == ENDS.get(moment.split(":")[0], -signal.SIGKILL), moment
         assert result["again"] == 0, moment
         assert (directory / weights).read_bytes() == (whole / weights).read_bytes(), moment
