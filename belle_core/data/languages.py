@@ -170,6 +170,8 @@ def _looked_at(text: str, detect: bool) -> str:
 def _guessed(text: str, words: int) -> str:
     """The detector's word, where it is sure; a few words of Latin letters are easily taken for the wrong language."""
     code, certainty = _detector().classify(text)
+    if code == "zxx":  # its word for what is in no language, a cipher for instance
+        return ""
     if len(LATIN.findall(text)) * 2 < len("".join(WORD.findall(text))):
         return str(code)  # in another script it is certainly neither Chinese nor English
     sure = certainty > (0.95 if words >= 5 else 0.999)

@@ -6,18 +6,30 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-POSSIBLE = re.compile(r"[0-9][0-9 \-]{5}")
+WIDE = {ord(wide): narrow for wide, narrow in zip("＠．－（）＋　–—−‐‑", "@.-()+ -----", strict=True)}
+WIDE |= {
+    code: chr(code - 0xFEE0)
+    for start in "０Ａａ"
+    for code in range(ord(start), ord(start) + (10 if start == "０" else 26))
+}
+"""Full-width forms and dashes, as they are typed in Chinese text, to ASCII of the same length."""
+POSSIBLE = re.compile(r"[0-9０-９][0-9０-９ \-()（）－–—−‐‑　]{5}")
 """How every number begins; most texts are done with this."""
 EMAIL = re.compile(
-    r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}[@＠][A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}(?![\w@])", re.A
+    r"(?<![\w.+-])(?!git@)[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,63}(?![\w@])", re.A
 )
-NOBODY = re.compile(r"[@＠](?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+)?$", re.IGNORECASE)
+NOBODY = re.compile(r"@(?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+)?$", re.IGNORECASE)
 """Domains that RFC 2606 keeps for examples."""
-NUMBER = re.compile(r"(?<![0-9A-Za-z_.])(?:\+86[- ]?)?\(?[0-9](?:[ \-)]{0,2}[0-9]){5,18}[Xx]?(?![0-9A-Za-z_]|\.[0-9])")
+CHINA = r"(?:\(?(?:\+|00)?86\)?[- ]?)"
+NUMBER = re.compile(
+    r"(?:(?<![0-9A-Za-z_])(?<![0-9]\.)|(?<=[Tt]el)|(?<=TEL))(?:\+86[- ]?)?(?:\((?:\+|00)?86\)[- ]?)?"
+    r"(?:\((?=[0-9]{3,4}\)))?[0-9](?:[ \-)]{0,2}[0-9]){5,18}[Xx]?(?![0-9A-Za-z_]|\.[0-9])"
+)
 """Runs of digits, grouped by single spaces or hyphens as people write them."""
-MOBILE = re.compile(r"(?:\+?86)?1[3-9][0-9]{9}")
+MOBILE = re.compile(rf"{CHINA}?1[3-9][0-9](?:[0-9]{{8}}|([- ])[0-9]{{4}}\1[0-9]{{4}}|[- ][0-9]{{8}})")
+AREA = r"(?:10|2[0-9]|[3-9][0-9]{2})"
 LANDLINE = re.compile(
-    r"(?:\(0(?:10|2[0-9]|[3-9][0-9]{2})\) ?|(?:\+86[- ]?)?0(?:10|2[0-9]|[3-9][0-9]{2})[- ])[2-9][0-9]{2,3}[- ]?[0-9]{4}"
+    rf"(?:\(0{AREA}\) ?|{CHINA}0?{AREA}[- ]|0{AREA}[- ]|0(?:10|2[0-9])(?=[0-9]{{8}}\Z))[2-9][0-9]{{2,3}}[- ]?[0-9]{{4}}(?:-[0-9]{{1,5}})?"
 )
 HOTLINE = re.compile(r"[48]00[- ]?[0-9]{3}[- ]?[0-9]{4}")
 """Companies' numbers; nobody's own."""
@@ -79,6 +91,8 @@ def find_personal(text: str) -> list[Finding]:
     """All personal data in *text*, in order, without overlap."""
     if not (POSSIBLE.search(text) or "@" in text or "＠" in text):
         return []
+    if not text.isascii():
+        text = text.translate(WIDE)  # every character keeps its place
     found = [Finding(*m.span(), "email") for m in EMAIL.finditer(text) if not NOBODY.search(m.group())]
     for match in NUMBER.finditer(text):
         if (kind := _kind(match.group())) and not any(f.start <= match.start() < f.end for f in found):
@@ -113,9 +127,7 @@ def _kind(number: str) -> str:
     bare = digits.removeprefix("+86")
     if BANK.fullmatch(bare) and luhn(bare):
         return "bank_card"
-    if MOBILE.fullmatch(digits.removeprefix("+")) and re.fullmatch(
-        r"(?:\+?86[- ]?)?(?:[0-9]{11}|[0-9]{3}([- ])[0-9]{4}\1[0-9]{4})", number
-    ):
+    if MOBILE.fullmatch(number):
         return "phone"
     return "phone" if LANDLINE.fullmatch(number) and not HOTLINE.fullmatch(number) else ""
 

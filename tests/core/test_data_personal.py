@@ -18,6 +18,24 @@ FOUND = {
     "visa 4111111111111111": "bank_card",
     "写信到 zhang.san@pku.edu.cn，谢谢": "email",
     "邮箱：zhang_san＠163.com": "email",
+    "邮箱：ｚｈａｎｇ．ｓａｎ＠ｇｍａｉｌ．ｃｏｍ": "email",
+    "手机：１３９１２３４５６７８": "phone",
+    "手机：139－1234－5678": "phone",
+    "手机：139—1234—5678": "phone",
+    "手机：139-12345678": "phone",
+    "手机：（+86）139 1234 5678": "phone",
+    "手机：(86)13912345678": "phone",
+    "手机：008613912345678": "phone",
+    "手机：0086-139-1234-5678": "phone",
+    "Tel13912345678": "phone",
+    "tel.13912345678": "phone",
+    "电话（010）62345678": "phone",
+    "电话(0755) 2345-6789": "phone",
+    "电话：01062345678": "phone",
+    "电话：+86 10 6234 5678": "phone",
+    "传真 021-6234 5678-801": "phone",
+    "身份证１１０１０５１９４９１２３１００２Ｘ": "id_card",
+    "身份证 110105 19491231 002x。": "id_card",
 }
 KEPT = [
     "圆周率是3.1415926535897932384626",
@@ -36,6 +54,10 @@ KEPT = [
     "写信到 john@example.com",
     "用 @property 装饰器",
     "E=mc^2@home",
+    "npm install react@18.2.0",
+    "git clone git@github.com:foo/bar.git",
+    "1990—2000 年间有 12345678 人",
+    "（2023）12345678 号判决",
 ]
 
 
@@ -49,6 +71,10 @@ def test_what_is_ones_own_is_found_and_redacted(text, kind):
 @pytest.mark.parametrize("text", KEPT)
 def test_what_only_looks_like_it_is_kept(text):
     assert find_personal(text) == [] and redacted(text) == text
+
+
+def test_what_stands_around_stays():
+    assert redacted("座机（010-62345678），手机（１３９１２３４５６７８）。") == "座机（<phone>），手机（<phone>）。"
 
 
 def test_several_in_one_text_in_order():
