@@ -188,6 +188,12 @@ def disk_error(error: OSError, root: Path) -> BelleError | None:
             f"no space left on the disk of the store {root}; free some (`belle runs gc`) and repeat the command: it continues",
             f"存储目录 {root} 所在磁盘已满；释放空间（`belle runs gc`）后重复同一命令即可继续",
         )
+    if error.errno == errno.EFBIG:
+        file = error.filename or root
+        return BelleError(
+            f"{file} would be larger than its file system or `ulimit -f` allows; choose another place with store=<directory> or BELLE_STORE",
+            f"{file} 超出文件系统或 `ulimit -f` 允许的大小；用 store=<目录> 或环境变量 BELLE_STORE 换一个位置",
+        )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and str(error.filename or "").startswith(str(root)):
         return BelleError(
             f"the store {root} cannot be written ({error.strerror}); choose another with store=<directory> or BELLE_STORE",

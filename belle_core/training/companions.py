@@ -53,13 +53,17 @@ class Companions:
         """Put the best weights in the whole model, and answers into the artifact's *directory*."""
         if self.samples:
             self.samples.write(directory / ANSWERS)
-        if self.selection:
+        if self.selection and self.selection.step:  # 0: nothing was left to do
             self.selection.apply(self.module)
 
     @property
     def figures(self) -> dict[str, float]:
         """What the artifact states beside the loop's figures."""
-        return {"dev_loss": self.selection.loss, "best_step": self.selection.step} if self.selection else {}
+        if not (self.selection and self.selection.step):
+            return {}
+        best = next(point for point in self.module.curve.dev if point.step == self.selection.step)
+        told = {f"dev_{name}": value for name, value in best.dev_figures.items()}
+        return {"dev_loss": self.selection.loss, **told, "best_step": best.step}
 
 
 def _samples(loaded: Loaded, settings: TrainerConfig, context: StageContext) -> Samples | None:

@@ -187,6 +187,13 @@ def test_a_full_disk_and_a_read_only_store_are_one_line(tmp_path, belle):
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_file_that_may_not_be_so_large_is_one_line(tmp_path, belle):
+    command = [sys.executable, "-m", "belle_core", "+data=demo", "data.size=3000", f"store={tmp_path / 'store'}"]
+    small = subprocess.run(["bash", "-c", 'ulimit -f 20; exec "$@"', "-", *command], capture_output=True, text=True)
+    assert small.returncode == 1 and "`ulimit -f`" in small.stderr and "Traceback" not in small.stderr
+    assert belle(*command[3:]).returncode == 0
+
+
 def test_interrupting_is_one_line(tmp_path):
     overrides = ["+data=demo", "data.size=4000", "+tokenizer=bpe", "tokenizer.vocabulary=1500"]
     process = subprocess.Popen(

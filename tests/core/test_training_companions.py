@@ -14,7 +14,7 @@ from belle_full.config import FullConfig
 from belle_full.stage import train
 from belle_lora.config import LoraConfig
 from belle_lora.stage import train as train_lora
-from belle_objectives.config import KtoConfig, SftConfig
+from belle_objectives.config import IpoConfig, KtoConfig, SftConfig
 from belle_objectives.sft import Sft
 from safetensors.torch import load_file
 from tiny_training import conversation, training_context, write_examples
@@ -154,6 +154,19 @@ def test_the_best_weights_are_kept(tmp_path, history):
     assert best < 48 and figures["best_step"] == best and figures["dev_loss"] == looks[best]
     assert len(looks) == 24 and len(points) == 49
     assert all(torch.equal(weights[name], history[best][name]) for name in weights)
+
+
+def test_what_is_stated_is_what_was_kept(tmp_path):
+    """Beside the dev loss of the best weights stood the accuracy of the last ones."""
+    spoilt = {**SPOILT, "objective": IpoConfig(beta=1.0), "epochs": 2, "learning_rate": 1.0}
+    _, figures, points = trained(tmp_path, config(**spoilt, keep="best"), rejected=1, spike=0)
+    best = min(
+        (point for point in points if point.get("dev") is not None and point["step"]), key=lambda point: point["dev"]
+    )
+    assert figures["best_step"] == best["step"] < points[-1]["step"]
+    told = {name: value for name, value in figures.items() if name.startswith("dev_") and name != "dev_loss"}
+    assert set(told) == {"dev_accuracy", "dev_margin", "dev_chosen", "dev_rejected"}
+    assert all(value == best[name] for name, value in told.items())
 
 
 def test_patience_ends_the_run_and_keeps_the_best(tmp_path, history):

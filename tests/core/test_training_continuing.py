@@ -49,6 +49,11 @@ def test_best_weights_are_judged_anew(tmp_path):
     one, _ = trained(tmp_path / "one", epochs=1, keep_state=True, keep="best")
     directory, _ = trained(tmp_path / "two", epochs=2, resume_from=str(one), keep="best")
     assert (directory / "model.safetensors").is_file()
+    _, before = trained(tmp_path / "last", epochs=1, keep_state=True)
+    _, same = trained(tmp_path / "nothing", epochs=1, resume_from=str(tmp_path / "last" / "Model" / "a"), keep="best")
+    assert all(
+        torch.equal(before[name], same[name]) for name in before
+    )  # nothing was left to do, nothing to choose from
 
 
 def test_what_cannot_go_on_says_why(tmp_path):
