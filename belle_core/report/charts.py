@@ -101,6 +101,7 @@ def amounts(counts: Mapping[str, float]) -> str:
         axes.bar_label(drawn, [f"{count:,}" for count in counts.values()], padding=3, fontsize=FONT_SIZE - 1)
         axes.set_yticks(range(len(names)), names)
         axes.set(xlim=(0, 1.15 * max(counts.values(), default=1) or 1))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.invert_yaxis()
     return out[0]

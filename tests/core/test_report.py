@@ -15,7 +15,7 @@ import pytest
 
 from belle_core.artifacts import MANIFEST, Evaluation, Model
 from belle_core.report import write_report
-from belle_core.report.charts import bars, loss_curve
+from belle_core.report.charts import amounts, bars, loss_curve
 from belle_core.report.page import Picture, Sample, Section, Table, Words, page, write_page
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m'\"&\u202e{{ 7*7 }}$x$"
@@ -250,6 +250,13 @@ def test_pictures_are_xml_with_the_figures_as_text_and_always_the_same():
     assert picture == bars(["分类", "a<b"], {"eval": [(0.5, 0.3, 0.7), (1.0, 0.9, 1.0)]})
     assert "currentColor" in picture
     assert not re.search(r"\d{4}-\d\d-\d\dT", picture)
+
+
+def test_counts_have_whole_ticks():
+    """matplotlib would write 0, 0.2, 0.4 … as 0, 0, 0, 1, 1, 1."""
+    picture = amounts({"one": 1})
+    ticks = re.findall(r">(\d+)</text>", picture)
+    assert sorted(ticks) == ["0", "1", "1"]  # the axis, and the number behind the bar
 
 
 def test_a_curve_is_drawn_from_whatever_figures_there_are():

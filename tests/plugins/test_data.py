@@ -145,6 +145,18 @@ def test_diff_tells_added_removed_changed_and_same(named, tmp_path):
     assert plain("diff", named, named)["by_id"] == {"same": 4, "changed": 0, "moved": 0, "added": 0, "removed": 0}
 
 
+def test_ids_that_come_several_times_are_compared_one_by_one(tmp_path):
+    def rows(*answers):
+        return [conversation(id, f"问{n}", a) for n, (id, a) in enumerate(zip("aabaab", answers, strict=False))]
+
+    one, other = write(tmp_path / "one.jsonl", rows(*"123456")), write(tmp_path / "other.jsonl", rows(*"12X4"))
+    found = plain("diff", one, other)
+    assert found["by_id"] == {"same": 3, "changed": 1, "moved": 0, "added": 0, "removed": 2}
+    ((before, after),) = found["examples"]["changed"]
+    assert (before["messages"][1]["content"], after["messages"][1]["content"]) == ("3", "X")
+    assert [r["messages"][1]["content"] for r in found["examples"]["removed"]] == ["5", "6"]
+
+
 def test_a_sample_is_drawn_by_seed_and_evenly_from_groups(tmp_path):
     records = [conversation(f"{n}", f"问题{n}", "答", category="rare" if n % 50 == 0 else "usual") for n in range(500)]
     path = write(tmp_path / "many.jsonl", records)
