@@ -14,7 +14,9 @@ from belle_core.training.fast.frozen import Frozen
 from belle_core.training.fast.products import product
 
 LOGITS = 1 << 23
-"""Logits that exist at once; four times as many where the layer trains, since its gradient is added up per chunk."""
+"""Logits that exist at once."""
+TRAINED = 1 << 25
+"""Bytes of them where the layer trains: more, since its gradient is added up per chunk."""
 
 SHARES = 1 << 19
 """Probabilities in float32 that exist at once on a processor: about what its cache holds."""
@@ -56,7 +58,7 @@ class WeightedLoss(torch.autograd.Function):
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         narrow = Frozen(weight.to(hidden.dtype))
         by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight)
-        for rows in _chunks(len(targets), weight, 4 * LOGITS):
+        for rows in _chunks(len(targets), weight, TRAINED // hidden.element_size()):
             slope = _slope(hidden[rows], narrow, targets[rows], losses[rows], weights[rows])
             by_hidden[rows] = narrow.back(slope)
             by_weight += product(slope.t(), hidden[rows].t())
