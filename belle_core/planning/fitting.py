@@ -112,9 +112,11 @@ def fits(need: Need, device: Device, processes: int = 1) -> Fits:
     batch = need.largest(device, processes)
     lean = replace(need, checkpointing=True)
     recomputed = batch if need.checkpointing else lean.largest(device, processes)
+    if recomputed:
+        return Fits(device, batch, recomputed, [])
     own = [way for name in ("fsdp", "deepspeed_zero3_offload") if device.kind == "cuda" and (way := _fewest(lean, name, device, device.count))]  # fmt: skip
     others = [way for name in ("ddp", "fsdp", "deepspeed_zero3_offload") if (way := _fewest(lean, name, CARD, MOST))]
-    return Fits(device, batch, recomputed, [] if recomputed else own or others[:1] + others[-1:] * (len(others) > 1))
+    return Fits(device, batch, recomputed, own or others[:1] + others[-1:] * (len(others) > 1))
 
 
 def _fewest(need: Need, strategy: str, device: Device, most: int) -> Way | None:
