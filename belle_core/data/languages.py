@@ -159,6 +159,8 @@ def _looked_at(text: str, detect: bool) -> str:
         return "ko"
     if han >= 0.3 * (han + len(words)) and han:
         return "zh"
+    if detect and _foreign(words):
+        return str(_detector().classify(text)[0])
     if len(words) < 3 or is_code(text):
         return ""
     common = sum(word.lower() in ENGLISH for word in words)
@@ -167,13 +169,17 @@ def _looked_at(text: str, detect: bool) -> str:
     return _guessed(text, len(words)) if detect else ""
 
 
+def _foreign(words: list[str]) -> bool:
+    """Whether most letters are neither Latin nor Chinese, however few; single ones (Greek letters in formulas) do not count."""
+    foreign = sum(len(word) for word in words if len(word) > 1 and not LATIN.search(word))
+    return foreign >= 3 and foreign * 2 > len("".join(words))
+
+
 def _guessed(text: str, words: int) -> str:
     """The detector's word, where it is sure; a few words of Latin letters are easily taken for the wrong language."""
     code, certainty = _detector().classify(text)
     if code == "zxx":  # its word for what is in no language, a cipher for instance
         return ""
-    if len(LATIN.findall(text)) * 2 < len("".join(WORD.findall(text))):
-        return str(code)  # in another script it is certainly neither Chinese nor English
     sure = certainty > (0.95 if words >= 5 else 0.999)
     return str(code) if sure and not (text.isascii() and words < 8 and code != "en") else ""
 
