@@ -114,13 +114,13 @@ def hydra_service(arguments: list[str]) -> None:
     """Help, ``--cfg``, completion and sweeps are Hydra's."""
     from belle_core.launchers import check_launcher, explained, relayed
     from belle_core.published import publish
-    from belle_core.sweep import check_jobs, hydra_main
+    from belle_core.sweep import as_choices, check_jobs, hydra_main
 
     publish()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed by Hydra
     if {"-m", "--multirun"} & set(arguments):
         check_launcher(arguments)
-        check_jobs(arguments)
+        arguments = as_choices(arguments, check_jobs(arguments))
     sys.argv = [sys.argv[0], *arguments]
     try:
         with relayed():

@@ -18,6 +18,7 @@ from belle_core import run
 from belle_core.api import load
 from belle_core.artifacts import Examples, Tokenizer
 from belle_core.errors import BelleError
+from belle_core.sweep import as_choices
 
 QUICK = ["+data=demo", "data.size=200", "+tokenizer=characters"]
 
@@ -162,6 +163,32 @@ def test_a_sweep_makes_shared_steps_once(tmp_path, belle, launcher):
     assert done.stdout.count("data: data=demo made in") == 1
     assert done.stdout.count("tokenizer: tokenizer=bpe made in") == 2
     assert not (tmp_path / "outputs").exists() and not (tmp_path / "multirun").exists()
+
+
+def test_options_of_a_section_that_is_swept_or_comes_in_by_itself(tmp_path, belle):
+    """Hydra composes first what all jobs share, and refused options of what is not among that."""
+    done = belle("-m", "+tokenizer=bpe,characters", "tokenizer.vocabulary=900", "data.size=100")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "train 100" in done.stdout and len(list((tmp_path / "store" / "Tokenizer").glob("*/artifact.json"))) == 2
+    )
+    jobs = [line for line in done.stdout.splitlines() if line.startswith("#")]
+    assert len(jobs) == 2 and all("tokenizer.vocabulary=900 data.size=100" in line for line in jobs)
+
+
+def test_a_sweep_keeps_what_all_jobs_share():
+    typed = [
+        "-m",
+        "+train=lora",
+        "train.rank=4,8",
+        "train.objective.beta=0.1",
+        "+eval=a,b",
+        "eval.x=[1,2]",
+        "seed=1",
+        "eval.y=",
+    ]
+    wanted = [*typed[:1], "+data=demo", *typed[1:5], "eval.x=choice([1,2])", *typed[6:]]
+    assert as_choices(typed, ["+data=demo"]) == wanted
 
 
 def test_a_wrong_choice_in_a_sweep_is_told_before_the_first_job(belle):
