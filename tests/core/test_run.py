@@ -169,9 +169,7 @@ def test_options_of_a_section_that_is_swept_or_comes_in_by_itself(tmp_path, bell
     """Hydra composes first what all jobs share, and refused options of what is not among that."""
     done = belle("-m", "+tokenizer=bpe,characters", "tokenizer.vocabulary=900", "data.size=100")
     assert done.returncode == 0, done.stderr
-    assert (
-        "train 100" in done.stdout and len(list((tmp_path / "store" / "Tokenizer").glob("*/artifact.json"))) == 2
-    )
+    assert "train 100" in done.stdout and len(list((tmp_path / "store" / "Tokenizer").glob("*/artifact.json"))) == 2
     jobs = [line for line in done.stdout.splitlines() if line.startswith("#")]
     assert len(jobs) == 2 and all("tokenizer.vocabulary=900 data.size=100" in line for line in jobs)
 
