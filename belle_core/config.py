@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from belle_core.errors import Invalid
+from belle_core.errors import BelleError, Invalid
 
 
 def option(
@@ -221,6 +221,14 @@ class TrainConfig:
     def keeps_best(self) -> bool:
         """Whether the result has the weights of the best look."""
         return self.keep == "best" or self.patience > 0
+
+    def check_dev(self, examples: int) -> None:
+        """Raise ``BelleError`` when the best weights are wanted and there are no dev examples to judge by."""
+        if self.keeps_best and not examples:
+            raise BelleError(
+                "train.keep=best and train.patience need dev examples to judge by, and the data has none; say data.dev=0.02",
+                "train.keep=best 与 train.patience 需要 dev 样本作为依据，但数据中没有；请设置 data.dev=0.02",
+            )
 
     def __post_init__(self) -> None:
         at_least(self, batch=1, warmup=0, decay=0, floor=0, weight_decay=0, clip=0, max_length=8)

@@ -12,7 +12,7 @@ from typing import Any
 
 from belle_core.artifacts import Artifact, Examples
 from belle_core.checkpoint import check_checkpoint
-from belle_core.config import CleaningConfig, RunConfig
+from belle_core.config import CleaningConfig, RunConfig, TrainConfig
 from belle_core.errors import BelleError, Several
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of, sources_of
@@ -65,8 +65,19 @@ def _check_data(step: Step, config: RunConfig, data: Examples | None) -> None:
     """What can be told of a step's data, or without them if they are not made yet."""
     if data:
         check_record(step, data.record)
+        if isinstance(step.section, TrainConfig):
+            step.section.check_dev(data.splits.get("dev", 0))
     if "trainer" in step.stage.reads and (batch := getattr(step.section, "batch", None)):
         check_shares(min(batch, data.splits.get("train", batch)) if data else batch, config.trainer)
+
+
+def _check_later(step: Step, config: RunConfig, data: Examples, made: Artifact | None) -> None:
+    """What is wrong with the *data* of a step is told as soon as they are there, unless it is made already."""
+    if made is None:
+        try:
+            _check_data(step, config, data)
+        except BelleError as error:
+            raise _located(step, error) from error
 
 
 def _located(step: Step, error: BelleError) -> BelleError:
@@ -111,6 +122,10 @@ def execute(
                     observe(StepStarted(fingerprint=recipe.key, **about))  # type: ignore[arg-type]
                     artifact = _make(step, recipe, config, made, store, observe)
         made[step.name] = artifact
+        if isinstance(artifact, Examples):
+            for later in steps[number:]:
+                if later.sources.get(Examples) == step.name:
+                    _check_later(later, config, artifact, store.find(later.produces, recipes[later.name].key))
         seconds = time.monotonic() - started
         observe(
             StepFinished(

@@ -9,6 +9,7 @@ from typing import Any
 from belle_core.api import Prepared
 from belle_core.artifacts import Artifact, Evaluation, Examples, Runnable, Tokenizer
 from belle_core.compose import compose_run
+from belle_core.config import TrainConfig
 from belle_core.errors import BelleError, Several
 from belle_core.identity import Identities, shared_of
 from belle_core.pipeline import preflight
@@ -118,6 +119,8 @@ class _Planner:
         artifact = self.artifacts[step.name] = self._cached(step)
         model = self._model(step)
         self.figures[step.name] = figures = facts_of(artifact) if artifact else self._estimate(step)
+        if artifact is None:
+            self._check_dev(step)
         training = None
         if step.stage.kind == "train" and model:
             training = plan_training(step, self._situation(step, model))
@@ -176,6 +179,16 @@ class _Planner:
         except BelleError as error:
             self.problems.append(error)
             return {}
+
+    def _check_dev(self, step: Step) -> None:
+        """By the estimate of the data; what is in the store already is looked at by the checks before a run."""
+        source = step.sources.get(Examples, "")
+        splits = self.figures.get(source, {}).get("splits")
+        if isinstance(step.section, TrainConfig) and splits and not self.artifacts.get(source):
+            try:
+                step.section.check_dev(splits.get("dev", 0))
+            except BelleError as error:
+                self.problems.append(error)
 
     def _situation(self, step: Step, model: KnownModel) -> Situation:
         examples = self.artifacts.get(step.sources.get(Examples, ""))

@@ -11,7 +11,6 @@ from pytorch_lightning import Callback
 from belle_core.artifacts import Examples
 from belle_core.config import TrainConfig, TrainerConfig
 from belle_core.data import read_examples
-from belle_core.errors import BelleError
 from belle_core.report.sections import ANSWERS
 from belle_core.stages import StageContext
 from belle_core.training.alarm import Alarm
@@ -28,11 +27,7 @@ class Companions:
 
     def __init__(self, module: Any, loaded: Loaded, settings: TrainerConfig, context: StageContext) -> None:
         config = module.config
-        if config.keeps_best and not module.dev:
-            raise BelleError(
-                "train.keep=best and train.patience need dev examples to judge by, and the data has none; say data.dev=0.02",
-                "train.keep=best 与 train.patience 需要 dev 样本作为依据，但数据中没有；请设置 data.dev=0.02",
-            )
+        config.check_dev(len(module.dev or ()))
         self.module = module
         self.averages = Averages(config.ema, module) if config.ema else None
         self.selection = Selection(module.scratch, config.patience) if config.keeps_best else None

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from belle_core import run
 from belle_core.commands import group
 from belle_core.errors import BelleError
+from belle_core.planning import make_plan
 
 STEP_KEYS = ["name", "stage", "type", "cached", "fingerprint", "inputs", "figures", "training", "bytes", "seconds", "calls", "cost"]  # fmt: skip
 
@@ -46,6 +47,20 @@ def test_problems_end_the_plan_with_status_1():
     assert done.exit_code == 1 and not done.stderr
     assert "problem: model.checkpoint=huggyllama/llama-13b" in done.stdout.splitlines()[-1]
     assert plan("+data=demo").exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["train.keep=best", "train.patience=2"])
+def test_the_best_weights_without_dev_examples(tmp_path, store, option):
+    (tmp_path / "a.json").write_text('[{"instruction": "问", "output": "答"}, {"instruction": "谁", "output": "我"}]')
+    given = ["+data=files", "data.path=a.json", "+tokenizer=characters", "+train=full", option]
+    problems = [str(problem) for problem in make_plan(given).problems]
+    assert problems == [problem for problem in problems if "need dev examples to judge by" in problem] != []
+    assert make_plan([*given, "data.dev=1"]).problems == []
+    for _ in range(2):  # the second time the data are in the store
+        with pytest.raises(BelleError, match=r"need dev examples .* say data\.dev=0\.02"):
+            run(given, quiet=True)
+        assert sorted(path.name for path in store.iterdir() if path.name[0].isupper()) == ["Examples"]
+    assert [str(problem) for problem in make_plan(given).problems] == problems
 
 
 def test_what_is_stored_is_marked(store):
