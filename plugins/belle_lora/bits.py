@@ -7,12 +7,30 @@ divided; every process has all scales: with nf4 an eighth of a bit per weight (h
 from __future__ import annotations
 
 from copy import copy
+from typing import Any
 
 import bitsandbytes as bnb
 import torch
 from bitsandbytes import functional
 from bitsandbytes.functional import QuantState
 from torch import Tensor, nn
+
+
+class Params4bit(bnb.nn.Params4bit):
+    """A weight that is itself where ``to`` changes nothing: peft's DoRA puts the answer in its place on CPUs, and DeepSpeed
+    knows the weights that it divided. peft tells quantized weights by the name of their class."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """On another device, or itself."""
+        return super().to(*args, **kwargs) if moves(self, *args, **kwargs) else self
+
+
+class Int8Params(bnb.nn.Int8Params):
+    """The same in 8 bits."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """On another device, or itself."""
+        return super().to(*args, **kwargs) if moves(self, *args, **kwargs) else self
 
 
 class Linear4bit(bnb.nn.Linear4bit):
@@ -25,7 +43,7 @@ class Linear4bit(bnb.nn.Linear4bit):
         )  # else it keeps one on the meta device
         settings = {"compress_statistics": double, "quant_type": "nf4"}
         bits, self.quant_state = functional.quantize_4bit(weight.contiguous(), **settings)  # type: ignore[arg-type]
-        self.weight = bnb.nn.Params4bit(bits, quant_state=self.quant_state, bnb_quantized=True, **settings)  # type: ignore[arg-type]
+        self.weight = Params4bit(bits, quant_state=self.quant_state, bnb_quantized=True, **settings)  # type: ignore[arg-type]
         self.bias = bias  # type: ignore[assignment]
         for name, tensor in scales(self.quant_state).items():
             self.register_buffer(name, as_bytes(tensor), persistent=False)
@@ -47,16 +65,22 @@ class Linear8bitLt(bnb.nn.Linear8bitLt):
     def __init__(self, weight: Tensor, bias: nn.Parameter | None) -> None:
         super().__init__(weight.shape[1], weight.shape[0], has_fp16_weights=False, device="meta")
         bits, scale, _ = functional.int8_vectorwise_quant(weight.to(torch.float16))
-        self.weight = bnb.nn.Int8Params(bits, requires_grad=False, SCB=scale)
+        self.weight = Int8Params(bits, requires_grad=False, SCB=scale)
         self.bias = bias  # type: ignore[assignment]
         self.register_buffer("scale", as_bytes(scale), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs)."""
         if not hasattr(self.weight, "CB"):
-            self.weight = bnb.nn.Int8Params(self.weight.data, requires_grad=False)
+            self.weight = Int8Params(self.weight.data, requires_grad=False)
         self.weight.CB, self.weight.SCB = self.weight.data, self.scale.view(torch.float32)
         return super().forward(x)
+
+
+def moves(tensor: Tensor, *args: Any, **kwargs: Any) -> bool:
+    """Whether ``tensor.to(…)`` with these arguments would be another tensor."""
+    device, dtype, *_ = torch._C._nn._parse_to(*args, **kwargs)
+    return device not in (None, tensor.device) or dtype not in (None, tensor.dtype)
 
 
 def place(tensor: Tensor) -> int:

@@ -101,12 +101,13 @@ def test_what_is_divided_learns_at_its_own_rates_from_the_first_process_start(st
         torch.testing.assert_close(second[name], tensor, atol=1e-5, rtol=1e-3)
 
 
-@pytest.mark.parametrize("bits", [{}, {"format": "int8", "dora": True}, {"init": "loftq"}], ids=str)
-def test_a_base_in_few_bits_is_divided(bits, tmp_path):
+@pytest.mark.parametrize("strategy", ["fsdp", zero("deepspeed_zero3")])
+@pytest.mark.parametrize("bits", [{}, {"format": "int8", "dora": True}, {"dora": True}, {"init": "loftq"}], ids=str)
+def test_a_base_in_few_bits_is_divided(bits, strategy, tmp_path):
     pytest.importorskip("bitsandbytes")
     settings = {"epochs": 2, "batch": 20, "learning_rate": 1e-2, "optimizer": AdamwConfig(eps=1e-3), **bits}
     one = train(tmp_path / "one" / "Model" / "a", "qlora", train=settings)[0]
-    two = train(tmp_path / "two" / "Model" / "a", "qlora", train=settings, devices=2, strategy="fsdp")[0]
+    two = train(tmp_path / "two" / "Model" / "a", "qlora", train=settings, devices=2, strategy=strategy)[0]
     first, second = (load_file(a.directory / WEIGHTS["lora"]) for a in (one, two))
     assert first.keys() == second.keys()
     for name, tensor in first.items():
