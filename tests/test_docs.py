@@ -227,7 +227,9 @@ def test_what_is_wrong_is_not_understood(line):
     ],
 )
 def test_what_is_right_is_understood(line):
-    for words in simple_commands(line):
+    commands = list(simple_commands(line))
+    assert len(commands) == 1 + line.count("&&") + line.count("|")
+    for words in commands:
         check(words)
 
 

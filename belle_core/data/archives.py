@@ -27,9 +27,9 @@ def members_of(path: Path) -> list[str]:
     try:
         names = _zipped(path) if zipped else _tarred(path)
     except DAMAGE as error:
+        why = " ".join(str(error).split())
         raise BelleError(
-            f"{path}: the {kind} archive is damaged or cut off ({error})",
-            f"{path}：{kind} 文件已损坏或不完整（{error}）",
+            f"{path}: the {kind} archive is damaged or cut off ({why})", f"{path}：{kind} 文件已损坏或不完整（{why}）"
         ) from error
     if not names:
         raise BelleError(f"{path}: the {kind} archive holds no file", f"{path}：{kind} 文件中没有文件")

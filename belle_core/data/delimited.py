@@ -13,6 +13,8 @@ from belle_core.data.textfile import BROKEN, TextFile
 DELIMITERS = (",", "\t", ";")
 NAME = re.compile(r"[^\W\d][\w .\-/]{0,39}")
 """What the name of a column looks like."""
+STATED = re.compile(r"""\s*\ufeff?(?P<quote>"?)sep=(?P<sign>.)(?P=quote)[ \t]*(\r?\n|\r|$)""", re.IGNORECASE)
+"""A first line for Excel that says what separates the fields."""
 MOST = 0.9
 """Share of the first rows that must have as many fields as the header."""
 
@@ -22,7 +24,10 @@ def delimiter_of(text: str, complete: bool) -> str | None:
 
     A table has a header of names, and as many fields in nearly every row. A single column must have its name in quotes.
     """
-    return next((delimiter for delimiter in DELIMITERS if _fits(text, complete, delimiter)), None)
+    stated = STATED.match(text)
+    offered = (stated["sign"],) if stated else DELIMITERS
+    rest = text[stated.end() :] if stated else text
+    return next((delimiter for delimiter in offered if _fits(rest, complete, delimiter)), None)
 
 
 def _fits(text: str, complete: bool, delimiter: str) -> bool:
@@ -40,11 +45,12 @@ def _fits(text: str, complete: bool, delimiter: str) -> bool:
 
 def misfit_of(text: str) -> tuple[str, str]:
     """What is wrong with the beginning of a table that :func:`delimiter_of` does not know as one, in words."""
-    lines = text.splitlines(keepends=True)
-    reader = csv.reader(lines, delimiter=max(DELIMITERS, key=lines[0].count))
-    width = len(next(reader))
+    stated = STATED.match(text)
+    lines = (text[stated.end() :] if stated else text).splitlines(keepends=True) or [""]
+    reader = csv.reader(lines, delimiter=stated["sign"] if stated else max(DELIMITERS, key=lines[0].count))
     if len(lines) == 1:
         return "it has no rows", "没有数据行"
+    width = len(next(reader))
     if width == 1:
         return "a table of one column has its name in quotes", "只有一列的表格，列名应加引号"
     for row in reader:
@@ -60,8 +66,9 @@ def misfit_of(text: str) -> tuple[str, str]:
 def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: str) -> Iterator[Record | Broken]:
     """Every row as an object of texts by column, or what is wrong with it."""
     csv.field_size_limit(LONGEST)
-    reader = csv.reader((f"{line or ''}\n" for line in split_lines(pieces)), delimiter=delimiter)
-    header = [name.strip("\ufeff \t") for name in next(reader)]
+    lines = (f"{line or ''}\n" for line in split_lines(pieces))
+    reader = csv.reader(_unstated(lines), delimiter=delimiter)
+    header = [name.strip("\ufeff \t") for name in next((row for row in reader if row), [])]
     number, line = 0, reader.line_num + 1
     while True:
         try:
@@ -75,6 +82,16 @@ def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: 
             yield _record(row, header, Place(source, line, number), file)
             number += 1
         line = reader.line_num + 1
+
+
+def _unstated(lines: Iterator[str]) -> Iterator[str]:
+    """*lines*, of which one that states the separator is blank, so that the others keep their numbers."""
+    for line in lines:
+        if line.strip("\ufeff \t\r\n"):
+            yield "\n" if STATED.fullmatch(line) else line
+            break
+        yield "\n"
+    yield from lines
 
 
 def _record(row: list[str], header: list[str], place: Place, file: TextFile) -> Record | Broken:

@@ -36,9 +36,10 @@ class TableFile:
         self.rows = 0
         """Number of its rows; 0 where only reading all of it would tell."""
         arrow = pyarrow("Parquet" if head.startswith(PARQUET) else "Arrow")
+        self._failures = arrow.ArrowException, OSError, ValueError, OverflowError  # also text and times that are none
         try:
             self._open(arrow, head)
-        except (arrow.ArrowInvalid, OSError) as error:
+        except self._failures as error:
             raise self._damaged(error) from error
 
     def _open(self, arrow: Any, head: bytes) -> None:
@@ -67,6 +68,7 @@ class TableFile:
         number = 0
         try:
             for batch in self._batches:
+                batch.validate(full=True)  # damaged offsets would be followed out of the table's memory
                 for start in range(0, batch.num_rows, BATCH):
                     for row in batch.slice(start, BATCH).to_pylist():
                         yield Record(
@@ -74,7 +76,7 @@ class TableFile:
                         )
                         number += 1
                 self.position = self.size * number // self.rows if self.rows else self._source.tell()
-        except OSError as error:  # also pyarrow's own errors
+        except self._failures as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> BelleError:

@@ -24,7 +24,7 @@ class PeopleFormat:
         """Whether the first message has that shape."""
         messages = record.get("messages")
         first = messages[0] if isinstance(messages, list) and messages else None
-        return isinstance(first, dict) and self.key in first and (not self.named or first.get("role") in ROLES)
+        return isinstance(first, dict) and self.key in first and (not self.named or str(first.get("role")) in ROLES)
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
@@ -38,9 +38,10 @@ class PeopleFormat:
             raise Unreadable("wrong_type:message", f"{type(value).__name__} where a message should be")
         if not self.named:
             return Message(("user", "assistant")[number % 2], text_field(value, self.key))
-        if value.get("role") not in ROLES:
-            raise Dropped(f"role:{str(value.get('role'))[:20]}", str(value.get(self.key))[:100])
-        return Message(ROLES[value["role"]], text_field(value, self.key))
+        role = str(value.get("role"))
+        if role not in ROLES:
+            raise Dropped(f"role:{role[:20]}", str(value.get(self.key))[:100])
+        return Message(ROLES[role], text_field(value, self.key))
 
 
 KDCONV = PeopleFormat("message", named=False)

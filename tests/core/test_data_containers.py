@@ -10,6 +10,7 @@ import json
 import lzma
 import tarfile
 import zipfile
+from random import Random
 
 import pyarrow
 import pytest
@@ -88,6 +89,11 @@ PACKED = {
     "csv in GB18030": table().encode("gb18030"),
     "tsv in gzip": gzip.compress(table(delimiter="\t").encode()),
     "semicolons": table(delimiter=";", quoting=csv.QUOTE_ALL).encode(),
+    "semicolons in GB18030 with a mark": ("\ufeff" + table(delimiter=";")).encode("gb18030"),
+    "stated semicolons": ("sep=;\r\n" + table(delimiter=";")).encode(),
+    "stated semicolons, marked": ("sep=;\r\n" + table(delimiter=";", quoting=csv.QUOTE_ALL)).encode("utf-8-sig"),
+    "stated tabs in UTF-16": ('"sep=\t"\r\n' + table(delimiter="\t")).encode("utf-16"),
+    "stated bars in GB18030": ("SEP=|\n" + table(delimiter="|")).encode("gb18030"),
     "mapping": json.dumps({f"key {n}": row for n, row in enumerate(ROWS)}, ensure_ascii=False, indent=2).encode(),
 }
 
@@ -225,6 +231,66 @@ def test_containers_that_cannot_be_read(tmp_path, content, message):
     with pytest.raises(BelleError, match=message or "no table with a header") as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_stated_separator_is_a_line_and_no_record(tmp_path):
+    (tmp_path / "a.csv").write_text('sep=;\nquestion;answer\n"问\n0";"答;0"\n一;二;三\n' + "问;答\n" * 20)
+    first, broken, *others = read(tmp_path / "a.csv")
+    assert first.value == {"question": "问\n0", "answer": "答;0"} and first.place.line == 3
+    assert broken.reason == "broken_row" and broken.place.line == 5 and others[0].place.line == 6
+    for text, message in (
+        ("sep=;\nquestion;answer\n", "it has no rows"),
+        ("sep=,\na;b\n1;2\n", "one column has its name in quotes"),
+    ):
+        (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(BelleError, match=message):
+            read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar in gzip", "gzip", "bz2", "xz", "zstd"])
+def test_damage_inside_an_archive_is_told(tmp_path, kind):
+    """Names, sizes, methods and checksums that are none; what is read before stays."""
+    some, draw = lines(ROWS[:20]), Random(0)
+    pack = {
+        "zip": lambda: zipped({"问.jsonl": some, "b.jsonl": some}),
+        "tar": lambda: tarred({"问.jsonl": some, "b.jsonl": some}),
+        "tar in gzip": lambda: tarred({"a.jsonl": some}, "w:gz"),
+        "gzip": lambda: gzip.compress(some),
+        "bz2": lambda: bz2.compress(some),
+        "xz": lambda: lzma.compress(some),
+        "zstd": lambda: zstandard.compress(some),
+    }
+    whole, refused = pack[kind](), 0
+    for _ in range(150):
+        at = draw.randrange(4, len(whole))
+        (tmp_path / "t").write_bytes(whole[:at] + draw.randbytes(2) + whole[at + 2 :])
+        try:
+            assert all(isinstance(item, (Record, Broken)) for item in read(tmp_path / "t"))
+        except BelleError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused or kind == "tar"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "file", "stream"])
+def test_damage_inside_a_table_is_told_and_never_followed(tmp_path, kind):
+    """Offsets that point out of an Arrow table's memory end a process that trusts them."""
+    arrow, path = pyarrow.Table.from_pylist([{"talk": [{"said": f"问{n}"}], "n": n} for n in range(20)]), tmp_path / "t"
+    if kind == "parquet":
+        parquet.write_table(arrow, path)
+    else:
+        with (ipc.new_file if kind == "file" else ipc.new_stream)(str(path), arrow.schema) as writer:
+            writer.write_table(arrow)
+    whole, draw, refused = path.read_bytes(), Random(0), 0
+    for _ in range(300):
+        at = draw.randrange(8, len(whole) - 8)
+        path.write_bytes(whole[:at] + draw.randbytes(8) + whole[at + 8 :])
+        try:
+            assert all(isinstance(item, Record) for item in read(path))
+        except BelleError as error:
+            assert "the table is damaged or cut off" in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > 50
 
 
 def test_rows_that_do_not_fit_cost_themselves(tmp_path):

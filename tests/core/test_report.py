@@ -259,9 +259,24 @@ def test_counts_have_whole_ticks():
     assert sorted(ticks) == ["0", "1", "1"]  # the axis, and the number behind the bar
 
 
-def test_a_curve_is_drawn_from_whatever_figures_there_are():
-    for records in ([], [{"step": 1, "loss": 1.0}], [{"step": 0, "dev": 2.0}], [{"step": 1, "loss": float("nan")}]):
-        ElementTree.fromstring(loss_curve(records))
+@pytest.mark.parametrize(
+    ("records", "named"),
+    [
+        ([], set()),
+        ([{"step": 1, "loss": 1.0}], {"train"}),
+        ([{"step": 0, "dev": 2.0}], {"dev"}),
+        ([{"step": 1, "loss": float("nan")}], {"train"}),
+        (
+            [{"step": 1, "loss": 1.0, "lr": 0.1}, {"step": 2, "dev": 2.0, "grad_norm": None}],
+            {"train", "dev", "learning rate"},
+        ),
+    ],
+)
+def test_a_curve_is_drawn_from_whatever_figures_there_are(records, named):
+    picture = loss_curve(records)
+    texts = {element.text for element in ElementTree.fromstring(picture).iter() if element.tag.endswith("}text")}
+    assert texts & {"train", "dev", "learning rate", "gradient norm"} == named
+    assert "optimizer step" in texts and "nan" not in picture
 
 
 @pytest.mark.browser

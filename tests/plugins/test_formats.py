@@ -276,6 +276,7 @@ def test_what_is_not_the_layout_is_unreadable(name, record, reason):
         ("preference", {"chosen": "Human: 一\n\nAssistant: a", "rejected": "Human: 二\n\nAssistant: b"}, "different_prompts"),
         ("rendered", {"text": "hello"}, "no_dialogue"),
         ("crosswoz", {"messages": [{"content": "x", "role": "other"}]}, "role:other"),
+        ("crosswoz", {"messages": [{"content": "x", "role": ["usr"]}]}, "role:['usr']"),
     ],
 )  # fmt: skip
 def test_what_is_of_no_use_is_dropped(name, record, reason):
