@@ -113,6 +113,13 @@ def test_what_is_not_examples_is_refused(named):
             call(*arguments)
 
 
+def test_a_wrong_name_is_told_in_chinese_alone(named, monkeypatch):
+    monkeypatch.setenv("BELLE_LANG", "zh")
+    with pytest.raises(BelleError) as caught:
+        call("show", named, "--where", "foo=1")
+    assert "没有名为 'foo' 的字段。可用：answer, " in caught.value.chinese
+
+
 def test_show_finds_pages_and_tells_why_records_were_dropped(named):
     assert [r["id"] for r in plain("show", named, "--skip", 1, "--count", 2)["records"]] == ["b", "c"]
     assert [r["id"] for r in plain("show", named, "--where", "turns=4")["records"]] == ["b"]
