@@ -46,6 +46,8 @@ class Batch:
     """Further sequences of the same examples, which are not learned."""
     examples: tuple[int, ...] = ()
     """Numbers of the examples in the data."""
+    even: bool = False
+    """All labels have the same weight."""
 
     @property
     def sequences(self) -> int:
@@ -61,7 +63,13 @@ class Batch:
         """The same batch on *device*."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         tensors = {name: value for name, value in values.items() if isinstance(value, (Tensor, Batch))}
-        return replace(self, **values | {name: tensor.to(device, **options) for name, tensor in tensors.items()})
+        return replace(self, **values | {name: _moved(tensor, device, **options) for name, tensor in tensors.items()})
+
+
+def _moved(one: Tensor | Batch, device: Any, **options: Any) -> Tensor | Batch:
+    if isinstance(one, Tensor) and torch.device(device).type == "cuda" and one.device.type == "cpu":
+        return one.pin_memory().to(device, non_blocking=True)  # the host need not wait for the GPU
+    return one.to(device, **options)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ def collate(encoded: EncodedExamples, examples: Sequence[int], *, packed: bool =
         ),
         beside=None if encoded.beside is None else collate(encoded.beside, examples, packed=packed),
         examples=tuple(int(e) for e in examples),
+        even=bool(len(learned)) and bool((weights[learned] == weights[learned[0]]).all()),
     )
 
 

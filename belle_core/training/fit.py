@@ -68,8 +68,8 @@ def fit(model: Any, loaded: Loaded, config: TrainConfig, context: StageContext) 
     check_shares(min(config.batch, len(train)), settings)
     keep_memory()
     with (
-        faster(model, wanted=settings.fast, processes=sharing.ranks),
         packing(model, config.max_length, wanted=settings.packing, agreed=sharing.agreed) as packed,
+        faster(model, wanted=settings.fast, processes=sharing.ranks),  # after packing, which tries the model on the CPU
     ):
         size = batch_of(settings, model, loaded.dtype, config, objective, train, context.shared["seed"], packed)
         if settings.batch == AUTO and context.rank == 0:

@@ -77,7 +77,7 @@ def answer_loss(model: Any, batch: Batch) -> Tensor:
     """Weighted sum over the labels, in nats; the caller divides by the weights of the whole optimizer step."""
     weight = plain_output(model)
     if weight is not None and liger.suits(weight):
-        return liger.weighted_loss(_label_hidden(model, batch), weight, batch.targets, batch.weights)
+        return liger.weighted_loss(_label_hidden(model, batch), weight, batch.targets, batch.weights, even=batch.even)
     if weight is not None and weight.requires_grad and torch.is_grad_enabled():
         loss: Tensor = WeightedLoss.apply(_label_hidden(model, batch), weight, batch.targets, batch.weights)
         return loss

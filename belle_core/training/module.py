@@ -114,21 +114,19 @@ class InstructionModule(LightningModule):
         """Forward, backward and one update of the weights; what to tell of it, and the tokens of all processes."""
         optimizer: Any = self.optimizers()
         loss = self._gradients(step)
-        reported = self._reported(step.amount)
         if self.done == 0:
             self._check_gradients()
-        norm = self.sharing.clip(self, self.config.clip).float()
-        loss, tokens = self.sharing.total(torch.stack([loss, torch.tensor(float(step.tokens), device=self.device)]))
-        figures = torch.stack([loss, norm]).tolist()
+        clipped = self.sharing.clip(self, self.config.clip).float()
+        (mean, tokens, norm), reported = self._told(step.amount, loss, float(step.tokens), own=clipped)
         if self.alarm:
-            self.alarm.check(self, step, *figures)
+            self.alarm.check(self, step, mean, norm)
         rate = learning_rate(self.config, self.done, self.steps.total)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
         optimizer.step()
-        figures[1] = float(self.sharing.norm(self, norm))
+        norm = self.sharing.norm(self, norm)
         optimizer.zero_grad(set_to_none=True)
-        return Point(self.done + 1, figures[0], rate, figures[1], figures=reported), int(tokens)
+        return Point(self.done + 1, mean, rate, norm, figures=reported), int(tokens)
 
     def _ready(self, step: Step) -> Step:
         """What the objective makes of *step*; passes of an objective that changes it stay as they are."""
@@ -176,8 +174,8 @@ class InstructionModule(LightningModule):
             step = self.objective.ready(self.sharing.callee(self), step.to(self.device))
             loss = sum(self._loss(batch, weight) for batch, weight in step.weighted)
         self.model.train()
-        total = self.sharing.total(torch.as_tensor(loss, device=self.device))
-        return {"dev": float(total) / step.amount, "dev_figures": self._reported(step.amount)}
+        (total,), reported = self._told(step.amount, loss)
+        return {"dev": total / step.amount, "dev_figures": reported}
 
     def _loss(self, batch: Batch, weight: float) -> Tensor:
         """Summed loss of a batch; one with weight 0 leaves no trace in what is reported either."""
@@ -190,17 +188,22 @@ class InstructionModule(LightningModule):
             }
         return loss
 
-    def _reported(self, amount: float) -> dict[str, float]:
-        """Means, over all processes, of what the objective reported since it was last asked."""
-        sums, self.objective.figures = self.objective.figures, {}
-        if not sums:
-            return {}
-        values = torch.stack(
-            [torch.as_tensor(sums[name], dtype=torch.float32, device=self.device) for name in sorted(sums)]
+    def _told(
+        self, amount: float, *sums: Tensor | float, own: Tensor | None = None
+    ) -> tuple[list[float], dict[str, float]]:
+        """Of all processes the *sums*, then this one's *own*; and means of what the objective reported since it was last asked.
+
+        Here the host waits for the device, and nowhere else in a step.
+        """
+        reported, self.objective.figures = self.objective.figures, {}
+        names = sorted(reported)
+        asked = [*sums, *(reported[name] for name in names)]
+        summed = self.sharing.total(
+            torch.stack([torch.as_tensor(value, dtype=torch.float32, device=self.device) for value in asked])
         )
-        return {
-            name: float(value) / amount for name, value in zip(sorted(sums), self.sharing.total(values), strict=True)
-        }
+        found: list[float] = (summed if own is None else torch.cat([summed, own[None]])).tolist()
+        means = {name: value / amount for name, value in zip(names, found[len(sums) :], strict=False)}
+        return found[: len(sums)] + found[len(asked) :], means
 
     def evaluated(self) -> AbstractContextManager[None]:
         """The weights that are evaluated and kept: the averages where there are any."""

@@ -49,4 +49,7 @@ def lengths_of(ids: Tensor, positions: Tensor | None) -> Tensor:
     if positions is None:
         return torch.full(ids.shape, float(ids.shape[-1]), device=ids.device)
     number = (positions.expand(ids.shape).flatten() == 0).cumsum(0)
-    return torch.bincount(number)[number].float().view(ids.shape)
+    counts = torch.zeros(len(number) + 1, device=ids.device).index_add_(
+        0, number, torch.ones_like(number, dtype=torch.float32)
+    )
+    return counts[number].view(ids.shape)  # bincount would ask the device how many there are

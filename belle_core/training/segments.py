@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from belle_core.training.fast.attention import SegmentAttention
+from belle_core.training.fast.flash import flash, has_flash
 
 NAME = "belle_segments"
 """What the attention function is called in transformers' registry."""
@@ -47,18 +48,6 @@ class Segments:
             self._on_device[device] = torch.tensor([0, *accumulate(self.lengths)], dtype=torch.int32, device=device)
         ends: Tensor = self._on_device[device]
         return ends
-
-    def block_mask(self, device: torch.device) -> Any:
-        """What FlexAttention needs; made once for all layers."""
-        key = device, "mask"
-        if key not in self._on_device:
-            from torch.nn.attention.flex_attention import create_block_mask
-
-            total, lengths = sum(self.lengths), torch.tensor(self.lengths, device=device)
-            owner = torch.repeat_interleave(torch.arange(len(self.lengths), device=device), lengths)
-            allowed = lambda b, h, q, k: (q >= k) & (owner[q] == owner[k])  # noqa: E731
-            self._on_device[key] = create_block_mask(allowed, None, None, total, total, device=str(device))
-        return self._on_device[key]
 
 
 def attention(
@@ -100,25 +89,7 @@ def attention(
 
 
 def _by_device(query: Tensor, key: Tensor, value: Tensor, segments: Segments, scale: float) -> Tensor:
-    grouped = query.shape[1] != key.shape[1]
-    if query.device.type == "cpu":
-        done: Tensor = SegmentAttention.apply(query.squeeze(0), key.squeeze(0), value.squeeze(0), segments, scale)
-        return done.unsqueeze(0)
-    if query.device.type == "cuda" and query.dtype in (torch.bfloat16, torch.float16) and query.shape[-1] <= 256:
-        from torch.nn.attention.varlen import varlen_attn  # flash-attention, as torch brings it
-
-        q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-        ends, longest = segments.ends(query.device), max(segments.lengths)
-        causal = {"window_size": (-1, 0), "enable_gqa": grouped}
-        flash: Any = varlen_attn
-        return flash(q, k, v, ends, ends, longest, longest, scale=scale, **causal)[None]  # type: ignore[no-any-return]
-    mask = segments.block_mask(query.device)
-    return _flex(query.device.type)(query, key, value, block_mask=mask, scale=scale, enable_gqa=grouped).transpose(1, 2)  # type: ignore[no-any-return]
-
-
-@cache
-def _flex(device: str) -> Any:
-    """FlexAttention; on GPUs it needs to be compiled."""
-    from torch.nn.attention.flex_attention import flex_attention
-
-    return torch.compile(flex_attention, dynamic=True) if device == "cuda" else flex_attention
+    if has_flash(query):
+        return flash(query, key, value, segments, scale)
+    done: Tensor = SegmentAttention.apply(query.squeeze(0), key.squeeze(0), value.squeeze(0), segments, scale)
+    return done.unsqueeze(0)

@@ -24,7 +24,7 @@ from belle_core.training.blame import is_ours
 from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, on_cpu, size, tensors
 from belle_core.training.fast import faster, has_own_layers, laid_out
-from belle_core.training.fast.attention import SCORES
+from belle_core.training.fast.attention import at_once
 from belle_core.training.floats import left_in_floats
 from belle_core.training.losses import answer_loss, label_logits, last_hidden, token_losses
 from belle_core.training.optimizer import weight_groups
@@ -236,7 +236,7 @@ def _batch(one: Pass, packed: bool) -> Batch:
     """A batch of that size. Of a pack only so many sequences are named as attention works on at a time."""
     longest = min(one.longest, one.tokens)
     sequences = -(-one.tokens // longest)
-    together = min(one.tokens // longest, max(1, SCORES // longest**2)) if packed else sequences
+    together = min(one.tokens // longest, max(1, at_once(torch.device("cpu")) // longest**2)) if packed else sequences
     shape = (1, one.tokens) if packed else (sequences, longest)
     labels = max(1, min(one.tokens - sequences, int(one.tokens * one.learned)))
     whole = lambda *of: torch.zeros(of, dtype=torch.int64)  # noqa: E731

@@ -39,7 +39,7 @@ class Grpo(Policy):
         logps, _ = self.logps(model, batch)
         old = logps.detach() if batch.old is None else batch.old
         losses = policy_losses(logps, old, batch.advantages, self.config.clip)
-        length = torch.bincount(batch.rows, minlength=batch.sequences).float()
+        length = losses.new_zeros(batch.sequences).index_add(0, batch.rows, torch.ones_like(losses))
         if batch.start is not None:
             moved = divergence(logps, batch.start)
             losses = losses + self.config.beta * moved

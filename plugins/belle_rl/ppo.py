@@ -80,5 +80,6 @@ def token_rewards(batch: Rollout, logps: Tensor, beta: float) -> Tensor:
 
     assert batch.reward is not None
     told = torch.zeros_like(logps) if batch.start is None else -beta * (logps - batch.start)
-    lasts = torch.bincount(batch.rows, minlength=batch.sequences).cumsum(0) - 1
+    lasts = torch.zeros(batch.sequences, dtype=torch.int64, device=batch.rows.device)
+    lasts = lasts.index_add(0, batch.rows, torch.ones_like(batch.rows)).cumsum(0) - 1
     return told.index_add(0, lasts, batch.reward.to(told.dtype))

@@ -77,8 +77,8 @@ angles_ = angles(5, 4)
 
 @pytest.mark.parametrize("name", PIECES)
 def test_gradients_are_the_slopes(name, monkeypatch):
-    monkeypatch.setattr(loss_module, "LOGITS", 22)  # two labels at a time
-    monkeypatch.setattr(loss_module, "TRAINED", 22 * 8)
+    monkeypatch.setitem(loss_module.LOGITS, "cpu", 22)  # two labels at a time
+    monkeypatch.setitem(loss_module.TRAINED, "cpu", 22 * 8)
     monkeypatch.setattr(loss_module, "SHARES", 11)
     function, inputs = PIECES[name]
     assert torch.autograd.gradcheck(function, inputs, check_undefined_grad=False)
@@ -154,8 +154,8 @@ def gradients(model, loss):
 @pytest.mark.parametrize("method", ["full", "lora", "tied"])
 @pytest.mark.parametrize("family", ALIKE)
 def test_a_whole_model_has_the_same_loss_and_gradients(family, method, monkeypatch):
-    monkeypatch.setattr(loss_module, "LOGITS", 600)
-    monkeypatch.setattr(loss_module, "TRAINED", 4 * 600)
+    monkeypatch.setitem(loss_module.LOGITS, "cpu", 600)
+    monkeypatch.setitem(loss_module.TRAINED, "cpu", 4 * 600)
     model, data = built(family, tie_word_embeddings=method == "tied").train(), batch()
     if method == "lora":
         model = add_adapter(model, LoraConfig(rank=4), seed=1)
@@ -267,9 +267,9 @@ class Largest(TorchDispatchMode):
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_neither_the_logits_nor_the_scores_of_a_long_sequence_exist_whole(method, recompute, monkeypatch):
-    monkeypatch.setattr(loss_module, "LOGITS", 1 << 14)
-    monkeypatch.setattr(loss_module, "TRAINED", 4 << 14)
-    monkeypatch.setattr(attention_module, "SCORES", 1 << 14)
+    monkeypatch.setitem(loss_module.LOGITS, "cpu", 1 << 14)
+    monkeypatch.setitem(loss_module.TRAINED, "cpu", 4 << 14)
+    monkeypatch.setitem(attention_module.SCORES, "cpu", 1 << 14)
     model, length, vocabulary, heads = built("llama", vocab_size=2000), 400, 2000, 4
     if method == "lora":
         model = add_adapter(model, LoraConfig(rank=4), seed=1)

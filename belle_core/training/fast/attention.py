@@ -1,4 +1,4 @@
-"""Attention per segment on CPUs as plain matrix products; of long segments the scores are made anew in the backward pass."""
+"""Attention per segment as plain matrix products; of long segments the scores are made anew in the backward pass."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import Tensor
 
 from belle_core.training.fast.contents import is_hollow
 
-SCORES = 1 << 20
-"""Attention scores that exist at once: about what the processor's caches hold."""
+SCORES = {"cpu": 1 << 20, "cuda": 1 << 26}
+"""Attention scores that exist at once: on a CPU about what its caches hold, on a GPU what keeps it busy."""
 ALIKE = 0.8
 """Segments are worked on together if the shortest has at least this share of the longest one's tokens."""
 KEPT = 4
 """What tokens take from each other is kept for the backward pass where a segment has at most so many times the tokens that a
 head has features. More would be most of what a block keeps."""
 LANES = 32
-"""Keys come in multiples of it: softmax in bfloat16 is up to twice as fast then."""
+"""On CPUs keys come in multiples of it: softmax in bfloat16 is up to twice as fast then."""
 
 Bounds = Sequence[tuple[int, int]]
 
@@ -29,10 +29,10 @@ class SegmentAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, segments: Any, scale: float) -> Tensor:
         """``query``: (heads, tokens, size), ``key`` and ``value``: (key heads, tokens, size). Returns (tokens, heads, size)."""
-        ctx.groups, ctx.scale = list(groups(segments.bounds, len(query))), scale
+        ctx.groups, ctx.scale = list(groups(segments.bounds, len(query), at_once(query.device))), scale
         result = query.new_empty(query.shape[1], len(query), value.shape[-1])
         kept: list[Tensor | None] = [query, key, value]
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(query.device.type, enabled=False):
             for group in ctx.groups:
                 out, shares = _forward(*_stacks(query, key, value, group), scale)
                 _unstack(out, group, result.transpose(0, 1))
@@ -45,7 +45,7 @@ class SegmentAttention(torch.autograd.Function):
         """Gradients in the layout that the inputs had."""
         grad, (query, key, value, *kept) = grad.transpose(0, 1), ctx.saved_tensors
         results = [torch.empty_like(tensor) for tensor in (query, key, value)]
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(query.device.type, enabled=False):
             for group, shares in zip(ctx.groups, kept, strict=True):
                 parts = _stacks(query, key, value, group)
                 slopes = _backward(*parts, _stack(grad, group), shares, ctx.scale)
@@ -86,7 +86,7 @@ def _backward(
 
 def _shares(q: Tensor, k: Tensor, begin: int, end: int, seen: int, scale: float) -> Tensor:
     """How much each of the queries takes from each key, (stack, end - begin, seen)."""
-    later = torch.full((end - begin, seen), float("-inf"), dtype=q.dtype).triu_(begin + 1)
+    later = q.new_full((end - begin, seen), float("-inf")).triu_(begin + 1)
     scores = torch.baddbmm(later, q[:, begin:end], k[:, :seen].transpose(1, 2), alpha=scale)
     return torch.softmax(scores, -1)
 
@@ -98,7 +98,7 @@ def _keeps(q: Tensor) -> bool:
 def _blocks(q: Tensor, k: Tensor) -> list[tuple[int, int, int]]:
     """Ranges of queries whose scores may exist at once, and how many keys there are up to the last of them."""
     stack, length = q.shape[:2]
-    rows = length if _keeps(q) else max(16, SCORES // (stack * length))
+    rows = length if _keeps(q) else max(16, at_once(q.device) // (stack * length))
     ends = [(begin, min(length, begin + rows)) for begin in range(0, length, rows)]
     blocks = [(begin, end, min(_multiple(end, LANES), k.shape[1])) for begin, end in ends]
     return blocks[-2:] if is_hollow(q) else blocks
@@ -108,12 +108,17 @@ def _multiple(number: int, of: int) -> int:
     return -(-number // of) * of
 
 
-def groups(bounds: Bounds, heads: int) -> Iterator[Bounds]:
-    """All segments in groups of like length, longest first, as many as may be worked on at once."""
+def at_once(device: torch.device) -> int:
+    """Attention scores that exist at once on *device*."""
+    return SCORES.get(device.type, SCORES["cpu"])
+
+
+def groups(bounds: Bounds, heads: int, scores: int) -> Iterator[Bounds]:
+    """All segments in groups of like length, longest first, as many as have no more than so many *scores* together."""
     group: list[tuple[int, int]] = []
     for begin, end in sorted(bounds, key=lambda bound: bound[0] - bound[1]):
         longest = group[0][1] - group[0][0] if group else 0
-        if group and (end - begin < ALIKE * longest or (len(group) + 1) * heads * longest**2 > SCORES):
+        if group and (end - begin < ALIKE * longest or (len(group) + 1) * heads * longest**2 > scores):
             yield group
             group = []
         group.append((begin, end))
@@ -121,7 +126,7 @@ def groups(bounds: Bounds, heads: int) -> Iterator[Bounds]:
 
 
 def _stacks(query: Tensor, key: Tensor, value: Tensor, group: Bounds) -> tuple[Tensor, Tensor, Tensor]:
-    lanes = LANES if query.dtype == torch.bfloat16 else 1
+    lanes = LANES if query.dtype == torch.bfloat16 and query.device.type == "cpu" else 1
     return _stack(query, group), _stack(key, group, lanes), _stack(value, group, lanes)
 
 

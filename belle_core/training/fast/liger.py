@@ -27,9 +27,9 @@ def label_losses(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     return _fused(hidden, weight, targets, "none")
 
 
-def weighted_loss(hidden: Tensor, weight: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The weighted sum of all losses; where all weigh the same, gradients are made along with it."""
-    if bool((weights == weights[0]).all()):
+def weighted_loss(hidden: Tensor, weight: Tensor, targets: Tensor, weights: Tensor, *, even: bool) -> Tensor:
+    """The weighted sum of all losses; where all weigh the same (*even*), gradients are made along with it."""
+    if even:
         return _fused(hidden, weight, targets, "sum") * weights[0]
     return (label_losses(hidden, weight, targets) * weights).sum()
 

@@ -13,15 +13,19 @@ from belle_core.training.fast.contents import is_hollow
 from belle_core.training.fast.frozen import Frozen
 from belle_core.training.fast.products import product
 
-LOGITS = 1 << 23
+LOGITS = {"cpu": 1 << 23, "cuda": 1 << 26}
 """Logits that exist at once."""
-TRAINED = 1 << 25
+TRAINED = {"cpu": 1 << 25, "cuda": 1 << 28}
 """Bytes of them where the layer trains: more, since its gradient is added up per chunk."""
 
 SHARES = 1 << 19
 """Probabilities in float32 that exist at once on a processor: about what its cache holds."""
 LOST = 80.0
 """Losses above this are made from the logits, since exp(-loss) comes near the smallest float32."""
+
+
+def _most(of: dict[str, int], hidden: Tensor) -> int:
+    return of.get(hidden.device.type, of["cpu"])
 
 
 class LabelLosses(torch.autograd.Function):
@@ -35,7 +39,7 @@ class LabelLosses(torch.autograd.Function):
         """``hidden``: (labels, width), ``weight``: (vocabulary, width), ``targets``: (labels,). Returns (labels,) float32."""
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         by_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for rows in _chunks(len(targets), weight.weight, LOGITS):
+        for rows in _chunks(len(targets), weight.weight, _most(LOGITS, hidden)):
             slope = _slope(hidden[rows], weight, targets[rows], losses[rows])
             if by_hidden is not None:
                 by_hidden[rows] = weight.back(slope)
@@ -58,7 +62,7 @@ class WeightedLoss(torch.autograd.Function):
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         narrow = Frozen(weight.to(hidden.dtype))
         by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight)
-        for rows in _chunks(len(targets), weight, TRAINED // hidden.element_size()):
+        for rows in _chunks(len(targets), weight, _most(TRAINED, hidden) // hidden.element_size()):
             slope = _slope(hidden[rows], narrow, targets[rows], losses[rows], weights[rows])
             by_hidden[rows] = narrow.back(slope)
             by_weight += product(slope.t(), hidden[rows].t())
@@ -75,8 +79,10 @@ class WeightedLoss(torch.autograd.Function):
 def _slope(hidden: Tensor, weight: Frozen, targets: Tensor, losses: Tensor, weights: Tensor | None = None) -> Tensor:
     """Gradient of each label's weighted loss by its logits, (labels, vocabulary); fills in the ``losses``."""
     logits, wanted = weight.ahead(hidden), targets[:, None]
+    if logits.device.type != "cpu":
+        return _slope_at_once(logits, targets, losses, weights)
     picked = torch.empty_like(losses)
-    for rows in _chunks(len(targets), weight.weight, SHARES if logits.device.type == "cpu" else logits.numel()):
+    for rows in _chunks(len(targets), weight.weight, SHARES):
         shares = torch.softmax(logits[rows], -1, dtype=losses.dtype)
         torch.gather(shares, 1, wanted[rows], out=picked[rows, None])
         logits[rows] = shares if weights is None else shares.mul_(weights[rows, None])
@@ -87,6 +93,15 @@ def _slope(hidden: Tensor, weight: Frozen, targets: Tensor, losses: Tensor, weig
     own = picked - 1 if weights is None else (picked - 1).mul_(weights)
     logits[torch.arange(len(targets), device=targets.device), targets] = own.to(logits.dtype)
     return logits
+
+
+def _slope_at_once(logits: Tensor, targets: Tensor, losses: Tensor, weights: Tensor | None) -> Tensor:
+    """The same without a question to the device, which the host would wait for."""
+    wanted = targets[:, None]
+    shares = torch.log_softmax(logits, -1, dtype=losses.dtype)
+    losses.copy_(shares.gather(1, wanted)[:, 0].neg_())
+    shares.exp_().scatter_add_(1, wanted, torch.full_like(shares[:, :1], -1.0))
+    return (shares if weights is None else shares.mul_(weights[:, None])).to(logits.dtype)
 
 
 def _chunks(labels: int, weight: Tensor, most: int) -> Iterator[slice]:

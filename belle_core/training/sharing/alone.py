@@ -71,7 +71,7 @@ class Alone:
         """Scale the gradients down to the norm *limit* (0: leave them); returns the norm that they had."""
         return nn.utils.clip_grad_norm_([p for _, p in module.trainable], limit or math.inf)
 
-    def norm(self, module: Any, clipped: Tensor) -> Tensor:
+    def norm(self, module: Any, clipped: float) -> float:
         """The gradient's norm, after the update; *clipped* is what :meth:`clip` said."""
         return clipped
 
@@ -81,7 +81,7 @@ class Alone:
 
     def any(self, flag: bool, device: Any) -> bool:
         """Whether *flag* is set on any rank."""
-        return bool(self.total(torch.tensor(float(flag), device=device)))
+        return flag
 
 
 def held(precision: str) -> str:

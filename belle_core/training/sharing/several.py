@@ -20,6 +20,10 @@ class Several(Alone):
         distributed.all_reduce(values)
         return values
 
+    def any(self, flag: bool, device: Any) -> bool:
+        """Whether *flag* is set on any rank."""
+        return bool(self.total(torch.tensor(float(flag), device=device)))
+
 
 def first_says(flag: bool) -> bool:
     """*flag* of the first process; begins to communicate a little before Lightning would."""

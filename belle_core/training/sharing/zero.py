@@ -94,9 +94,9 @@ class Zero(Several):
         """DeepSpeed does it in the update."""
         return torch.zeros((), device=module.device)
 
-    def norm(self, module: Any, clipped: Tensor) -> Tensor:
+    def norm(self, module: Any, clipped: float) -> float:
         """What DeepSpeed found in the update."""
-        return torch.as_tensor(float(self.callee(module).get_global_grad_norm()))
+        return float(self.callee(module).get_global_grad_norm())
 
     @contextmanager
     def independent(self, model: nn.Module) -> Iterator[None]:
