@@ -9,7 +9,9 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup/memory.max")
 SHARE = {"cuda": 0.9, "mps": 0.7, "cpu": 0.7}
-"""Of a device's memory what a run may plan with; main memory is needed by others too."""
+"""Of a device's memory what a run may plan with; main memory is needed by others too, and of a GPU's PyTorch keeps some in reserve."""
+CONTEXT = 700 << 20
+"""Bytes of a GPU that CUDA's context takes (about 500 MB), and the workspaces of cuBLAS for the forward and the backward thread."""
 PROGRAM = 460 << 20
 """Bytes that Python with torch, transformers, Lightning and peft takes in main memory, as measured on Linux."""
 IMPORTED = {"triton": 80 << 20, "scipy": 60 << 20}
@@ -30,7 +32,7 @@ class Device:
     def program(self) -> int:
         """What the program itself takes of it."""
         if self.kind == "cuda":
-            return 0
+            return CONTEXT
         return PROGRAM + sum(size for name, size in IMPORTED.items() if find_spec(name))
 
     def room(self, processes: int = 1) -> int:

@@ -51,10 +51,10 @@ class Need:
         tokens = min(size * self.longest, own)
         return Pass(tokens, self.longest, self.checkpointing, self.learned, tokens < own, self.ranks)
 
-    def share(self, size: int, program: int = 0) -> Share:
-        """What a device needs with it."""
-        one = training_memory(self.skeleton, self.batch(size), self.method, state=self.state, program=program)
-        if program and not self.strategy.divides:
+    def share(self, size: int, device: Device | None = None) -> Share:
+        """What *device* needs with it."""
+        one = training_memory(self.skeleton, self.batch(size), self.method, state=self.state, device=device)
+        if device and device.kind != "cuda" and not self.strategy.divides:
             one = replace(one, weights=one.weights + self.skeleton.laid_out(self.ranks))
         return share(one, self.skeleton, self.precision, self.strategy, self.ranks, adapter=self.method.adapter)
 
@@ -64,7 +64,7 @@ class Need:
         Memory is nearly a straight line in the batch, so that few sizes need to be counted.
         """
         room = device.room(processes)
-        taken = lambda size: self.share(size, device.program).device.total  # noqa: E731
+        taken = lambda size: self.share(size, device).device.total  # noqa: E731
         low, high = 1, self.most
         if (most := taken(high)) <= room:
             return high
@@ -123,7 +123,7 @@ def _fewest(need: Need, strategy: str, device: Device, most: int) -> Way | None:
     """With the fewest devices that do."""
     ranks = 1
     while ranks <= most:
-        one = replace(need, strategy=STRATEGIES[strategy], ranks=ranks).share(1)
+        one = replace(need, strategy=STRATEGIES[strategy], ranks=ranks).share(1, device)
         if one.device.total <= device.room():
             return Way("single_device" if strategy == "ddp" else strategy, ranks, device.memory, one.device.total, one.host)  # fmt: skip
         if strategy == "ddp":

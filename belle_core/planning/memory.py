@@ -10,6 +10,7 @@ from belle_core.planning.method import FLOAT, Method
 from belle_core.planning.passes import Pass
 
 if TYPE_CHECKING:
+    from belle_core.planning.device import Device
     from belle_core.training.skeleton import Skeleton
 
 ADAM_STATES = 2
@@ -37,7 +38,7 @@ class Memory:
     activations: int
     """What the forward pass keeps for the backward pass, and what either needs for a moment."""
     program: int = 0
-    """Main memory that Python and its libraries take; 0 where that is not the device's."""
+    """What Python and its libraries take of main memory, or CUDA of a GPU's."""
 
     heap: int = 0
     """Main memory that the C library holds beyond what is in use; 0 where that is not the device's."""
@@ -52,11 +53,12 @@ class Memory:
 
 
 def training_memory(
-    skeleton: Skeleton, one: Pass, method: Method, *, state: StateBytes | None = None, program: int = 0
+    skeleton: Skeleton, one: Pass, method: Method, *, state: StateBytes | None = None, device: Device | None = None
 ) -> Memory:
     """Bytes at the highest point of a step whose largest pass is *one*; ``state`` tells the optimizer's, ``None`` stands for
-    AdamW's two averages. ``program``: what else the process takes of the device, if that is main memory.
+    AdamW's two averages. ``device``: the one of which it is to be told what else the process takes.
     """
+    program, main = (device.program, device.kind != "cuda") if device else (0, False)
     most, gradients = skeleton.peak(one)
     answers = min(method.answers, AT_ONCE) * one.longest * skeleton.cached if method.answers else 0
     if answers > most:
@@ -68,9 +70,9 @@ def training_memory(
         + FLOAT * skeleton.trainable * method.averaged,
         activations=most - gradients,
         program=program,
-        heap=POOL[method.adapter] + int(GAPS[method.own_layers] * most) if program else 0,
+        heap=POOL[method.adapter] + int(GAPS[method.own_layers] * most) if main else 0,
     )
-    if not (skeleton.quantized and program):
+    if not (skeleton.quantized and main):
         return memory
     return replace(memory, loading=max(0, skeleton.floats + program - memory.total))
 

@@ -116,7 +116,7 @@ def _with_model(begun: Training, step: Step, known: Situation, count: TokenCount
     size = trainer.batch
     if size == AUTO:
         size = max(1, found.batch) if found else UNKNOWN_BATCH
-    memory = need.share(size, device.program if device else 0).device
+    memory = need.share(size, device).device
     return replace(
         begun,
         parameters=skeleton.parameters,
@@ -153,7 +153,7 @@ def _skeleton(step: Step, known: Situation) -> Skeleton | None:
     """The model as the step trains it, without its weights; ``None`` before it is known. Imports torch."""
     if known.model.values is None:
         return None
-    from belle_core.training.skeleton import Skeleton
+    from belle_core.training.skeleton import Skeleton, kind_of
 
     objective = _objective(step.section)
     return Skeleton(
@@ -163,6 +163,7 @@ def _skeleton(step: Step, known: Situation) -> Skeleton | None:
         stored=known.config.model.dtype,
         frozen=_frozen(step),
         logits=objective.logits if objective else "whole",
+        kind=kind_of(device_of(known.config.trainer.accelerator)),
     )
 
 

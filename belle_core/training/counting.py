@@ -12,7 +12,8 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-CPU = torch.device("cpu")
+PAGE, LARGE = 512, 10 << 20
+"""Bytes in multiples of which PyTorch hands out memory of a GPU; from ``LARGE`` on in multiples of 2 MB."""
 GROUPED = getattr(torch.ops.aten, "_grouped_mm", None) and torch.ops.aten._grouped_mm.default
 """Products of experts' weights, for which torch knows the shape of the result in bfloat16 only."""
 
@@ -52,7 +53,7 @@ class Watch(TorchDispatchMode):
         return made
 
     def _see(self, storage: Any) -> None:
-        key, size = storage._cdata, storage.nbytes()
+        key, size = storage._cdata, _taken(storage)
         if key not in self.known:
             self.known.add(key)
             self.now += size
@@ -82,14 +83,21 @@ def size(values: Iterable[Tensor]) -> int:
     return sum({v.untyped_storage()._cdata: v.untyped_storage().nbytes() for v in values}.values())
 
 
-def on_cpu(model: nn.Module, mode: FakeTensorMode) -> None:
-    """Let the weights of *model*, which are on the meta device, say that they are on the CPU, so that what is done on CPUs is done."""
+def _taken(storage: Any) -> int:
+    size: int = storage.nbytes()
+    if storage.device.type == "cpu" or not size:
+        return size
+    return -(-size // (2 << 20)) * (2 << 20) if size >= LARGE else -(-size // PAGE) * PAGE
+
+
+def say_where(model: nn.Module, mode: FakeTensorMode, device: torch.device) -> None:
+    """Let the weights of *model*, which are on the meta device, say that they are on *device*, so that what is done there is done."""
     made: dict[int, Tensor] = {}
 
     def moved(value: Any) -> Any:
         if isinstance(value, Tensor):
             if id(value) not in made:
-                fake: Tensor = FakeTensor(mode, value.detach().to("meta"), CPU)
+                fake: Tensor = FakeTensor(mode, value.detach().to("meta"), device)
                 made[id(value)] = nn.Parameter(fake, value.requires_grad) if isinstance(value, nn.Parameter) else fake
                 vars(made[id(value)]).update({name: moved(inner) for name, inner in vars(value).items()})
             return made[id(value)]

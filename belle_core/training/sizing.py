@@ -17,7 +17,7 @@ from belle_core.strategies import processes_of, strategy_of
 from belle_core.training.examples import EncodedExamples
 from belle_core.training.objective import Objective
 from belle_core.training.order import largest_step
-from belle_core.training.skeleton import Skeleton
+from belle_core.training.skeleton import Skeleton, kind_of
 
 
 def batch_of(
@@ -38,7 +38,13 @@ def batch_of(
     base = model.get_base_model() if adapter else model
     try:
         skeleton = Skeleton(
-            base.config.to_dict(), config, settings, stored=stored, frozen=adapter, logits=objective.logits
+            base.config.to_dict(),
+            config,
+            settings,
+            stored=stored,
+            frozen=adapter,
+            logits=objective.logits,
+            kind=kind_of(device),
         )
         packed = packed and skeleton.packs(config.max_length)
         labels = sum(weight > 0 for weight in train.weights)

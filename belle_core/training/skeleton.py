@@ -18,11 +18,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from belle_core.config import TrainConfig, TrainerConfig
 from belle_core.errors import BelleError, in_one_line
+from belle_core.planning.device import Device
 from belle_core.planning.passes import Pass
 from belle_core.training.batches import Batch
 from belle_core.training.blame import is_ours
 from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
-from belle_core.training.counting import Watch, on_cpu, size, tensors
+from belle_core.training.counting import Watch, say_where, size, tensors
 from belle_core.training.fast import faster, has_own_layers, laid_out
 from belle_core.training.fast.attention import at_once
 from belle_core.training.floats import left_in_floats
@@ -59,10 +60,15 @@ def _told(function: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def kind_of(device: Device | None) -> str:
+    """``cuda`` where training will be on a GPU and this PyTorch knows of it: layers and losses do other things there."""
+    return "cuda" if device and device.kind == "cuda" and torch.cuda.is_available() else "cpu"
+
+
 class Skeleton:
     """The model that *values* (of a Hugging Face config) describe, as *section* trains it.
 
-    *stored* is the format of its file, *frozen* says that an adapter trains alone, *logits* is ``Objective.logits``.
+    *kind* is that of the device that it trains on, *stored* is the format of its file, *frozen* says that an adapter trains alone, *logits* is ``Objective.logits``.
     Raises ``BelleError`` where transformers has no such model, or it does what cannot be done without content.
     """
 
@@ -76,9 +82,11 @@ class Skeleton:
         stored: str,
         frozen: bool,
         logits: str,
+        kind: str = "cpu",
     ) -> None:
         self.name = f"model_type={values.get('model_type')}"
         self.trainer, self.logits = trainer, logits
+        self.device = torch.device("cuda", 0) if kind == "cuda" else torch.device("cpu")
         self.precision = precision_of(trainer.precision, stored)
         held = getattr(torch, weights_dtype(trainer.precision, stored, frozen=frozen))
         config = AutoConfig.for_model(**{k: v for k, v in values.items() if k not in ("dtype", "quantization_config")})
@@ -123,7 +131,7 @@ class Skeleton:
         self._peaks_of: dict[Pass, tuple[int, int]] = {}
         self._packs: dict[int, bool] = {}
         self._mode = FakeTensorMode(allow_non_fake_inputs=True)
-        on_cpu(self.model, self._mode)
+        say_where(self.model, self._mode, self.device)
 
     @property
     def base(self) -> Any:
@@ -180,7 +188,7 @@ class Skeleton:
         """Bytes that the model remembers of a token while it writes."""
         tokens = 8
         with self._mode, torch.no_grad(), Watch(), self._computing():
-            made = self.model(input_ids=torch.zeros((1, tokens), dtype=torch.int64), use_cache=True)
+            made = self.model(input_ids=torch.zeros((1, tokens), dtype=torch.int64, device=self.device), use_cache=True)
         layers = getattr(made.past_key_values, "layers", [])
         return sum(value.nbytes for layer in layers for value in (layer.keys, layer.values)) // tokens
 
@@ -204,7 +212,7 @@ class Skeleton:
             trained = [p for p in self.model.parameters() if p.requires_grad]
             for p in trained:
                 p.grad = torch.empty_like(p) if one.accumulated else None
-            batch = _batch(one, packed)
+            batch = _batch(one, packed, self.device)
             there = [p.grad for p in trained if p.grad is not None]
             watch = Watch(
                 tensors(self.model) + there, lambda: sum(p.grad.nbytes for p in trained if p.grad is not None)
@@ -220,7 +228,7 @@ class Skeleton:
 
     def _computing(self) -> AbstractContextManager[Any]:
         mixed = self.precision == "bf16-mixed"
-        return torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if mixed else nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False) if mixed else nullcontext()
 
     def _loss(self, batch: Batch) -> Tensor:
         if self.logits == "parts":
@@ -232,14 +240,14 @@ class Skeleton:
         return functional.cross_entropy(label_logits(self.model, batch).float(), batch.targets, reduction="sum")
 
 
-def _batch(one: Pass, packed: bool) -> Batch:
+def _batch(one: Pass, packed: bool, device: torch.device) -> Batch:
     """A batch of that size. Of a pack only so many sequences are named as attention works on at a time."""
     longest = min(one.longest, one.tokens)
     sequences = -(-one.tokens // longest)
-    together = min(one.tokens // longest, max(1, at_once(torch.device("cpu")) // longest**2)) if packed else sequences
+    together = min(one.tokens // longest, max(1, at_once(device) // longest**2)) if packed else sequences
     shape = (1, one.tokens) if packed else (sequences, longest)
     labels = max(1, min(one.tokens - sequences, int(one.tokens * one.learned)))
-    whole = lambda *of: torch.zeros(of, dtype=torch.int64)  # noqa: E731
+    whole = lambda *of: torch.zeros(of, dtype=torch.int64, device=device)  # noqa: E731
     return Batch(
         ids=whole(*shape),
         positions=whole(*shape) if packed else None,
@@ -248,7 +256,7 @@ def _batch(one: Pass, packed: bool) -> Batch:
         keep=whole(labels),
         rows=whole(labels),
         targets=whole(labels),
-        weights=torch.zeros(labels),
-        marks=torch.zeros(sequences),
-        reference=torch.zeros(sequences),
+        weights=torch.zeros(labels, device=device),
+        marks=torch.zeros(sequences, device=device),
+        reference=torch.zeros(sequences, device=device),
     )
