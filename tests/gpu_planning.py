@@ -41,7 +41,13 @@ def need(size, method, *, stored="bfloat16", setting="auto", strategy="single", 
 
 
 @pytest.mark.parametrize(
-    ("method", "setting"), [("full", "bf16-mixed"), ("lora", "32-true"), ("nf4", "bf16-mixed"), ("int8", "bf16-true")]
+    ("method", "setting"),
+    [
+        ("nf4", "bf16-mixed"),
+        pytest.param("full", "bf16-mixed", marks=pytest.mark.slow),
+        pytest.param("lora", "32-true", marks=pytest.mark.slow),
+        pytest.param("int8", "bf16-true", marks=pytest.mark.slow),
+    ],
 )
 def test_every_method_is_counted_there(method, setting, gpu):  # noqa: F811
     found = need("tiny", method, setting=setting, stored="float32")
@@ -50,6 +56,7 @@ def test_every_method_is_counted_there(method, setting, gpu):  # noqa: F811
     assert found.share(1, A100).device.program == CONTEXT
 
 
+@pytest.mark.slow
 def test_a_float32_file_is_copied_for_every_product(gpu):  # noqa: F811
     one = Pass(64, 64)
     single, mixed = (need("tiny", "lora", setting=s, stored="float32").skeleton for s in ("32-true", "bf16-mixed"))

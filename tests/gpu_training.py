@@ -19,7 +19,7 @@ from belle_core.training.precision import weights_dtype
 CATALOG = load_catalog()
 ANSWERS = {"rewards": {"length": 1.0}, "max_new_tokens": 3, "group": 2}
 OPTIONS = {"grpo": ANSWERS, "ppo": ANSWERS}
-FAST = [("full", "sft", "32-true"), ("lora", "sft", "bf16-mixed"), ("lora", "kto", "bf16-mixed")]
+FAST = [("full", "sft", "32-true"), ("lora", "sft", "bf16-mixed")]
 MORE = [(method, objective, "bf16-mixed") for method in ("full", "lora") for objective in CATALOG.names("objective")]
 MORE += [(method, "sft", precision) for method in ("freeze", "embeddings") for precision in ("32-true", "bf16-mixed")]
 CASES = [*FAST, *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE if case not in FAST)]
