@@ -29,6 +29,8 @@ SIZES = {
     "300m": (1024, 20, 16),
 }
 """Weights → width, blocks, heads."""
+STEPS = {"4m": 12, "20m": 8, "100m": 5, "300m": 3}
+"""Optimizer steps after which memory hardly grows any more: every batch has lengths of its own."""
 CASES = {
     "4m full": ("4m", "full", "float32", "auto", 16, 4, 256),
     "20m full": ("20m", "full", "float32", "auto", 16, 16, 256),
@@ -37,18 +39,12 @@ CASES = {
     "300m full": ("300m", "full", "float32", "auto", 4, 2, 256),
     "20m lora": ("20m", "lora", "bfloat16", "auto", 8, 2, 512),
     "100m lora": ("100m", "lora", "bfloat16", "auto", 16, 16, 512),
-    "100m lora, bfloat16": ("100m", "lora", "bfloat16", "bf16-true", 8, 4, 256),
     "300m lora": ("300m", "lora", "bfloat16", "bf16-true", 4, 4, 256),
     "20m qlora": ("20m", "qlora", "bfloat16", "bf16-true", 8, 8, 256),
     "100m qlora": ("100m", "qlora", "bfloat16", "auto", 8, 2, 256),
-    "100m qlora, long": ("100m", "qlora", "bfloat16", "auto", 16, 16, 512),
-    "20m full, bloom": ("20m", "full", "float32", "auto", 8, 4, 256, "bloom"),
     "20m lora, bloom": ("20m", "lora", "bfloat16", "auto", 8, 4, 256, "bloom"),
-    "100m qlora, bloom": ("100m", "qlora", "bfloat16", "auto", 8, 2, 256, "bloom"),
     "20m full, gemma2": ("20m", "full", "float32", "auto", 8, 4, 256, "gemma2"),
-    "100m lora, gemma2": ("100m", "lora", "bfloat16", "auto", 8, 2, 256, "gemma2"),
     "100m full, phi": ("100m", "full", "float32", "auto", 8, 2, 256, "phi"),
-    "20m lora, phi": ("20m", "lora", "bfloat16", "bf16-true", 8, 4, 512, "phi"),
 }
 
 
@@ -82,7 +78,7 @@ def test_the_plan_is_within_15_percent_of_the_process(name, tmp_path, store):
     if method == "qlora":
         pytest.importorskip("bitsandbytes")
     model = checkpoint(tmp_path / "model", size, dtype, *family)
-    data = records(tmp_path / "data.jsonl", 3 * batch, length)
+    data = records(tmp_path / "data.jsonl", STEPS[size] * batch, length)
     overrides = [
         "+data=files", f"data.path={data}", "+tokenizer=pretrained", "model=llama7b", f"model.checkpoint={model}",
         f"model.dtype={dtype}", f"store={store}",
