@@ -35,18 +35,16 @@ def complete_overrides(incomplete: str, words: Sequence[str] = ()) -> list[Compl
 
 def _tree(words: list[str], name: str) -> DictConfig:
     """The run as far as it is typed; options that do not compose are left out, and what comes in by itself is added."""
-    bare = compose_tree([])
-    tree = bare
+    tree, taken = compose_tree([]), list[str]()
     for chosen in (words, [word for word in words if word.startswith("+")]):
         try:
-            tree = compose_tree(chosen)
+            tree, taken = compose_tree(chosen), chosen
             break
-        except Exception:  # half-typed or wrong: belle itself will say so
+        except Exception:  # half-typed or wrong, for which Hydra raises ValueError and more: belle itself will say so
             continue
     kind = name.split(".")[0]
     if "." in name and kind in tree.implicit and tree.get(kind) is None:
-        chosen_words = words if tree is not bare else []
-        tree = compose_tree([f"+{kind}={tree.model.implicit.get(kind) or tree.implicit[kind]}", *chosen_words])
+        tree = compose_tree([f"+{kind}={tree.model.implicit.get(kind) or tree.implicit[kind]}", *taken])
     return tree
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from belle_core.data.lines import LONGEST, encoding_trouble, split_lines
 from belle_core.data.places import Broken, Place, Record, Source
 from belle_core.data.textfile import BROKEN, TextFile
+from belle_core.errors import BelleError
 
+csv.field_size_limit(LONGEST)  # of the process; a long answer is a field
 DELIMITERS = (",", "\t", ";")
 NAME = re.compile(r"[^\W\d][\w .\-/]{0,39}")
 """What the name of a column looks like."""
@@ -65,10 +67,14 @@ def misfit_of(text: str) -> tuple[str, str]:
 
 def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: str) -> Iterator[Record | Broken]:
     """Every row as an object of texts by column, or what is wrong with it."""
-    csv.field_size_limit(LONGEST)
     lines = (f"{line or ''}\n" for line in split_lines(pieces))
     reader = csv.reader(_unstated(lines), delimiter=delimiter)
-    header = [name.strip("\ufeff \t") for name in next((row for row in reader if row), [])]
+    try:
+        header = [name.strip("\ufeff \t") for name in next((row for row in reader if row), [])]
+    except csv.Error as error:  # a lone carriage return
+        raise BelleError(
+            f"{file.path}: the header of the table cannot be read ({error})", f"{file.path}：无法读取表头（{error}）"
+        ) from error
     number, line = 0, reader.line_num + 1
     while True:
         try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from belle_core.conversation import Example
 from belle_core.data.chunks import LINES, Chunk, Outcome
 from belle_core.data.filters import Recipe
+from belle_core.data.storage import line_of
 
 CHARACTERS = 1 << 17
 """Length of records at which a chunk ends before it has as many as it may."""
@@ -40,7 +40,7 @@ class Given:
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         """The examples as lines."""
-        lines = ((str(place), json.dumps(example.to_json()).encode()) for place, example in self._examples)
+        lines = ((str(place), line_of(example)) for place, example in self._examples)
         return chunked(None, ((place, line, len(line)) for place, line in lines), size)
 
     def taken(self, chunk: Chunk, outcome: Outcome) -> None:

@@ -153,6 +153,11 @@ def test_nonsense_is_survived(incomplete):
     assert all(isinstance(value, str) for value in values(incomplete, "train.rank=abc", "+train=lorra", "[", "a=[1"))
 
 
+def test_options_of_implicit_steps_after_a_word_that_is_wrong():
+    found = [item.value for item in complete_overrides("data.si", ["+train=lora", "train={a:1}"])]
+    assert found == ["data.size="]
+
+
 def test_help_texts_are_the_docstrings():
     (item,) = complete_overrides("train.rank", ["+train=lora"])
     assert item.help == "Width of the low-rank update."

@@ -247,6 +247,19 @@ def test_a_stated_separator_is_a_line_and_no_record(tmp_path):
             read(tmp_path / "a.csv")
 
 
+def test_long_fields_and_lone_carriage_returns_in_a_table(tmp_path):
+    (tmp_path / "a.csv").write_text(f'question,answer\n问,"{"长" * 200_000}"\n', newline="")
+    (item,) = read(tmp_path / "a.csv")
+    assert len(item.value["answer"]) == 200_000
+    (tmp_path / "a.csv").write_text("question\rx,answer\n" + "问,答\n" * 30, newline="")
+    with pytest.raises(BelleError, match="table") as caught:
+        read(tmp_path / "a.csv")
+    assert "\n" not in str(caught.value)
+    (tmp_path / "a.csv").write_text("question,answer\n" + "问,答\n" * 30 + "一\r二,三\n四,五\n", newline="")
+    items = read(tmp_path / "a.csv")
+    assert [item.reason for item in items if isinstance(item, Broken)] == ["broken_row"] and len(items) == 32
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar in gzip", "gzip", "bz2", "xz", "zstd"])
 def test_damage_inside_an_archive_is_told(tmp_path, kind):
     """Names, sizes, methods and checksums that are none; what is read before stays."""

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import ExamplesWriter, read_examples
+from belle_core.data.chunks import Lines
 from belle_core.data.storage import parse_line, text_of
+from belle_core.data.supply import Given
 
 
 def example(number):
@@ -33,6 +35,25 @@ def test_what_is_written_is_read_back(tmp_path):
     assert list(read_examples(artifact, "train")) == examples and list(read_examples(artifact, "dev")) == []
     assert artifact.splits == {"train": 6} and artifact.licences == ["MIT"]
     assert artifact.characters == sum(len(text_of(one)) for one in examples)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    asked=TEXT,
+    text=st.none() | TEXT.filter(bool),
+    weight=st.sampled_from([0.0, 0.5, 1.0]),
+    meta=st.dictionaries(
+        TEXT, st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT, max_size=3
+    ),
+)
+def test_examples_at_hand_reach_the_filters_as_they_are(asked, text, weight, meta):
+    turns = (Turn("user", asked), Turn("assistant", "答", weight))
+    given = [Example(str(n), Conversation(turns), text=text, meta=meta, rejected=("差",) * n) for n in range(3)]
+    chunks = Given((one.id, one) for one in given).chunks(2)
+    assert [found for chunk in chunks for _, _, found in Lines()(chunk)] == given
 
 
 def test_halves_of_characters_in_a_line_are_read():
