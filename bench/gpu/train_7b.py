@@ -51,6 +51,10 @@ class Characters:
 
     stop_ids = (2,)
 
+    def parts(self, talk: Conversation) -> list[Conversation]:
+        """It is learned as a whole."""
+        return [talk]
+
     def encode(self, talk: Conversation) -> Any:
         """Ids and label weights of the answer."""
         from belle_core.encoding import Encoded
