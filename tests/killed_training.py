@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,9 @@ def in_process(directory: Path, method: str, moment: str | None) -> int:
             os._exit(130)
         except SystemExit as end:
             os._exit(int(end.code or 0))
+        except BaseException:  # must not go on as a second copy of whoever called
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
