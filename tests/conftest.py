@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def _temporary(tmp_path_factory):
-    """What tests and their processes put into the temporary directory goes with pytest's own, however they ended."""
+    """What tests and their processes put into the temporary directory goes with pytest's own, which keeps that of three sessions."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("t")
         patch.setenv("TMPDIR", str(folder))
