@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -58,6 +60,29 @@ def test_an_unfinished_artifact_is_not_there(tmp_path):
     (directory / "train.jsonl").write_text("half")
     assert store.find(Examples, KEY) is None
     assert list(store.directories()) == []
+
+
+def test_an_artifact_appears_with_all_its_files_at_once(tmp_path):
+    """Whoever looks at its directory meanwhile sees none or all of them, so that no moment is bad to be killed at."""
+    store, seen, over = Store(tmp_path), set(), threading.Event()
+    directory = store.partial(Examples, KEY)
+    for number in range(300):
+        (directory / f"{number}.jsonl").write_text("x", encoding="utf-8")
+
+    def look() -> None:
+        while not over.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                seen.add(len(os.listdir(directory.with_name(KEY))))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        store.commit(Examples(directory=directory, record="text", splits={"train": 1}), MANIFEST)
+    finally:
+        time.sleep(0.05)
+        over.set()
+        watcher.join()
+    assert seen == {301}
 
 
 @pytest.mark.parametrize("harm", ["shorter", "gone", "no manifest", "broken manifest"])
