@@ -73,11 +73,12 @@ def learning_rate(config: TrainConfig, step: int, total: int) -> float:
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     share = (step - warmup) / max(1, total - warmup)
+    falling = max(1, min(_steps(config.decay, total), total - warmup))  # from the top, however long it was meant to take
     shape = {
         "constant": lambda: 1.0,
         "linear": lambda: 1 - share,
         "cosine": lambda: 0.5 * (1 + math.cos(math.pi * share)),
-        "wsd": lambda: 1 - math.sqrt(max(0.0, 1 - (total - step) / max(1, _steps(config.decay, total)))),
+        "wsd": lambda: 1 - math.sqrt(max(0.0, 1 - (total - step) / falling)),
     }[config.schedule]()
     return config.learning_rate * (config.floor + (1 - config.floor) * shape)
 

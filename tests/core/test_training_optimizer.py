@@ -46,6 +46,12 @@ def test_rates_are_those_of_transformers(schedule, name):
     assert ours[:10] == pytest.approx([2.0 * theirs(step) for step in range(1, 11)])
 
 
+def test_a_fall_that_is_longer_than_what_is_left_begins_at_the_top():
+    config = TrainConfig(learning_rate=2.0, warmup=0.4, schedule="wsd", decay=0.9)
+    rates = [learning_rate(config, step, 100) for step in range(100)]
+    assert rates[39] == rates[40] == 2.0 and all(0 < x - y < 0.5 for x, y in pairwise(rates[40:]))
+
+
 def test_vectors_do_not_decay_and_frozen_weights_are_left_out():
     model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
     model[3].weight.requires_grad = False
