@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 ADAM_STATES = 2
 AT_ONCE = 32
 """As in ``belle_core.generation.local``."""
-POOL = {False: 310 << 20, True: 200 << 20}
+POOL = {False: 300 << 20, True: 160 << 20}
 """Bytes of main memory that the C library asks for in advance, that kernels of matrix products take, and that lie idle between
 large tensors of ever new sizes; by whether there is an adapter, under which the output layer's gradient is not among these."""
-GAPS = {True: 0.15, False: 0.65}
+GAPS = {True: 0.15, False: 0.45}
 """What the C library's heap has between pieces in use, as a share of what comes and goes; by ``Method.own_layers``. Both as
 measured on Linux (``tests/core/test_planning_processes.py``)."""
 StateBytes = Callable[[str, tuple[int, ...], int], int]

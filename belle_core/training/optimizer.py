@@ -73,7 +73,7 @@ def learning_rate(config: TrainConfig, step: int, total: int) -> float:
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     share = (step - warmup) / max(1, total - warmup)
-    falling = max(1, min(_steps(config.decay, total), total - warmup))  # from the top, however long it was meant to take
+    falling = max(1, min(_steps(config.decay, total), total - warmup))  # from the top, however long
     shape = {
         "constant": lambda: 1.0,
         "linear": lambda: 1 - share,

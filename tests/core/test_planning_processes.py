@@ -29,12 +29,12 @@ SIZES = {
     "300m": (1024, 20, 16),
 }
 """Weights → width, blocks, heads."""
-STEPS = {"4m": 12, "20m": 8, "100m": 5, "300m": 3}
-"""Optimizer steps after which memory hardly grows any more: every batch has lengths of its own."""
+STEPS = {"4m": 8, "20m": 8, "100m": 5, "300m": 3}
+"""Optimizer steps, since memory grows in the first ones: every batch has lengths of its own."""
 CASES = {
     "4m full": ("4m", "full", "float32", "auto", 16, 4, 256),
     "20m full": ("20m", "full", "float32", "auto", 16, 16, 256),
-    "20m full, mixed": ("20m", "full", "bfloat16", "auto", 8, 8, 256),
+    "20m full, mixed": ("20m", "full", "bfloat16", "auto", 16, 4, 256),
     "100m full": ("100m", "full", "float32", "auto", 8, 2, 256),
     "300m full": ("300m", "full", "float32", "auto", 4, 2, 256),
     "20m lora": ("20m", "lora", "bfloat16", "auto", 8, 2, 512),
