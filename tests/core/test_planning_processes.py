@@ -29,7 +29,7 @@ SIZES = {
     "300m": (1024, 20, 16),
 }
 """Weights → width, blocks, heads."""
-STEPS = {"4m": 8, "20m": 8, "100m": 5, "300m": 3}
+STEPS = {"4m": 7, "20m": 8, "100m": 5, "300m": 3}
 """Optimizer steps, since memory grows in the first ones: every batch has lengths of its own."""
 CASES = {
     "4m full": ("4m", "full", "float32", "auto", 16, 4, 256),
