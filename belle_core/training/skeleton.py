@@ -25,7 +25,8 @@ from belle_core.training.blame import is_ours
 from belle_core.training.blocks import blocks_of, ends_and_middles, mark, only
 from belle_core.training.counting import Watch, say_where, size, tensors
 from belle_core.training.fast import faster, has_own_layers, laid_out
-from belle_core.training.fast.attention import at_once
+from belle_core.training.fast.attention import SCORES
+from belle_core.training.fast.sizes import at_once
 from belle_core.training.floats import left_in_floats
 from belle_core.training.losses import answer_loss, label_logits, last_hidden, token_losses
 from belle_core.training.optimizer import weight_groups
@@ -97,10 +98,10 @@ class Skeleton:
         self.floats = size(tensors(base))
         """Bytes of the model as it is loaded."""
         if (found := blocks_of(base)) is None:
-            kind = type(base).__name__
+            found_class = type(base).__name__
             raise BelleError(
-                f"{self.name} cannot be counted: {kind} has no list of layers",
-                f"无法统计 {self.name}：{kind} 没有层列表",
+                f"{self.name} cannot be counted: {found_class} has no list of layers",
+                f"无法统计 {self.name}：{found_class} 没有层列表",
             )
         self.layers = len(found[1])
         self.block = max(sum(p.numel() for p in block.parameters()) for block in found[1])
@@ -244,7 +245,7 @@ def _batch(one: Pass, packed: bool, device: torch.device) -> Batch:
     """A batch of that size. Of a pack only so many sequences are named as attention works on at a time."""
     longest = min(one.longest, one.tokens)
     sequences = -(-one.tokens // longest)
-    together = min(one.tokens // longest, max(1, at_once(device) // longest**2)) if packed else sequences
+    together = min(one.tokens // longest, max(1, at_once(SCORES, device) // longest**2)) if packed else sequences
     shape = (1, one.tokens) if packed else (sequences, longest)
     labels = max(1, min(one.tokens - sequences, int(one.tokens * one.learned)))
     whole = lambda *of: torch.zeros(of, dtype=torch.int64, device=device)  # noqa: E731

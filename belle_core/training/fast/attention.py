@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from belle_core.training.fast.contents import is_hollow
+from belle_core.training.fast.sizes import at_once
 
 SCORES = {"cpu": 1 << 20, "cuda": 1 << 26}
 """Attention scores that exist at once: on a CPU about what its caches hold, on a GPU what keeps it busy."""
@@ -29,7 +30,7 @@ class SegmentAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, segments: Any, scale: float) -> Tensor:
         """``query``: (heads, tokens, size), ``key`` and ``value``: (key heads, tokens, size). Returns (tokens, heads, size)."""
-        ctx.groups, ctx.scale = list(groups(segments.bounds, len(query), at_once(query.device))), scale
+        ctx.groups, ctx.scale = list(groups(segments.bounds, len(query), at_once(SCORES, query.device))), scale
         result = query.new_empty(query.shape[1], len(query), value.shape[-1])
         kept: list[Tensor | None] = [query, key, value]
         with torch.autocast(query.device.type, enabled=False):
@@ -98,7 +99,7 @@ def _keeps(q: Tensor) -> bool:
 def _blocks(q: Tensor, k: Tensor) -> list[tuple[int, int, int]]:
     """Ranges of queries whose scores may exist at once, and how many keys there are up to the last of them."""
     stack, length = q.shape[:2]
-    rows = length if _keeps(q) else max(16, at_once(q.device) // (stack * length))
+    rows = length if _keeps(q) else max(16, at_once(SCORES, q.device) // (stack * length))
     ends = [(begin, min(length, begin + rows)) for begin in range(0, length, rows)]
     blocks = [(begin, end, min(_multiple(end, LANES), k.shape[1])) for begin, end in ends]
     return blocks[-2:] if is_hollow(q) else blocks
@@ -106,11 +107,6 @@ def _blocks(q: Tensor, k: Tensor) -> list[tuple[int, int, int]]:
 
 def _multiple(number: int, of: int) -> int:
     return -(-number // of) * of
-
-
-def at_once(device: torch.device) -> int:
-    """Attention scores that exist at once on *device*."""
-    return SCORES.get(device.type, SCORES["cpu"])
 
 
 def groups(bounds: Bounds, heads: int, scores: int) -> Iterator[Bounds]:

@@ -84,9 +84,8 @@ def packs(weights: Iterable[Tensor], processes: int = 1) -> Iterator[None]:
 
 def packed_bytes(weights: Iterable[Tensor], processes: int = 1) -> int:
     """Bytes of two copies in bfloat16 of those *weights* that may be laid out; 0 where there is no room for all."""
-    size = sum(
-        4 * weight.numel() for weight in {id(weight): weight for weight in weights}.values() if _may_pack(weight)
-    )
+    once = {id(weight): weight for weight in weights}.values()  # an output layer may be tied
+    size = sum(4 * weight.numel() for weight in once if _may_pack(weight))
     return size if size <= SHARE * (main_memory() or 0) / processes else 0
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from belle_core.training.fast.contents import is_hollow
 from belle_core.training.fast.frozen import Frozen
 from belle_core.training.fast.products import product
+from belle_core.training.fast.sizes import at_once
 
 LOGITS = {"cpu": 1 << 23, "cuda": 1 << 26}
 """Logits that exist at once."""
@@ -22,10 +23,6 @@ SHARES = 1 << 19
 """Probabilities in float32 that exist at once on a processor: about what its cache holds."""
 LOST = 80.0
 """Losses above this are made from the logits, since exp(-loss) comes near the smallest float32."""
-
-
-def _most(of: dict[str, int], hidden: Tensor) -> int:
-    return of.get(hidden.device.type, of["cpu"])
 
 
 class LabelLosses(torch.autograd.Function):
@@ -39,7 +36,7 @@ class LabelLosses(torch.autograd.Function):
         """``hidden``: (labels, width), ``weight``: (vocabulary, width), ``targets``: (labels,). Returns (labels,) float32."""
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         by_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for rows in _chunks(len(targets), weight.weight, _most(LOGITS, hidden)):
+        for rows in _chunks(len(targets), weight.weight, at_once(LOGITS, hidden.device)):
             slope = _slope(hidden[rows], weight, targets[rows], losses[rows])
             if by_hidden is not None:
                 by_hidden[rows] = weight.back(slope)
@@ -62,7 +59,7 @@ class WeightedLoss(torch.autograd.Function):
         losses = hidden.new_empty(len(targets), dtype=torch.promote_types(hidden.dtype, torch.float32))
         narrow = Frozen(weight.to(hidden.dtype))
         by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight)
-        for rows in _chunks(len(targets), weight, _most(TRAINED, hidden) // hidden.element_size()):
+        for rows in _chunks(len(targets), weight, at_once(TRAINED, hidden.device) // hidden.element_size()):
             slope = _slope(hidden[rows], narrow, targets[rows], losses[rows], weights[rows])
             by_hidden[rows] = narrow.back(slope)
             by_weight += product(slope.t(), hidden[rows].t())
