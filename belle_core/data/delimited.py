@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from belle_core.data.lines import LONGEST, encoding_trouble, split_lines
 from belle_core.data.places import Broken, Place, Record, Source
@@ -12,11 +13,16 @@ from belle_core.data.textfile import BROKEN, TextFile
 from belle_core.errors import BelleError
 
 csv.field_size_limit(LONGEST)  # of the process; a long answer is a field
-DELIMITERS = (",", "\t", ";")
-NAME = re.compile(r"[^\W\d][\w .\-/]{0,39}")
+DELIMITERS = (",", "\t", ";", ", ", "; ")
+"""What may stand between fields; with a space, those after it do not count."""
+NAME = re.compile(r"[^\W\d][\w .\-/()（）:?？]{0,39}|#")
 """What the name of a column looks like."""
+WORD = re.compile(r"[^\W\d]\w{0,39}")
+"""The same where spaces follow the delimiters, which in prose they do after every comma."""
 STATED = re.compile(r"""\s*\ufeff?(?P<quote>"?)sep=(?P<sign>.)(?P=quote)[ \t]*(\r?\n|\r|$)""", re.IGNORECASE)
 """A first line for Excel that says what separates the fields."""
+NAMELESS = "Unnamed: "
+"""What pandas calls a column without a name, by its place."""
 MOST = 0.9
 """Share of the first rows that must have as many fields as the header."""
 
@@ -32,49 +38,83 @@ def delimiter_of(text: str, complete: bool) -> str | None:
     return next((delimiter for delimiter in offered if _fits(rest, complete, delimiter)), None)
 
 
+def _reader(lines: Iterable[str], delimiter: str, *, strict: bool = False) -> Any:
+    return csv.reader(lines, delimiter=delimiter[0], skipinitialspace=len(delimiter) > 1, strict=strict)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as :func:`read_rows` has them: other signs that Unicode ends lines with are text."""
+    end = "\n" if "\n" in text else "\r"  # as Excel for the Mac has them
+    return [line + end for line in text.split(end)]
+
+
 def _fits(text: str, complete: bool, delimiter: str) -> bool:
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     try:
-        rows = [row for row in csv.reader(lines if complete else lines[:-1], delimiter=delimiter, strict=True) if row]
+        rows = [row for row in _reader(lines if complete else lines[:-1], delimiter, strict=True) if row]
     except csv.Error:  # the text ends inside quotes, or quotes are no quotes here
-        rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][:-1]
+        rows = [row for _, row in _rows(lines, delimiter)][:-1]
     header, *others = rows or [[]]
-    named = len(set(header)) == len(header) and all(NAME.fullmatch(name) for name in header)
     single = len(header) == 1 and not text.startswith(f'"{header[0]}"')
     fitting = sum(len(row) == len(header) for row in others)
-    return named and not single and fitting > MOST * len(others)
+    return _no_name(header, delimiter) is None and not single and fitting > MOST * len(others)
+
+
+def _rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, with the line that each ends in; one that cannot be read has no fields that fit."""
+    reader = _reader(lines, delimiter)
+    while True:
+        try:
+            if row := next(reader):
+                yield reader.line_num, row
+        except StopIteration:
+            return
+        except csv.Error:
+            yield reader.line_num, [""]
+
+
+def _no_name(header: list[str], delimiter: str) -> str | None:
+    """The first field that cannot name a column: the others are all different.
+
+    A column may have no name (pandas' index, what Excel leaves at the end) beside two that have, or alone before one.
+    """
+    shape = WORD if len(delimiter) > 1 else NAME
+    names = [name for name in header if name]
+    bare = len(names) < len(header) and (not names or (len(names) == 1 and bool(header[0])))
+    wrong = (name for place, name in enumerate(names) if name in names[:place] or not shape.fullmatch(name))
+    return "" if bare else next(wrong, None)
 
 
 def misfit_of(text: str) -> tuple[str, str]:
     """What is wrong with the beginning of a table that :func:`delimiter_of` does not know as one, in words."""
     stated = STATED.match(text)
-    lines = (text[stated.end() :] if stated else text).splitlines(keepends=True) or [""]
-    reader = csv.reader(lines, delimiter=stated["sign"] if stated else max(DELIMITERS, key=lines[0].count))
-    if len(lines) == 1:
+    lines = _lines(text[stated.end() :] if stated else text)
+    delimiter = stated["sign"] if stated else max(DELIMITERS[:3], key=lines[0].count)
+    (_, header), *others = _rows(lines, delimiter)
+    if not others:
         return "it has no rows", "没有数据行"
-    width = len(next(reader))
-    if width == 1:
+    if len(header) == 1:
         return "a table of one column has its name in quotes", "只有一列的表格，列名应加引号"
-    for row in reader:
-        if row and len(row) != width:
-            line, count = reader.line_num, len(row)
-            return (
-                f"the row that ends in line {line} has {count} fields and the header {width}; is a quote missing?",
-                f"到第 {line} 行结束的一行有 {count} 个字段，而表头有 {width} 个；是否缺少引号？",
-            )
-    return "its first line is no list of different names", "第一行不是互不相同的列名"
+    if (name := _no_name(header, delimiter)) is not None:
+        return f"{name[:40]!r} in its first line cannot be the name of a column", f"第一行中的 {name[:40]!r} 不能作列名"
+    line, count = next((line, len(row)) for line, row in others if len(row) != len(header))
+    return (
+        f"the row that ends in line {line} has {count} fields and the header {len(header)}; is a quote missing?",
+        f"到第 {line} 行结束的一行有 {count} 个字段，而表头有 {len(header)} 个；是否缺少引号？",
+    )
 
 
 def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: str) -> Iterator[Record | Broken]:
     """Every row as an object of texts by column, or what is wrong with it."""
     lines = (f"{line or ''}\n" for line in split_lines(pieces))
-    reader = csv.reader(_unstated(lines), delimiter=delimiter)
+    reader = _reader(_unstated(lines), delimiter)
     try:
-        header = [name.strip("\ufeff \t") for name in next((row for row in reader if row), [])]
+        first: list[str] = next((row for row in reader if row), [])
     except csv.Error as error:  # a lone carriage return
         raise BelleError(
             f"{file.path}: the header of the table cannot be read ({error})", f"{file.path}：无法读取表头（{error}）"
         ) from error
+    header = [name.strip("\ufeff \t") or f"{NAMELESS}{place}" for place, name in enumerate(first)]
     number, line = 0, reader.line_num + 1
     while True:
         try:
@@ -82,7 +122,9 @@ def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: 
         except StopIteration:
             return
         except csv.Error as error:
-            yield Broken(Place(source, line, number), "broken_row", str(error))
+            lone = str(error).startswith("new-line character")
+            why = "a carriage return stands outside quotes" if lone else str(error)
+            yield Broken(Place(source, line, number), "broken_row", why)
             row = []
         if row:
             yield _record(row, header, Place(source, line, number), file)
@@ -106,4 +148,6 @@ def _record(row: list[str], header: list[str], place: Place, file: TextFile) -> 
         return Broken(place, "broken_encoding", encoding_trouble(file, offsets))
     if len(row) != len(header):
         return Broken(place, "broken_row", f"{len(row)} fields where the header has {len(header)}")
-    return Record(place, dict(zip(header, row, strict=True)))
+    return Record(
+        place, {name: field for name, field in zip(header, row, strict=True) if field or not name.startswith(NAMELESS)}
+    )

@@ -3,112 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from belle_core.data.lines import LONGEST, encoding_trouble
+from belle_core.data.lines import encoding_trouble
 from belle_core.data.places import Broken, Place, Record, Source
 from belle_core.data.strictjson import Malformed, StrictDecoder
-from belle_core.data.textfile import BROKEN, TextFile
+from belle_core.data.textfile import TextFile
+from belle_core.data.window import OVERLAP, Window
 
-SPACE = re.compile(r"[ \t\r\n\ufeff]*")
-TOKEN = 16
-"""Characters that the longest token that can be cut in two takes (a number aside)."""
 TRIED = 20
 """Elements of which one may show how records begin."""
-OVERLAP = 200
-"""Characters kept while searching, since a match may be cut in two."""
-
-
-OPENING = re.compile(r'\{\s*"(?:[^"\\]|\\.)*"\s*:\s*\{')
-ENTRY = re.compile(r'\s*,\s*"(?:[^"\\]|\\.)*"\s*:\s*\{')
+KEY = r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*'
+OPENING, ENTRY = re.compile(rf"\{{{KEY}\{{"), re.compile(rf"\s*,{KEY}\{{")
+OTHER = re.compile(rf"\s*,{KEY}[^\s{{]")
+"""What follows the first two objects of a record that is no mapping."""
 FIRST = 1 << 22
 """Characters in which the first two records of a mapping must lie."""
 
 
-class Window:
-    """The text that is being looked at: ``text[at:]`` is still to be used, and ``line`` is the line of ``at``."""
-
-    def __init__(self, pieces: Iterator[str], invalid: deque[int]) -> None:
-        self._pieces, self._invalid = pieces, invalid
-        self.text, self.at, self.line, self.ended = "", 0, 1, False
-        self.used = 0
-        """Characters that were used up."""
-        self.undecoded: list[int] = []
-        """Byte offsets of undecodable places in the text that was used up; whoever asks clears it."""
-
-    def more(self) -> bool:
-        """Read on until the unused text has doubled; ``False`` at the end of the file."""
-        unused = len(self.text) - self.at
-        parts = [self.text[self.at :]]
-        added = 0
-        while not self.ended and added <= unused:
-            piece = next(self._pieces, None)
-            self.ended = piece is None
-            parts.append(piece or "")
-            added += len(parts[-1])
-        self.text, self.at = "".join(parts), 0
-        return added > 0
-
-    def move(self, to: int) -> None:
-        """Use up the text before *to*."""
-        self.line += self.text.count("\n", self.at, to)
-        self.used += to - self.at
-        if self._invalid:
-            self.undecoded += [self._invalid.popleft() for _ in range(self.text.count(BROKEN, self.at, to))]
-        self.at = to
-
-    def peek(self) -> str:
-        """The next character that is not white space; empty at the end of the file."""
-        while True:
-            self.move(SPACE.match(self.text, self.at).end())  # type: ignore[union-attr]
-            if self.at < len(self.text):
-                return self.text[self.at]
-            if not self.more():
-                return ""
-
-    def find(self, pattern: re.Pattern[str] | None) -> bool:
-        """Move to the next match of *pattern*, else to the end of the file, forgetting what lies before."""
-        while True:
-            found = pattern.search(self.text, self.at) if pattern else None
-            if found:
-                self.move(found.start())
-                return True
-            self.move(max(self.at, len(self.text) - (0 if self.ended else OVERLAP)))
-            if self.ended:
-                return False
-            self.more()
-
-    def decode(self, decoder: StrictDecoder) -> tuple[object, int]:
-        """The value that begins here and where it ends in ``text``; raises :class:`Malformed`."""
-        while True:
-            try:
-                value, end = decoder.decode(self.text, self.at)
-                if end < len(self.text) or self.ended:
-                    return value, end
-            except Malformed as error:
-                if self.ended:
-                    raise self._at_end(error) from None
-                if error.end is not None or not (_unterminated(error) or error.at + TOKEN >= len(self.text)):
-                    raise
-            if len(self.text) - self.at > LONGEST:
-                raise Malformed(f"a record is longer than {LONGEST:,} characters", self.at)
-            self.more()
-
-    def _at_end(self, error: Malformed) -> Malformed:
-        """*error*, or that a record has begun here and the file ends before it does."""
-        over = error.end is None and (_unterminated(error) or error.at >= len(self.text.rstrip()))
-        return Malformed("the file ends inside a record", error.at) if over and self.text[self.at] in "{[" else error
-
-
-def _unterminated(error: Malformed) -> bool:
-    return error.why.startswith("Unterminated")
-
-
 def is_mapping(window: Window, decoder: StrictDecoder) -> bool:
-    """Whether an object that begins here is a mapping from names to records: its first two values are objects alike."""
+    """Whether an object that begins here is a mapping from names to records: its first two values are objects alike, and so the next."""
     alike: list[set[str]] = []
+    names: list[str] = []
     at = window.at
     while len(alike) < 2:
         found = (ENTRY if alike else OPENING).match(window.text, at)
@@ -118,12 +35,14 @@ def is_mapping(window: Window, decoder: StrictDecoder) -> bool:
             value, at = decoder.decode(window.text, found.end() - 1)
         except Malformed as error:
             if error.end is None and len(window.text) - window.at < FIRST and window.more():
-                alike, at = [], window.at
+                alike, names, at = [], [], window.at
                 continue
             return False
         alike.append(set(value))  # type: ignore[call-overload]
+        names.append(found[1])
     common = len(alike[0] & alike[1])
-    return common > 1 and 2 * common >= len(alike[0] | alike[1])
+    least = 1 if all(map(str.isdigit, names)) else 2  # numbers are surely no names of fields
+    return common >= least and 2 * common >= len(alike[0] | alike[1]) and not OTHER.match(window.text, at)
 
 
 class ElementReader:

@@ -96,7 +96,7 @@ def _refuse(file: TextFile, text: str, name: str) -> None:
     if what:
         raise BelleError(f"{file.path}: is {what[0]}", f"{file.path}：是{what[1]}")
     if CALLED_JSON.search(name):
-        begin = text[:40].splitlines()[0]
+        begin = text[:40].rstrip()
         raise BelleError(
             f"{file.path}: neither JSON nor JSON Lines; it begins with {begin!r}",
             f"{file.path}：既不是 JSON 也不是 JSON Lines；开头是 {begin!r}",
@@ -127,10 +127,11 @@ def _head(pieces: Iterator[str]) -> tuple[str, bool]:
 
 
 def _is_lines(text: str, complete: bool) -> bool:
-    """Whether one of the first lines is an object by itself; of an object over several lines the inner ones are indented."""
+    """Whether one of several first lines is an object by itself; of an object over several lines the inner ones are indented."""
     lines = text.split("\n", 20)
     whole = [line.rstrip() for line in (lines if complete and len(lines) <= 20 else lines[:-1])]
-    return text[0] != "[" and "{" not in whole and any(line.startswith("{") and _is_value(line) for line in whole)
+    several = "\n" in text.rstrip() and text[0] != "[" and "{" not in whole
+    return several and any(line.startswith("{") and _is_value(line) for line in whole)
 
 
 def _is_value(line: str) -> bool:

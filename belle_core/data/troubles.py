@@ -32,6 +32,7 @@ WORDS = (
     (r"not (\S+) at byte offset (\d+)", r"字节偏移 \2 处不是 \1"),
     (r"(\d+) fields where the header has (\d+)", r"有 \1 个字段，而表头有 \2 个"),
     (r"line contains NUL", "该行含有零字节"),
+    (r"a carriage return stands outside quotes", "引号外有单独的回车符"),
     (r"field larger than field limit (\(\d+\))", r"字段过长 \1"),
     (r"unexpected end of data", "数据意外结束"),
     (r"the first records of the file are broken", "文件开头的记录已损坏"),

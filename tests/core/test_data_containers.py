@@ -95,13 +95,14 @@ PACKED = {
     "stated tabs in UTF-16": ('"sep=\t"\r\n' + table(delimiter="\t")).encode("utf-16"),
     "stated bars in GB18030": ("SEP=|\n" + table(delimiter="|")).encode("gb18030"),
     "mapping": json.dumps({f"key {n}": row for n, row in enumerate(ROWS)}, ensure_ascii=False, indent=2).encode(),
+    "mapping in one line": json.dumps({f"key {n}": row for n, row in enumerate(ROWS)}).encode(),
 }
 
 
 @pytest.mark.parametrize("name", PACKED)
 def test_every_packing_gives_the_same_records(tmp_path, name):
     (tmp_path / "data").write_bytes(PACKED[name])  # the name says nothing
-    expected = [{"id": f"key {n}", **row} for n, row in enumerate(ROWS)] if name == "mapping" else ROWS
+    expected = [{"id": f"key {n}", **row} for n, row in enumerate(ROWS)] if name.startswith("mapping") else ROWS
     assert values(read(tmp_path / "data")) == expected
 
 
@@ -324,6 +325,7 @@ def test_bytes_in_a_table_that_are_no_text(tmp_path):
 
 
 FIELDS = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from('",\t;\n'), max_size=8)
+ENDS = st.text("问ab\x0b\x0c\x1c\x85\u2028\u2029\n,;\"' ", min_size=1, max_size=8)  # all that str.splitlines knows
 
 
 @settings(max_examples=80, deadline=None)
@@ -335,7 +337,35 @@ def test_any_table_that_python_writes_comes_back(tmp_path_factory, rows, delimit
     assert values(read(path)) == expected
 
 
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.tuples(ENDS, ENDS), min_size=1, max_size=30), delimiter=st.sampled_from(",\t;"))
+def test_only_a_newline_ends_a_row(tmp_path_factory, rows, delimiter):
+    path = tmp_path_factory.mktemp("x") / "data"
+    expected = [{"question": a, "answer": b} for a, b in rows]
+    path.write_bytes(table(expected, delimiter).encode())
+    assert values(read(path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (",question,answer\n0,问,答\n", [{"Unnamed: 0": "0", "question": "问", "answer": "答"}]),  # DataFrame.to_csv
+        (",text\n0,问\n", [{"Unnamed: 0": "0", "text": "问"}]),
+        (
+            "question,answer,,\n问,答,,\n问,答,多,\n",
+            [{"question": "问", "answer": "答"}, {"question": "问", "answer": "答", "Unnamed: 2": "多"}],
+        ),
+        ('question, answer\n问, "答, 答"\n', [{"question": "问", "answer": "答, 答"}]),
+        ("Question (zh);答案（可选）\n问;答\n", [{"Question (zh)": "问", "答案（可选）": "答"}]),
+    ],
+)
+def test_headers_as_people_have_them(tmp_path, text, rows):
+    (tmp_path / "data").write_text(text)
+    assert values(read(tmp_path / "data")) == rows
+
+
 PROSE = ["春眠不觉晓，处处闻啼鸟。", "Once, long ago, there was a king.\nHe had, they say, three sons.", "一行\n", "a,b",
+         "roses are red, violets are blue\nsugar is sweet, so are you\n", "甲,\n乙,\n",
          "[西游记 / 吴承恩（明） 著 ]\n\n诗曰：", "体验2D巅峰\t8\n60年铁树开花\t5\n"]  # fmt: skip
 
 
@@ -382,6 +412,17 @@ def test_an_object_that_is_no_mapping_stays_a_record(tmp_path):
         {"a": {"x": 1}, "b": {"x": 2}},
         {"a": {"x": 1, "y": 1}, "b": 2},
         {"m": {"x": 1, "y": 2}, "n": {"z": 1}},
+        {
+            "chosen": {"role": "assistant", "content": "好"},
+            "rejected": {"role": "assistant", "content": "差"},
+            "prompt": "问",
+        },
     ):
-        (tmp_path / "data").write_text(json.dumps(record, indent=1))
-        assert values(read(tmp_path / "data")) == [record]
+        for indent in (None, 1):
+            (tmp_path / "data").write_text(json.dumps(record, indent=indent))
+            assert values(read(tmp_path / "data")) == [record]
+
+
+def test_records_by_number_may_have_a_single_field(tmp_path):
+    (tmp_path / "data").write_text('{"0":{"messages":[]},"1":{"messages":[1]}}')  # DataFrame.to_json(orient="index")
+    assert values(read(tmp_path / "data")) == [{"id": "0", "messages": []}, {"id": "1", "messages": [1]}]
