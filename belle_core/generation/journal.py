@@ -37,7 +37,12 @@ class Journal:
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         with self.path.open("ab") as file:
             begin = file.tell()
-            file.write(lines.encode("utf-8", "surrogatepass"))
+            try:
+                file.write(lines.encode("utf-8", "surrogatepass"))
+                file.flush()
+            except OSError:  # a full disk; half a line would spoil the next one
+                file.truncate(begin)
+                raise
         return begin
 
     def _heal(self) -> None:

@@ -18,7 +18,7 @@ from belle_core.conversation import Conversation, Turn
 from belle_core.errors import BelleError, Invalid
 from belle_core.generation.calls import EndpointConfig, Refused, Request
 from belle_core.generation.calls.caller import Caller
-from belle_core.generation.calls.client import retry_after
+from belle_core.generation.calls.failures import retry_after
 from belle_core.generation.calls.ledger import Amount, Ledger
 from belle_core.generation.calls.ordered import Background, in_order
 from belle_core.generation.calls.record import Record

@@ -16,6 +16,7 @@ from belle_core.generation.calls.ledger import Amount, Ledger
 from belle_core.generation.calls.pace import Pace
 from belle_core.generation.calls.record import Record, amount_of
 from belle_core.generation.calls.request import (
+    FILTERED,
     Failed,
     Refused,
     Reply,
@@ -57,12 +58,16 @@ class Caller:
     def __init__(self, config: EndpointConfig, *, where: str, folder: Path, store: Path) -> None:
         self.config, self.where = config, where
         path = Path(config.journal).expanduser() if config.journal else folder / f"{where}.calls.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._answerer = _answerer(config, where=where, store=store)
         self._unlock = _locked(path) if config.journal else lambda: None
-        self.record = Record(path)
+        try:
+            self.record = Record(path, named=bool(config.journal))
+        except BelleError:
+            self._unlock()
+            raise
         self.ledger = Ledger(config)
         self.ledger.spent = self.record.spent
-        self._answerer = _answerer(config, store)
         self._pace = Pace(config)
         self._slots = asyncio.Semaphore(config.concurrency)
         self._settled = asyncio.Condition()
@@ -78,11 +83,11 @@ class Caller:
         """
         key = key_of(request, self.config)
         if (known := self.record.get(key)) is not None:
-            return known
+            return _allowed(known)
         if key not in self._running:
             self._running[key] = asyncio.ensure_future(self._call(key, request))
             self._running[key].add_done_callback(lambda _: self._running.pop(key, None))
-        return await asyncio.shield(self._running[key])
+        return _allowed(await asyncio.shield(self._running[key]))
 
     async def _call(self, key: str, request: Request) -> Reply:
         async with self._slots:
@@ -99,7 +104,8 @@ class Caller:
         )
 
     async def _attempt(self, key: str, request: Request) -> Reply:
-        most = Amount(1, most_prompt_tokens(request), longest(request, self.config))
+        bound = Amount(1, most_prompt_tokens(request), longest(request, self.config))
+        most = bound + self.ledger.beyond
         await self._afford(most)
         used = most  # what a call costs that is broken off
         try:
@@ -108,6 +114,7 @@ class Caller:
             reply = await self._answerer.answer(request)
             self.record.keep(key, reply)
             used = amount_of(reply)
+            self.ledger.learn(bound, used)
             self._answered += 1
             return reply
         except (Refused, BelleError, Failed) as error:
@@ -174,14 +181,21 @@ class Caller:
             self._unlock()
 
 
-def _answerer(config: EndpointConfig, store: Path) -> Answerer:
+def _allowed(reply: Reply) -> Reply:
+    """The reply; raises ``Refused`` for one that was withheld: it is paid, and kept so that it is not paid again."""
+    if reply.ended == FILTERED:
+        raise Refused(f"filtered: {reply.text}" if reply.text else "filtered")
+    return reply
+
+
+def _answerer(config: EndpointConfig, *, where: str, store: Path) -> Answerer:
     if config.here:
         from belle_core.generation.calls.local import LocalModel
 
         return LocalModel(config, store)
     from belle_core.generation.calls.client import Endpoint
 
-    return Endpoint(config)
+    return Endpoint(config, where=where)
 
 
 def _locked(path: Path) -> Callable[[], object]:
@@ -190,10 +204,15 @@ def _locked(path: Path) -> Callable[[], object]:
 
     lock = FileLock(path.with_name(f"{path.name}.lock"))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise BelleError(
             f"the journal {path} is in use by another run; wait for it or name another file",
             f"日志 {path} 正被另一个运行使用；请等待或换一个文件",
         ) from None
+    except OSError as error:
+        raise BelleError(
+            f"the journal {path} cannot be written: {error.strerror}", f"无法写入日志 {path}：{error.strerror}"
+        ) from error
     return lock.release

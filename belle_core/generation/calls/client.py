@@ -2,72 +2,132 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
-import time
-from email.utils import parsedate_to_datetime
+import sys
 from typing import Any
 
 from belle_core.errors import BelleError
+from belle_core.generation.calls.answers import reply_of
 from belle_core.generation.calls.config import EndpointConfig
-from belle_core.generation.calls.request import Failed, Refused, Reply, Request, body_of, most_prompt_tokens
-from belle_core.generation.text import printable
+from belle_core.generation.calls.failures import meaning, refused_field, retry_after, words_of
+from belle_core.generation.calls.request import Failed, Reply, Request, body_of
+from belle_core.language import say
 
 KNOWN = ("model", "messages", "prompt", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format")
 """Fields that the client names itself; others travel as they are."""
 UNBILLED = ("ConnectError", "ConnectTimeout", "PoolTimeout")
 """Causes by which a connection failed before anything was sent."""
+INSTEAD = {"max_tokens": "max_completion_tokens", "response_format": ""}
+"""What a field that is refused is sent as, where nothing is lost by it: answers in JSON are read either way."""
+CONNECTING = 20.0  # seconds
 
 
 class Endpoint:
-    """One attempt per call; retries, budget and pace are the caller's."""
+    """One attempt per call; retries, budget and pace are the caller's. ``where`` is how messages call it."""
 
-    def __init__(self, config: EndpointConfig) -> None:
+    def __init__(self, config: EndpointConfig, *, where: str) -> None:
         check_package()
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, Timeout
 
-        self.config = config
-        self._client = AsyncOpenAI(
-            api_key=api_key(config), base_url=config.base_url, timeout=config.timeout, max_retries=0
-        )
+        self.config, self.where = config, where
+        key = api_key(config)
+        self._secret = key if config.key_name else ""
+        timeout = Timeout(config.timeout, connect=min(config.timeout, CONNECTING))
+        self._client = AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=timeout, max_retries=0)
+        self._instead: dict[str, str] = {}
+        self._answered = False
 
     async def answer(self, request: Request) -> Reply:
         """The reply; raises ``Failed``, ``Refused``, or ``BelleError`` for what no call can pass."""
         import openai
 
-        body = body_of(request, self.config)
-        more = {name: body.pop(name) for name in list(body) if name not in KNOWN}
-        create = self._client.chat.completions.create if self.config.mode == "chat" else self._client.completions.create
+        while True:
+            body = {self._instead.get(n, n): v for n, v in body_of(request, self.config).items()}
+            body.pop("", None)
+            try:
+                answer = await self._post(body)
+            except openai.APIStatusError as error:
+                if not self._learns(error, body):
+                    raise self._meaning(error) from error
+                continue
+            if answer.get("error") and not answer.get("choices"):
+                raise self._told(answer["error"])
+            reply = reply_of(answer, request, self.config)
+            self._answered = True
+            return reply
+
+    async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON of the answer; raises openai's ``APIStatusError``, or ``Failed``."""
+        import openai
+
+        api = self._client.chat.completions if self.config.mode == "chat" else self._client.completions
+        more = {name: body[name] for name in body if name not in KNOWN}
+        known = {name: body[name] for name in body if name in KNOWN}
+        late = Failed(f"no answer within {self.config.timeout:g} s ({self.where}.timeout)", billed=True)
         try:
-            answer = await create(**body, extra_body=more or None)
+            async with asyncio.timeout(self.config.timeout):  # the client's own begins anew with every byte
+                response = await api.with_raw_response.create(**known, extra_body=more or None)
+        except TimeoutError as error:
+            raise late from error
         except openai.APITimeoutError as error:
-            raise Failed(f"no answer within {self.config.timeout:g} s", billed=_sent(error)) from error
+            raise (late if _sent(error) else Failed("no connection in time", billed=False)) from error
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
-            raise Failed(f"no connection ({str(cause) or type(cause).__name__})", billed=_sent(error)) from error
-        except openai.APIStatusError as error:
-            raise self._meaning(error) from error
-        except (openai.OpenAIError, ValueError) as error:  # not JSON, or not the JSON of an answer
-            raise Failed(f"malformed answer: {type(error).__name__}", billed=True) from error
-        return reply_of(answer, request)
+            words = words_of(str(cause) or type(cause).__name__, secret=self._secret)
+            raise Failed(f"no connection ({words})", billed=_sent(error)) from error
+        try:
+            answer = json.loads(response.http_response.content)
+        except ValueError:
+            answer = response.http_response.text
+        if not isinstance(answer, dict):
+            raise Failed(
+                f"malformed answer: {words_of(answer, secret=self._secret)[:80]!r} instead of JSON", billed=True
+            )
+        return answer
+
+    def _learns(self, error: Any, body: dict[str, Any]) -> bool:
+        """Whether the call can be made without the field that is refused; raises ``BelleError`` when the user has to say so."""
+        if self._answered:
+            return False  # the fields are known to be right
+        words = words_of(error.body, secret=self._secret)
+        field = refused_field(error.status_code, error.body, words, body)
+        instead = INSTEAD.get(field)
+        if not field or (instead and instead not in words):
+            return False
+        if instead is None:
+            raise BelleError(
+                f"{self.config.base_url} refuses the field {field!r} ({error.status_code}: {words}); leave it out: "
+                f"{self.where}.parameters.{field}=null, with a + before it",
+                f"{self.config.base_url} 不接受字段 {field!r}（{error.status_code}：{words}）；请去掉它："
+                f"{self.where}.parameters.{field}=null（前面加 +）",
+            )
+        if field not in self._instead:
+            self._instead[field] = instead
+            ours = f"{self.config.base_url}: " + say(f"the field {field} is refused", f"不接受字段 {field}")
+            other = say(
+                f"{instead} is sent" if instead else "it is left out", f"改发 {instead}" if instead else "已省略"
+            )
+            print(f"belle: {ours}; {other}", file=sys.stderr, flush=True)
+        return True
 
     def _meaning(self, error: Any) -> Exception:
         """What a status that is no success stands for."""
-        status, words = error.status_code, _words(error)
-        where = self.config.base_url
-        if status in (401, 403):
-            name = self.config.key_name or "api_key_env"
-            return BelleError(
-                f"{where} refuses the key ({status}: {words}); look at the environment variable {name}",
-                f"{where} 拒绝了密钥（{status}：{words}）；请检查环境变量 {name}",
-            )
-        if status == 404 or getattr(error, "code", None) in ("insufficient_quota", "model_not_found"):
-            return BelleError(
-                f"{where} with model {self.config.model!r} answers {status}: {words}",
-                f"{where} 对模型 {self.config.model!r} 返回 {status}：{words}",
-            )
-        if status in (408, 409, 425, 429) or status >= 500:
-            return Failed(f"{status}: {words}", billed=False, wait=retry_after(error.response.headers))
-        return Refused(f"{status}: {words}")
+        words = words_of(error.body or error.message, secret=self._secret)
+        if error.response.history:
+            words += f" (redirected to {str(error.response.url).partition('?')[0]})"
+        return meaning(
+            error.status_code, error.body, self.config, words=words, wait=retry_after(error.response.headers)
+        )
+
+    def _told(self, error: Any) -> Exception:
+        """What an error in the body of a success stands for."""
+        code = str(error.get("code", "")) if isinstance(error, dict) else ""
+        words = words_of(error, secret=self._secret)
+        if not code.isdecimal() or not 400 <= int(code) < 600:
+            return Failed(f"error instead of an answer: {words}", billed=True)
+        return meaning(int(code), error, self.config, words=words)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -86,7 +146,7 @@ def check_package() -> None:
 
 
 def api_key(config: EndpointConfig) -> str:
-    """The key; raises ``BelleError`` when its environment variable is empty."""
+    """The key; raises ``BelleError`` when its environment variable holds none."""
     if not config.key_name:
         return "none"  # the client wants a word, local servers ignore it
     key = os.environ.get(config.key_name, "").strip()
@@ -96,52 +156,14 @@ def api_key(config: EndpointConfig) -> str:
             "(another name: api_key_env; another endpoint: base_url)",
             f"环境变量 {config.key_name} 为空；它应保存 {config.base_url} 的密钥（换名字用 api_key_env，换接口用 base_url）",
         )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise BelleError(
+            f"the environment variable {config.key_name} holds no key: there are characters in it that no key has",
+            f"环境变量 {config.key_name} 中不是密钥：含有密钥不会有的字符",
+        )
     return key
-
-
-def reply_of(answer: Any, request: Request) -> Reply:
-    """The fields that matter, from what the client made of the body; raises ``Failed`` when it is no answer."""
-    try:
-        choice = answer.choices[0]
-        message = getattr(choice, "message", None)
-        text = choice.text if message is None else message.content
-        ended = str(choice.finish_reason or "stop")
-        usage = getattr(answer, "usage", None)
-        prompt, completion = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
-        model = str(getattr(answer, "model", "") or "")
-    except (AttributeError, IndexError, TypeError) as error:
-        raise Failed(f"malformed answer: {error}", billed=True) from error
-    if ended == "content_filter" or (text is None and getattr(message, "refusal", None)):
-        raise Refused(f"filtered: {getattr(message, 'refusal', None) or ended}")
-    text = str(text or "")
-    clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be written
-    if not isinstance(prompt, int) or not isinstance(completion, int):  # not told: the most that it can be
-        prompt, completion = most_prompt_tokens(request), len(clean.encode()) + 1
-    return Reply(clean, ended, prompt, completion, model)
-
-
-def retry_after(headers: Any) -> float | None:
-    """Seconds that the endpoint asks to wait: ``retry-after-ms``, or ``Retry-After`` as seconds or as a date."""
-    try:
-        if milliseconds := headers.get("retry-after-ms"):
-            return max(0.0, float(milliseconds) / 1000)
-        if not (value := headers.get("retry-after")):
-            return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
 
 
 def _sent(error: Any) -> bool:
     """Whether the question may have reached the endpoint."""
     return type(error.__cause__).__name__ not in UNBILLED
-
-
-def _words(error: Any) -> str:
-    """The endpoint's own words, on one short line."""
-    body = getattr(error, "body", None)
-    message = body.get("message") if isinstance(body, dict) else None
-    return printable(" ".join(str(message or error.message).split()))[:300]

@@ -89,6 +89,12 @@ class EndpointConfig:
             )
         if "@" in self.base_url.partition("://")[2].partition("/")[0]:
             raise Invalid("base_url", "must not hold a password; use api_key_env", "不能包含密码；请用 api_key_env")
+        if "?" in self.base_url or "#" in self.base_url:  # it may be a key, so it is not repeated
+            raise Invalid(
+                "base_url",
+                "must end before ? and #; a key goes into api_key_env",
+                "不能含有 ? 或 #；密钥请用 api_key_env",
+            )
         if self.budget_cost is not None and not (self.price_input or self.price_output):
             raise Invalid(
                 "budget_cost", "needs price_input and price_output", "需要同时给出 price_input 和 price_output"

@@ -39,6 +39,8 @@ class Ledger:
     def __init__(self, config: EndpointConfig) -> None:
         self.config = config
         self.spent, self.reserved = Amount(), Amount()
+        self.beyond = Amount()
+        """By how much a call has cost more than it should at most: an endpoint that adds to questions or ignores limits."""
 
     def cost(self, amount: Amount) -> float:
         """The price of *amount*."""
@@ -56,6 +58,13 @@ class Ledger:
         """What was reserved has become *used*."""
         self.reserved -= most
         self.spent += used
+
+    def learn(self, most: Amount, used: Amount) -> None:
+        """A call that should have cost *most* at most has cost *used*; calls to come are reckoned to do so as well."""
+        more, known = used - most, self.beyond
+        self.beyond = Amount(
+            0, max(known.prompt_tokens, more.prompt_tokens), max(known.completion_tokens, more.completion_tokens)
+        )
 
     def _exceeded(self, total: Amount) -> str:
         """The budget that *total* does not keep; empty when it keeps all."""

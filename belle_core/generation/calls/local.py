@@ -7,6 +7,7 @@ from pathlib import Path
 
 from belle_core.conversation import Conversation
 from belle_core.encoding import Segment
+from belle_core.generation.calls.answers import spoken
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.request import LENGTH, STOP, Refused, Reply, Request, continued, longest
 from belle_core.generation.engine import Engine, Sampling
@@ -40,7 +41,7 @@ class LocalModel:
         for stop in request.stop:
             if stop in text:
                 text, ended = text[: text.index(stop)], STOP
-        return Reply(text, ended, len(prompt), answer.tokens, config.answers_with)
+        return Reply(spoken(text), ended, len(prompt), answer.tokens, config.answers_with)
 
     def _prompt(self, conversation: Conversation) -> list[int]:
         encoder = self._engine.encoder

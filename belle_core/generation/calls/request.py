@@ -9,7 +9,7 @@ from belle_core.conversation import Conversation
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.resuming import digest
 
-STOP, LENGTH = "stop", "length"
+STOP, LENGTH, FILTERED = "stop", "length", "content_filter"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Reply:
 
     text: str
     ended: str
-    """``stop``: the model ended it; ``length``: it was cut; else as the endpoint says."""
+    """``stop``: the model ended it; ``length``: it was cut; ``content_filter``: it was withheld, and is billed all the same."""
     prompt_tokens: int
     completion_tokens: int
     model: str = ""
