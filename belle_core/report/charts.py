@@ -92,21 +92,6 @@ def bars(categories: Sequence[str], series: Mapping[str, Sequence[Bar | None]]) 
     return out[0]
 
 
-def amounts(counts: Mapping[str, float]) -> str:
-    """Horizontal bars, one per name, as long as its number and with it behind."""
-    names = [_plain(name) for name in counts]
-    left = 0.2 + max(map(_width, names), default=0.0)
-    with _figure("amounts", height=0.7 + 0.24 * len(names), left=left, top=0.1) as (axes, out):
-        drawn = axes.barh(range(len(names)), list(counts.values()), 0.8, color=COLOURS[0])
-        axes.bar_label(drawn, [f"{count:,}" for count in counts.values()], padding=3, fontsize=FONT_SIZE - 1)
-        axes.set_yticks(range(len(names)), names)
-        axes.set(xlim=(0, 1.15 * max(counts.values(), default=1) or 1))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.invert_yaxis()
-    return out[0]
-
-
 @contextmanager
 def _figure(salt: str, *, height: float, left: float, top: float, panels: int = 1) -> Iterator[tuple[Any, list[str]]]:
     """Axes to draw on (several: one above the other), sizes in inches; the list holds the SVG text afterwards."""

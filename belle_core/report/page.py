@@ -49,6 +49,54 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One number or word that says much; *odd* ones are marked as worth a look."""
+
+    label: str
+    value: str
+    note: str = ""
+    odd: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a reader should know first, side by side."""
+
+    entries: Sequence[Figure]
+    kind: str = field(default="figures", init=False)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How often each name occurs, as a table with bars: it can be read aloud, copied, and fits a phone.
+
+    ``headings``: what a name is, and what is counted. Shares are of *total*, or of all counts together; *ranges* names are numbers.
+    """
+
+    title: str
+    headings: tuple[str, str]
+    counts: Sequence[tuple[str, int]]
+    total: int = 0
+    ranges: bool = False
+    kind: str = field(default="bars", init=False)
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Name, length of the bar, count and share of every row."""
+        total = self.total or sum(count for _, count in self.counts) or 1
+        longest = max((count for _, count in self.counts), default=0) or 1
+        return [(n, f"{c / longest:.1%}", f"{c:,}", portion(c, total)) for n, c in self.counts]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something said or written, piece by piece: (who or what, text)."""
+
+    title: str
+    parts: Sequence[tuple[str, str]]
+    kind: str = field(default="record", init=False)
+
+
+@dataclass(frozen=True)
 class Sample:
     """A question, the reference, and what each of several models answered: (name, answer, whether it is right)."""
 
@@ -59,7 +107,7 @@ class Sample:
     kind: str = field(default="sample", init=False)
 
 
-Block = Words | Link | Table | Picture | Sample
+Block = Words | Link | Table | Picture | Figures | Bars | Record | Sample
 
 
 @dataclass(frozen=True)
@@ -68,6 +116,14 @@ class Section:
 
     title: str
     blocks: Sequence[Block]
+
+
+def portion(count: int, total: int) -> str:
+    """*count* of *total* in percent, in which only all is 100% and only nothing is 0%."""
+    share = 100 * count / total if total else 0.0
+    if 0 < share < 0.05:
+        return "<0.1%"
+    return f"{share:.1f}%" if share < 99.95 or count == total else ">99.9%"
 
 
 def page(title: str, sections: Sequence[Section], *, stamp: str = "") -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-LONGEST = 60
+LONGEST = 200
+"""Characters of a name by which it is told from others."""
 
 
 class Names:
@@ -34,21 +35,23 @@ class Names:
 
 
 class Sizes:
-    """How numbers are distributed: exact below 100, to two digits above, so that there are never many different ones."""
+    """How numbers are distributed: exact below 1,000, to three digits above, so that there are never many different ones."""
 
     def __init__(self) -> None:
         self.counts: Counter[int] = Counter()
+        self.doubling: Counter[int] = Counter()
         self.total = self.largest = 0
 
     def add(self, size: int) -> None:
         """Count one number, 0 or more."""
-        step = 10 ** max(0, len(str(size)) - 2)
+        step = 10 ** max(0, len(str(size)) - 3)
         self.counts[size // step * step] += 1
+        self.doubling[size.bit_length()] += 1
         self.total += size
         self.largest = max(self.largest, size)
 
     def share(self, share: float) -> int:
-        """The number that this share of all does not exceed, to two digits."""
+        """The number that this share of all does not exceed, to three digits."""
         left = share * self.counts.total()
         for size, count in sorted(self.counts.items()):
             left -= count
@@ -63,10 +66,8 @@ class Sizes:
         return {"count": count, "mean": round(self.total / count, 1) if count else 0, **shares, "max": self.largest}
 
     def bins(self) -> Iterator[tuple[str, int]]:
-        """(``64–127``, how many) by doubling, from the first to the last that is not empty."""
-        found: Counter[int] = Counter()
-        for size, count in self.counts.items():
-            found[size.bit_length()] += count
+        """(``64–127``, how many, exactly) by doubling, from the first to the last that is not empty."""
+        found = self.doubling
         for bits in range(min(found, default=0), max(found, default=-1) + 1):
             low, high = (0, 0) if bits == 0 else (1 << (bits - 1), (1 << bits) - 1)
             yield (str(low) if low == high else f"{low:,}–{high:,}"), found[bits]

@@ -22,7 +22,7 @@ class Opened:
 
     examples: Examples
     name: str
-    """As the user called them."""
+    """As the user called them; of files only the name, since a page may be handed on."""
     page: Path | None
     """Beside the run that made them; ``None`` when no run was named."""
 
@@ -36,7 +36,7 @@ def open_examples(reference: str) -> Opened:
         return Opened(_examples(artifact, reference), reference, run.directory / f"data-{artifact.fingerprint}.html")
     path = Path(reference).expanduser()
     if (path.exists() and not (path / MANIFEST).is_file()) or any(sign in reference for sign in "*?"):
-        return Opened(_read(path), reference, None)
+        return Opened(_read(path), path.name, None)
     if not path.exists() and not any(d.name.startswith(reference) for d in store.directories()):
         raise BelleError(
             f"{reference}: neither a run nor an artifact in {store.root}, nor a file or directory; `belle runs` lists runs",

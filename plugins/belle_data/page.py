@@ -1,4 +1,4 @@
-"""The page of ``belle data stats``: plots, tables and examples, in one file that opens offline."""
+"""The page of ``belle data stats``: what to know first, bars, tables and examples, in one file that opens offline."""
 
 from __future__ import annotations
 
@@ -7,62 +7,87 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.language import say
-from belle_core.report.charts import amounts
-from belle_core.report.page import Block, Picture, Sample, Section, Table, Words, page
+from belle_core.report.page import Bars, Block, Figures, Record, Section, Table, Words, page
+from belle_data.glance import glance, label_of
 from belle_data.statistics import Statistics
-from belle_data.stats_command import COLUMNS, LENGTHS, NAMES, repeated
+from belle_data.tables import COLUMNS, LENGTHS, NAMES, cell_of, sizes_of
+from belle_data.transcript import transcript
 
 BARS = 20
 """Bars of a plot."""
+VALUES = 12
+"""Different numbers that have a bar each; more are gathered in ranges."""
+CHARACTERS = 1500
+"""Shown of one text, so that the page stays small whatever the data hold."""
+TURNS = 8
+"""Shown of one conversation."""
 
 
 def page_of(name: str, statistics: Statistics, found: dict[str, Any]) -> str:
     """The whole page about *found*, what :meth:`Statistics.plain` gave."""
     sections = [
-        Section(say("Data", "数据"), _about(found)),
-        Section(say("Lengths", "长度"), _lengths(statistics)),
-        *(Section(say(*title), _names(found[key])) for key, title in NAMES.items() if set(found[key]) != {"-"}),
+        Section(say("At a glance", "概览"), [Figures(glance(found)), Words(f"{say('fingerprint', '指纹')} {found['fingerprint']}")]),
+        Section(say("Lengths", "长度"), _lengths(statistics, found)),
+        Section(say("Languages, categories, sources", "语言、类别与来源"), [_names(say(*title), found[key]) for key, title in NAMES.items() if set(found[key]) != {"-"}]),
+        Section(say("Filters", "过滤"), _filters(found["cleaned"])),
+        Section(say("Dropped records", "丢弃的记录"), _dropped(found)),
         Section(say("Verbs and topics", "动词与主题"), _words(found["words"])),
-        Section(say("Duplicates", "重复"), _duplicates(found)),
-        Section(say("Filters and dropped records", "过滤与丢弃的记录"), _dropped(found)),
-        Section(say("Examples", "样本"), [_example(split, one) for split, one in statistics.shown.items]),
-    ]
+        Section(say("Examples drawn at random", "随机抽取的样本"), [_example(split, one) for split, one in statistics.shown.items]),
+    ]  # fmt: skip
     return page(f"belle data · {name}", [section for section in sections if section.blocks], stamp=found["fingerprint"])
 
 
-def _about(found: dict[str, Any]) -> list[Block]:
-    rows = [[split, f"{count:,}"] for split, count in found["splits"].items()]
-    licences = ", ".join(found["licences"]) or say("not stated", "未注明")
-    return [
-        Table([say("split", "划分"), say("examples", "样本数")], rows),
-        Words(f"{say('fingerprint', '指纹')} {found['fingerprint']} · {say('licences', '许可证')}: {licences}"),
-    ]
-
-
-def _lengths(statistics: Statistics) -> list[Block]:
-    blocks: list[Block] = []
+def _lengths(statistics: Statistics, found: dict[str, Any]) -> list[Block]:
+    plots: list[Block] = []
     for name, sizes in statistics.lengths.items():
         if sizes.total:
-            blocks.append(_picture(sizes.bins(), say(*LENGTHS[name]) + say(", characters", "，字符数")))
+            plots.append(_ranges(say(*LENGTHS[name]), say("characters", "字符数"), sizes.bins()))
     if turns := statistics.turns.counts:
-        few = [(str(size), count) for size, count in sorted(turns.items())] if len(turns) <= BARS else None
-        blocks.append(_picture(few or statistics.turns.bins(), say("turns of a conversation", "每段对话的轮次")))
-    return blocks
+        few = [(str(size), count) for size, count in sorted(turns.items())] if len(turns) <= VALUES else None
+        plots.append(
+            _ranges(say("conversation", "每段对话"), say("messages", "消息数"), few or statistics.turns.bins())
+        )
+    if not plots:
+        return []
+    headings, rows = sizes_of(found)
+    return [*plots, Table(headings, [[cell_of(cell) for cell in row] for row in rows])]
 
 
-def _picture(counts: Iterable[tuple[str, int]], caption: str) -> Picture:
-    return Picture(amounts(dict(counts)), caption)
+def _ranges(title: str, unit: str, counts: Iterable[tuple[str, int]]) -> Bars:
+    return Bars(title, (unit, say("count", "条数")), list(counts), ranges=True)
 
 
-def _names(counts: Mapping[str, int]) -> list[Block]:
-    listed = list(counts.items())
-    rest = len(listed) - BARS
-    note = [Words(say(f"{rest:,} more are in --json", f"另有 {rest:,} 项，见 --json"))] if rest > 0 else []
-    return [_picture(listed[:BARS], ""), *note]
+def _names(title: str, counts: Mapping[str, int]) -> Bars:
+    listed = [(label_of(name), count) for name, count in counts.items()]
+    rest = listed[BARS:]
+    more = [(say(f"… {len(rest):,} more", f"……另有 {len(rest):,} 项"), sum(count for _, count in rest))] if rest else []
+    return Bars(title, ("", say("examples", "样本数")), [*listed[:BARS], *more])
+
+
+def _filters(cleaned: Mapping[str, Mapping[str, int]]) -> list[Block]:
+    rows = [[name, *(f"{counts.get(key, 0):,}" for key in COLUMNS)] for name, counts in cleaned.items()]
+    headings = [say("filter, in order", "过滤器（按顺序）"), *(say(*title) for title in COLUMNS.values())]
+    return [Table(headings, rows)] if rows else []
+
+
+def _dropped(found: dict[str, Any]) -> list[Block]:
+    if not found["rejected"]:
+        return []
+    frequent = sorted(found["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
+    rest = frequent[BARS:]
+    more = [(say(f"… {len(rest):,} more", f"……另有 {len(rest):,} 项"), sum(count for _, count in rest))] if rest else []
+    bars = Bars(say("by reason", "按原因"), (say("reason", "原因"), say("records", "条数")), [*frequent[:BARS], *more])
+    kept = [
+        Record(f"{reason} · {count:,}", [(one["where"], one["evidence"]) for one in found["evidence"][reason]])
+        for reason, count in frequent
+        if reason in found["evidence"]
+    ]
+    return [bars, *kept]
 
 
 def _words(words: dict[str, Any]) -> list[Block]:
     english = words["english"]
+    shown = [*_bars(words, ""), *_bars(english, say(" (English)", "（英文）"))]
     note = say(
         f"From {words['looked_at']:,} Chinese and {english['looked_at']:,} English questions drawn at random; {words['others']:,} drawn questions in other languages are left out. "
         "English verbs are told by a list, their objects by the words at which a noun phrase ends.",
@@ -71,50 +96,29 @@ def _words(words: dict[str, Any]) -> list[Block]:
     )
     if words["method"] == "bigrams":
         note += say(' Without jieba (pip install "belle[look]") only pairs of Chinese characters are counted.', ' 未安装 jieba（pip install "belle[look]"），中文只统计相邻两字。')  # fmt: skip
-    shown = [*_pictures(words, ""), *_pictures(english, say(" (English)", "（英文）"))]
     return [Words(note), *shown] if shown else []
 
 
-def _pictures(words: dict[str, Any], which: str) -> list[Block]:
+def _bars(words: dict[str, Any], which: str) -> list[Block]:
     pairs = [(f"{verb} {thing}", count) for verb, thing, count in words["pairs"]]
     nouns = {"jieba": say("nouns", "名词"), "rules": say("topics", "主题词")}
-    pictures = {
+    lists = {
         say("first verb and its object", "首个动词及其宾语"): pairs,
         say("first verb", "首个动词"): words["verbs"],
         nouns.get(words["method"], say("pairs of characters", "相邻两字")): words["topics"],
     }
-    return [_picture(counts[:BARS], caption + which) for caption, counts in pictures.items() if counts]
+    headings = ("", say("questions", "问题数"))
+    return [Bars(f"{title}{which}", headings, counts[:BARS], words["looked_at"]) for title, counts in lists.items() if counts]  # fmt: skip
 
 
-def _duplicates(found: dict[str, Any]) -> list[Block]:
-    near = found["duplicates"]["near_dropped"]
-    note = (
-        [] if near is None else [Words(say(f"{near:,} near duplicates were dropped.", f"已丢弃 {near:,} 条近似重复。"))]
-    )
-    return [Words(repeated(found["duplicates"])), *note]
-
-
-def _dropped(found: dict[str, Any]) -> list[Block]:
-    blocks: list[Block] = []
-    if found["cleaned"]:
-        rows = [[name, *(f"{counts.get(key, 0):,}" for key in COLUMNS)] for name, counts in found["cleaned"].items()]
-        blocks.append(Table([say("filter", "过滤器"), *(say(*title) for title in COLUMNS.values())], rows))
-    if found["rejected"]:
-        frequent = sorted(found["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
-        blocks.append(_picture(frequent[:BARS], say("dropped records by reason", "按原因统计的丢弃记录")))
-        rows = [[reason, one["where"], one["evidence"]] for reason, kept in found["evidence"].items() for one in kept]
-        blocks.append(
-            Table([say("reason", "原因"), say("where", "位置"), say("evidence", "证据")], rows, numbers_from=3)
-        )
-    return blocks
-
-
-def _example(split: str, example: Example) -> Sample:
+def _example(split: str, example: Example) -> Record:
     title = " · ".join(filter(None, (split, example.id, example.category, example.source)))
-    if example.conversation is None:
-        return Sample(title, example.text or "", "", [])
-    said = example.conversation.prompt()
-    asked = said.turns[0].text if len(said.turns) == 1 and not said.system else "\n".join(
-        f"{message['role']}: {message['content']}" for message in said.messages())  # fmt: skip
-    worse = [(say(f"rejected {n}", f"较差回答 {n}"), text, None) for n, text in enumerate(example.rejected, 1)]
-    return Sample(title, asked, example.conversation.answer, worse)
+    parts = transcript(example)
+    if (left := len(parts) - TURNS - 1) > 0:
+        parts = [*parts[:TURNS], ("", say(f"… {left:,} more", f"……另有 {left:,} 项")), parts[-1]]
+    return Record(title, [(label, _cut(text)) for label, text in parts])
+
+
+def _cut(text: str) -> str:
+    left = len(text) - CHARACTERS
+    return f"{text[:CHARACTERS]}{say(f' … {left:,} more characters', f'……另有 {left:,} 字')}" if left > 0 else text

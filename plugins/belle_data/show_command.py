@@ -18,8 +18,7 @@ from belle_core.language import say
 from belle_core.names import unknown
 from belle_data.conditions import chosen
 from belle_data.opening import open_examples
-
-NAMES = {"system": ("system", "系统"), "user": ("user", "用户"), "assistant": ("assistant", "助手")}
+from belle_data.transcript import transcript
 
 
 @click.command("show", help=say("Examples in full, or dropped records with --reason.", "完整显示样本；用 --reason 显示被丢弃的记录。"))  # fmt: skip
@@ -78,10 +77,7 @@ def _kept_text(record: dict[str, Any]) -> str:
     example = Example.from_json(record)
     head = [record["split"], example.id, example.category, example.source]
     lines = [f"── {' · '.join(filter(None, head))}"]
-    for message in record.get("messages", ()):
-        lines.append(f"{say(*NAMES[message['role']])}: {message['content']}")
-    lines += [example.text] if example.text else []
-    lines += [f"{say('rejected', '较差回答')}: {answer}" for answer in example.rejected]
+    lines += [f"{speaker}: {text}" if speaker else text for speaker, text in transcript(example)]
     lines += [f"meta: {json.dumps(example.meta, ensure_ascii=False)}"] if example.meta else []
     return printable("\n".join(lines)) + "\n\n"
 

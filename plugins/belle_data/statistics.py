@@ -78,6 +78,7 @@ class Statistics:
             "duplicates": self.repeats.plain() | {"near_dropped": _near(examples)},
             "words": words_of(self.questions.items),
             "cleaned": examples.cleaned,
+            "found": examples.found,
             "rejected": examples.rejected,
             "evidence": {reason: kept.items for reason, kept in self.evidence.items()},
         }

@@ -8,14 +8,18 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import print_json, with_json
+from belle_core.commands.options import print_json, visible, with_json
 from belle_core.errors import BelleError
 from belle_core.language import say
+from belle_core.report.page import portion, write_page
+from belle_data.glance import glance
 from belle_data.opening import Opened, open_examples
-from belle_data.tables import print_table, rows_of
+from belle_data.tables import COLUMNS, NAMES, print_table, rows_of, sizes_of
 
 ROWS = 12
 """Rows of a table in the terminal; the page and ``--json`` have more."""
+FEW = 10
+"""Questions below which their words are no picture of anything."""
 
 
 @click.command("stats", help=say("Count what the examples are like; writes a page that opens offline.", "统计样本的情况，并写出可离线打开的网页。"))  # fmt: skip
@@ -28,7 +32,6 @@ def stats(reference: str, html: Path | None, as_json: bool) -> None:
     opened = open_examples(reference)
     if html is not None and not html.absolute().parent.is_dir():
         raise BelleError(f"--html {html}: there is no such directory", f"--html {html}：没有这个目录")
-    from belle_core.report.page import write_page
     from belle_data.page import page_of
     from belle_data.statistics import count
 
@@ -40,7 +43,7 @@ def stats(reference: str, html: Path | None, as_json: bool) -> None:
         print_json(found | {"page": str(path)})
         return
     _print(found)
-    click.echo(f"{say('page', '网页')}: {path}")
+    click.echo(say(f"page: {path}", f"网页：{path}"))
 
 
 def _place(opened: Opened) -> Path:
@@ -50,43 +53,34 @@ def _place(opened: Opened) -> Path:
 def _print(found: dict[str, Any]) -> None:
     total = sum(found["splits"].values())
     many, share = say("examples", "样本数"), say("share", "占比")
-    print_table(say("Splits", "划分"), [say("split", "划分"), many, share], rows_of(found["splits"], total))
-    sizes = {say(*LENGTHS[name]): values for name, values in found["lengths"].items() if values["count"]}
-    sizes[say("turns", "轮次（条）")] = found["turns"]
-    print_table(say("Characters and turns", "字符数与轮次"), ["", *found["turns"]], [[n, *v.values()] for n, v in sizes.items() if v["count"]])  # fmt: skip
+    for figure in glance(found):
+        mark = click.style(" ⚠", fg="yellow") if figure.odd else ""
+        note = f"  {visible(figure.note)}" if figure.note else ""
+        label = click.style(figure.label + say(":", "："), bold=True)
+        click.echo(f"{label} {visible(figure.value)}{mark}{note}")
+    click.echo()
+    if len(found["splits"]) > 1:
+        print_table(say("Splits", "划分"), ["", many, share], rows_of(found["splits"], total))
+    print_table(say("Lengths", "长度"), *sizes_of(found))
     for name, title in NAMES.items():
         rows = rows_of(found[name], total)
-        rest = len(rows) - ROWS
-        more = [[say(f"… {rest} more", f"……另有 {rest} 项"), "", ""]] if rest > 0 else []
-        print_table(say(*title), ["", many, share], [*rows[:ROWS], *more])
+        rest = sum(found[name].values()) - sum(count for _, count, _ in rows[:ROWS])
+        more = (
+            [[say(f"… {len(rows) - ROWS} more", f"……另有 {len(rows) - ROWS} 项"), rest, portion(rest, total)]]
+            if rest
+            else []
+        )
+        print_table(say(*title), ["", many, share], [*rows[:ROWS], *more] if set(found[name]) != {"-"} else [])
     for words in (found["words"], found["words"]["english"]):
-        pairs = [[f"{verb} {thing}", count] for verb, thing, count in words["pairs"]] or words["topics"]
-        print_table(say(f"What {words['looked_at']:,} questions ask for ({words['method']})",
-                        f"{words['looked_at']:,} 个问题的意图（{words['method']}）"), ["", say("questions", "问题数")], pairs[:ROWS])  # fmt: skip
-    print_table(
-        say("Filters", "过滤"),
-        ["", *(say(*title) for title in COLUMNS.values())],
-        [[n, *map(c.get, COLUMNS)] for n, c in found["cleaned"].items()],
-    )
-    print_table(say("Dropped", "丢弃"), [say("reason", "原因"), say("records", "条数")], list(found["rejected"].items())[:ROWS * 2])  # fmt: skip
-    click.echo(repeated(found["duplicates"]))
+        _print_words(words)
+    filters = [[name, *(counts.get(key, 0) for key in COLUMNS)] for name, counts in found["cleaned"].items()]
+    print_table(say("Filters", "过滤"), ["", *(say(*title) for title in COLUMNS.values())], filters)
+    dropped = sorted(found["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
+    print_table(say("Dropped", "丢弃"), [say("reason", "原因"), say("records", "条数")], dropped[: 2 * ROWS])
 
 
-LENGTHS = {"example": ("whole example", "整条样本"), "question": ("first question", "首个问题"), "answer": ("each answer", "每个回答")}  # fmt: skip
-NAMES = {"languages": ("Languages", "语言"), "categories": ("Categories", "类别"), "sources": ("Sources", "来源")}
-COLUMNS = {
-    "in": ("in", "读入"),
-    "changed": ("changed", "改动"),
-    "added": ("added", "增加"),
-    "dropped": ("dropped", "丢弃"),
-}
-
-
-def repeated(duplicates: dict[str, Any]) -> str:
-    """How many questions repeat an earlier one, in words."""
-    about = "" if duplicates["exact"] else "≈ "
-    return say(
-        f"{about}{duplicates['repeated']:,} examples ask what an earlier one asks (case, width, white space and punctuation aside); "
-        f"the most frequent question stands {duplicates['most']:,} times",
-        f"{about}{duplicates['repeated']:,} 条样本的问题与之前的相同（不计大小写、全半角、空白与标点）；最多的问题出现 {duplicates['most']:,} 次",
-    )
+def _print_words(words: dict[str, Any]) -> None:
+    pairs = [[f"{verb} {thing}", count] for verb, thing, count in words["pairs"]] or words["topics"]
+    title = say(f"What {words['looked_at']:,} questions ask for ({words['method']})",
+                f"{words['looked_at']:,} 个问题的意图（{words['method']}）")  # fmt: skip
+    print_table(title, ["", say("questions", "问题数")], pairs[:ROWS] if words["looked_at"] >= FEW else [])

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from belle_core.commands.options import visible
+from belle_core.language import say
+from belle_core.report.page import portion
+from belle_data.glance import label_of
+
+LENGTHS = {
+    "example": ("whole example", "整条样本"),
+    "question": ("first question", "首个问题"),
+    "answer": ("each answer", "每个回答"),
+}
+NAMES = {"languages": ("Languages", "语言"), "categories": ("Categories", "类别"), "sources": ("Sources", "来源")}
+COLUMNS = {
+    "in": ("in", "读入"),
+    "changed": ("changed", "改动"),
+    "added": ("added", "增加"),
+    "dropped": ("dropped", "丢弃"),
+}
 
 
 def print_table(
@@ -30,11 +47,26 @@ def print_table(
 
 def cell_of(value: object) -> str:
     """A number with its thousands, anything else as one harmless line."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{value:,}"
     return visible(" ".join(str(value).split()))
 
 
-def rows_of(counts: Mapping[str, int], total: int) -> list[list[object]]:
+def rows_of(counts: Mapping[str, int], total: int) -> list[tuple[str, int, str]]:
     """Name, count and share."""
-    return [[name, count, f"{count / total:.1%}" if total else "-"] for name, count in counts.items()]
+    return [(label_of(name), count, portion(count, total)) for name, count in counts.items()]
+
+
+def sizes_of(found: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Headings and rows of the lengths in what :meth:`Statistics.plain` gave, with their units."""
+    unit = say(" (characters)", "（字符）")
+    sizes = {say(*LENGTHS[name]) + unit: values for name, values in found["lengths"].items()}
+    sizes[say("conversation (messages)", "每段对话（消息）")] = found["turns"]
+    titles = {
+        "count": ("count", "数量"),
+        "mean": ("mean", "均值"),
+        "p50": ("median", "中位数"),
+        "max": ("largest", "最大"),
+    }
+    headings = ["", *(say(*titles[name]) if name in titles else name for name in found["turns"])]
+    return headings, [[name, *values.values()] for name, values in sizes.items() if values["count"]]

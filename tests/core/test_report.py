@@ -15,8 +15,8 @@ import pytest
 
 from belle_core.artifacts import MANIFEST, Evaluation, Model
 from belle_core.report import write_report
-from belle_core.report.charts import amounts, bars, loss_curve
-from belle_core.report.page import Picture, Sample, Section, Table, Words, page, write_page
+from belle_core.report.charts import bars, loss_curve
+from belle_core.report.page import Bars, Picture, Sample, Section, Table, Words, page, portion, write_page
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m'\"&\u202e{{ 7*7 }}$x$"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -132,7 +132,7 @@ def test_a_run_is_shown_with_steps_curve_comparison_and_answers(run):
     ):
         assert shown in elements.text
     assert sum(tag == "svg" for tag, _ in elements.found) == 2
-    links = [attributes["href"] for tag, attributes in elements.found if tag == "a"]
+    links = [attributes["href"] for tag, attributes in elements.found if tag == "a" and attributes["href"][0] != "#"]
     assert [(directory / link).resolve() for link in links] == [
         artifacts[n].directory / "report.html" for n in ("before", "after")
     ]
@@ -252,11 +252,20 @@ def test_pictures_are_xml_with_the_figures_as_text_and_always_the_same():
     assert not re.search(r"\d{4}-\d\d-\d\dT", picture)
 
 
-def test_counts_have_whole_ticks():
-    """matplotlib would write 0, 0.2, 0.4 … as 0, 0, 0, 1, 1, 1."""
-    picture = amounts({"one": 1})
-    ticks = re.findall(r">(\d+)</text>", picture)
-    assert sorted(ticks) == ["0", "1", "1"]  # the axis, and the number behind the bar
+def test_a_share_says_all_and_nothing_only_where_that_is_so():
+    assert [portion(n, 10_000) for n in (0, 1, 4, 5, 5_000, 9_994, 9_996, 9_999, 10_000)] == [
+        "0.0%", "<0.1%", "<0.1%", "0.1%", "50.0%", "99.9%", ">99.9%", ">99.9%", "100.0%"]  # fmt: skip
+    assert portion(0, 0) == "0.0%"
+
+
+def test_bars_are_as_long_as_their_numbers_and_are_read_as_a_table():
+    text = page(
+        "t", [Section("s", [Bars("<lengths>", ("characters", "answers"), [("1–2", 1), ("3–4", 4), ("<b>", 0)])])]
+    )
+    assert "<caption>&lt;lengths&gt;</caption>" in text and "<b>" not in text
+    assert re.findall(r"width: ([\d.]+%)\"", text) == ["25.0%", "100.0%"]
+    assert re.findall(r'<td class="number share">(.*?)</td>', text) == ["20.0%", "80.0%", "0.0%"]
+    assert text.count('scope="row"') == 3 and text.count('scope="col"') == 3
 
 
 @pytest.mark.parametrize(

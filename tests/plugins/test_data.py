@@ -11,6 +11,7 @@ import pytest
 from belle_data import words
 from belle_data.command import command
 from belle_data.counting import Names, Repeats, Reservoir, Sizes
+from belle_data.glance import glance
 from click.testing import CliRunner
 
 from belle_core.api import load, run
@@ -89,7 +90,7 @@ def test_near_duplicates_that_were_dropped_are_told(tmp_path):
     path = write(tmp_path / "alike.jsonl", [*records, RECORDS[0]])
     run(["+data=files", f"data.path={path}", "+filter@data.clean.alike=near", "name=near"], quiet=True)
     assert plain("stats", "near")["duplicates"]["near_dropped"] == 1
-    assert "1 near duplicates" in Path(plain("stats", "near")["page"]).read_text(encoding="utf-8")
+    assert "near duplicates dropped: 1" in Path(plain("stats", "near")["page"]).read_text(encoding="utf-8")
 
 
 def test_all_names_of_one_set_lead_to_it(named, tmp_path):
@@ -199,8 +200,10 @@ def test_counts_stay_small_and_true():
     sizes = Sizes()
     for n in range(100_000):
         sizes.add(n)
-    assert (len(sizes.counts) < 500 and sizes.share(0.5) == 50_000 - 1_000) or sizes.share(0.5) == 49_000
-    assert sum(count for _, count in sizes.bins()) == 100_000
+    assert len(sizes.counts) < 3_000 and sizes.share(0.5) == 49_900
+    for name, count in sizes.bins():
+        low, _, high = name.replace(",", "").partition("–")
+        assert count == min(int(high or low), 99_999) - int(low) + 1
     drawn = Reservoir[int](100)
     for n in range(10_000):
         drawn.add(n)
@@ -273,6 +276,49 @@ def test_the_page_holds_no_script_and_nothing_from_elsewhere(named, tmp_path):
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
 
 
+def test_the_page_stays_small_and_shows_who_says_what(tmp_path):
+    long = [conversation("long", *("很长的话" * 5_000 for _ in range(40)), source="s" * 300)]
+    weighted = conversation("w", "问", "只读", "再问", "要学", weights=[1, 0, 1, 1])
+    call("stats", write(tmp_path / "long.jsonl", [*long, weighted]), "--html", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(text) < 50_000 and "18,500 more characters" in text and "31 more" in text
+    assert text.index("assistant (read, not learned)") < text.index("只读") < text.index(">assistant<")
+    assert str(tmp_path) not in text
+
+
+def test_what_is_odd_is_marked_and_what_is_not_is_not(tmp_path):
+    def odd(name, *arguments):
+        run(["+data=files", *arguments, f"name={name}"], quiet=True)
+        return {figure.label for figure in glance(plain("stats", name)) if figure.odd}
+
+    fine = [conversation(f"{n}", f"第{n}个问题是什么", "答案是这个") for n in range(40)]
+    path = write(tmp_path / "fine.jsonl", fine)
+    assert odd("fine", f"data.path={path}", "data.licence=MIT") == set()
+    assert odd("unlicensed", f"data.path={path}") == {"licences"}
+    bad = [
+        *fine,
+        *fine[:4],
+        *(conversation(f"e{n}", "What is it that you want from me?", "Nothing.") for n in range(4)),
+    ]
+    path = write(tmp_path / "bad.jsonl", [*bad, *(conversation(f"x{n}", "问", "") for n in range(8))])
+    found = odd("bad", f"data.path={path}", "data.licence=MIT", "data.max_unreadable=1")
+    assert found == {"dropped records", "repeated questions", "languages of questions"}
+
+
+def test_contamination_that_stays_in_the_data_is_told(tmp_path):
+    path = write(tmp_path / "some.jsonl", RECORDS[:4])
+    asked = write(tmp_path / "eval.jsonl", [conversation("q", "写一首关于春天的诗", "春")])
+    wanted = [
+        "+filter@data.clean.seen=contamination",
+        f"data.clean.seen.against=[{asked}]",
+        "data.clean.seen.remove=false",
+    ]
+    run(["+data=files", f"data.path={path}", *wanted, "name=seen"], quiet=True)
+    assert plain("stats", "seen")["found"]["seen"]["examples_found"] == 2
+    shown = call("stats", "seen")
+    assert "contamination: 2 ⚠" in shown and "1 of 1 questions of eval.jsonl; kept" in shown
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
@@ -287,7 +333,7 @@ def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
         tab.on("console", lambda message: said.append(message.text))
         tab.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
         tab.goto((tmp_path / "page.html").as_uri())
-        shown, pictures = tab.locator("main").inner_text(), tab.locator("svg").count()
+        shown, plots = tab.locator("main").inner_text(), tab.locator("table.bars").count()
         # a character that no font has is drawn as the same box as any other
         drawn = tab.evaluate(
             """() => [...'诗春\\u{10FFFD}'].map(c => { const e = document.createElement('canvas').getContext('2d');
@@ -296,7 +342,7 @@ def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
         )
         browser.close()
     assert asked == [(tmp_path / "page.html").as_uri()] and said == []
-    assert "春眠不觉晓" in shown and '<script>alert("x")</script>' in shown and pictures >= 4
+    assert "春眠不觉晓" in shown and '<script>alert("x")</script>' in shown and plots >= 4
     assert len(set(drawn)) == 3
 
 

@@ -179,7 +179,8 @@ def test_bytes_count_and_so_does_every_option(tmp_path):
     write(path, [record(i) for i in range(10)])
     seen.add(files("data.path=a.jsonl").fingerprint)
     assert len(seen) == 6
-    assert files("data.path=a.jsonl", "data.licence=MIT").fingerprint in seen
+    licensed = files("data.path=a.jsonl", "data.licence=MIT")
+    assert licensed.fingerprint not in seen and licensed.licences == ["MIT"]  # never the data that state none
 
 
 # ---- conservation ----
