@@ -7,6 +7,7 @@ them are read ahead whether one process works on them or twenty.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from belle_core.config import CleaningConfig
@@ -43,7 +44,7 @@ def clean(
     test set stays whole. ``keys`` asks for the keys of the questions. Raises ``BelleError`` for a filter that cannot be built.
     """
     filters = [f for f in build_filters(config.clean) if not held_out or getattr(f.filter, "repairs", False)]
-    run = _Cleaning(filters, config, context, writer, keys)
+    run = _Cleaning(filters, config, context, writer, keys, None if held_out else context.scratch / "outcomes")
     try:
         yield from run.through(supply)
     finally:
@@ -57,17 +58,24 @@ class _Cleaning:
     """One pass over the data, and what is counted on the way."""
 
     def __init__(
-        self, filters: list[Named], config: CleaningConfig, context: StageContext, writer: ExamplesWriter, keys: bool
+        self,
+        filters: list[Named],
+        config: CleaningConfig,
+        context: StageContext,
+        writer: ExamplesWriter,
+        keys: bool,
+        kept: Path | None,
     ) -> None:
         self.filters, self.config, self.context, self.writer, self.keys = filters, config, context, writer, keys
+        self.kept = kept
         self.read = 0
         self.counts = {f.name: {"changed": 0, "added": 0, "dropped": 0} for f in filters}
 
     def through(self, supply: Supply) -> Iterator[Batch]:
         """Segment after segment: filters of single records, then those that look at many."""
         batches: Iterator[Batch] = iter(())
-        for records, corpora in segments(self.filters):
-            batches = self._records(supply, records, corpora)
+        for place, (records, corpora) in enumerate(segments(self.filters)):
+            batches = self._records(supply, records, corpora, self.kept and self.kept / f"{place}.bin")
             for number, named in enumerate(corpora):
                 batches = self._corpus(batches, named, number)
             supply = _Passed(batches)
@@ -81,14 +89,15 @@ class _Cleaning:
             entering += counts["added"] - counts["dropped"]
         return report
 
-    def _records(self, supply: Supply, records: list[Named], corpora: list[Named]) -> Iterator[Batch]:
+    def _records(
+        self, supply: Supply, records: list[Named], corpora: list[Named], kept: Path | None
+    ) -> Iterator[Batch]:
         limit = self.context.limit
         chunks = supply.chunks(CHUNK if limit is None else min(CHUNK, limit))
         ahead = AHEAD if limit is None else 1  # a smoke run reads no more than it needs
         recipe = (supply.reader, [f.recipe for f in records], [f.recipe for f in corpora], self.keys)
-        for chunk, outcome in outcomes(
-            chunks, recipe, runner=self.config.runner, workers=self.config.workers, ahead=ahead
-        ):
+        runner, workers = self.config.runner, self.config.workers
+        for chunk, outcome in outcomes(chunks, recipe, runner=runner, workers=workers, ahead=ahead, kept=kept):
             supply.taken(chunk, outcome)
             self.read += 0 if isinstance(supply, _Passed) else outcome.read
             self._note(outcome, records)

@@ -145,8 +145,11 @@ def _link(keys: Path, shape: tuple[int, int], path: Path) -> Numbers:
     """For every text and key the number of the last earlier text that has it, or -1. Shape (texts, keys)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     matrix = np.memmap(keys, np.uint32, "r", shape=shape)
-    links = np.memmap(path, np.int32, "w+", shape=shape)
-    links[:] = -1
+    none = np.full((BLOCK, shape[1]), -1, np.int32)
+    with path.open("wb") as file:  # before it is mapped: a full disk is an error then, and no signal that kills
+        for start in range(0, shape[0], BLOCK):
+            file.write(none[: shape[0] - start].data)
+    links = np.memmap(path, np.int32, "r+", shape=shape)
     numbers = np.arange(shape[0], dtype=np.uint64)
     for band in range(shape[1]):
         column = matrix[:, band].astype(np.uint64) << np.uint64(32) | numbers

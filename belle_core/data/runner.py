@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Protocol
 
 from belle_core.data.chunks import Chunk, Outcome, Work
+from belle_core.data.resuming import resumed
 from belle_core.data.workers import Pool, cores, ordered
 from belle_core.names import unknown
 from belle_core.plugins import load_catalog
@@ -29,17 +31,31 @@ class Runner(Protocol):
 
 
 def outcomes(
-    chunks: Iterator[Chunk], recipe: tuple[Any, ...], *, runner: str, workers: int, ahead: int
+    chunks: Iterator[Chunk], recipe: tuple[Any, ...], *, runner: str, workers: int, ahead: int, kept: Path | None = None
 ) -> Iterator[tuple[Chunk, Outcome]]:
     """Every chunk with its outcome. *recipe*: the arguments of :class:`Work`; *ahead*: chunks that are read before the first one's
-    outcome is used, with any runner. Fewer are not worth starting processes for. Raises ``BelleError`` for an unknown runner."""
+    outcome is used, with any runner. Fewer are not worth starting processes for, nor noting in the file *kept*, from which a run that is
+    broken off goes on. Raises ``BelleError`` for an unknown runner."""
     run = runner_of(runner)
     head = list(islice(chunks, ahead))
     chunks = chain(head, chunks)
-    if len(head) < ahead or ahead == 1 or (runner == LOCAL and (workers or cores()) == 1):
-        work = Work(*recipe)
-        yield from ordered(chunks, lambda chunk: _Later(work, chunk), ahead=ahead)
-        return
+    few = len(head) < ahead or ahead == 1
+    alone = few or (runner == LOCAL and (workers or cores()) == 1)
+
+    def work(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Outcome]]:
+        return _here(chunks, recipe, ahead) if alone else _elsewhere(run, chunks, recipe, workers, ahead)
+
+    yield from work(chunks) if few or not kept else resumed(chunks, recipe, work, path=kept, ahead=ahead)
+
+
+def _here(chunks: Iterator[Chunk], recipe: tuple[Any, ...], ahead: int) -> Iterator[tuple[Chunk, Outcome]]:
+    work = Work(*recipe)
+    return ordered(chunks, lambda chunk: _Later(work, chunk), ahead=ahead)
+
+
+def _elsewhere(
+    run: Runner, chunks: Iterator[Chunk], recipe: tuple[Any, ...], workers: int, ahead: int
+) -> Iterator[tuple[Chunk, Outcome]]:
     function = ("belle_core.data.chunks:answering", list(recipe))
     with closing(run(map(tuple, chunks), function, workers=workers, ahead=ahead)) as answers:
         for message, answer in answers:

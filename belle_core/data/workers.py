@@ -85,7 +85,7 @@ class _Worker:
         self.process: subprocess.Popen[bytes] | None = None
 
     def ask(self, message: Any) -> tuple[str, Any]:
-        """What :func:`answer` says there; raises ``RuntimeError`` when the process has ended."""
+        """What :func:`answer` says there; raises ``BelleError`` when the process has ended."""
         try:
             with self._sending:
                 process = self.process = self.process or self._start()
@@ -96,8 +96,7 @@ class _Worker:
             finally:
                 self._receiving.release()
         except (OSError, EOFError) as error:
-            code = self.process and self.process.wait()
-            raise RuntimeError(f"a worker process ended with status {code}; it may have run out of memory") from error
+            raise _ended(self.process.wait() if self.process else 0) from error
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-c", "from belle_core.data.workers import serve; serve()"]
@@ -106,6 +105,15 @@ class _Worker:
         assert process.stdin is not None
         process.stdin.write(json.dumps(self._recipe).encode() + b"\n")
         return process
+
+
+def _ended(code: int) -> BelleError:
+    """What to say of a worker process that ended with *code* before its work was done."""
+    how = signal.Signals(-code).name if code < 0 else f"status {code}"
+    return BelleError(
+        f"a worker process ended with {how}; if memory ran out, say data.workers=<fewer>. The same command goes on from here",
+        f"一个工作进程以 {how} 结束；如果是内存不足，请写 data.workers=<更少>。重复同一命令即可继续",
+    )
 
 
 class Answer(Protocol):
@@ -149,6 +157,8 @@ def answer(function: Callable[[], Callable[[Any], Any]], message: Any) -> tuple[
         return "done", function()(message)
     except BelleError as error:
         return "error", (error.english, error.chinese)
+    except MemoryError:
+        return "error", ("a worker process ran out of memory", "工作进程内存不足")
     except Exception:
         return "bug", traceback.format_exc()
 

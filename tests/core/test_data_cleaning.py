@@ -19,6 +19,7 @@ from belle_core.conversation import Conversation, Example
 from belle_core.data import ExamplesWriter, Given, clean, cleaning, read_examples
 from belle_core.data.chunks import LINES, Chunk, Outcome, Work
 from belle_core.data.filters import Drop, Named, build_filters
+from belle_core.data.runner import processes
 from belle_core.data.storage import line_of
 from belle_core.data.workers import Pool
 from belle_core.errors import BelleError
@@ -291,6 +292,16 @@ def test_no_process_is_left_when_somebody_stops_early(tmp_path, filters):
     assert [Outcome.of(answer.result()).kept.lines for answer in answers] == [[line] for line in lines]
     pool.close()
     assert pool.processes() and all(process.poll() is not None for process in pool.processes())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [(("signal:raise_signal", [9]), "ended with SIGKILL"), (("builtins:bytearray", [1 << 60]), "ran out of memory")],
+)
+def test_a_worker_that_runs_out_of_memory_is_one_line(recipe, words):
+    """Whether the system kills it or it is told that there is no more."""
+    with pytest.raises(BelleError, match=words):
+        list(processes(iter([(1,)] * 10), recipe, workers=2, ahead=4))
 
 
 INTERRUPTED = '''
