@@ -8,6 +8,8 @@ from typing import Any
 from belle_core.conversation import Turn
 from belle_core.data.formats import Dropped, Unreadable
 
+SYSTEM = ("system", "system_prompt")
+"""Keys that hold a system text."""
 CATEGORIES = ("category", "class", "kind")
 """Keys that hold the category, in order of preference."""
 
@@ -22,6 +24,18 @@ def text_field(record: dict[str, Any], key: str, *, optional: bool = False) -> s
     if key not in record and not optional:
         raise Unreadable(f"missing_key:{key}", f"keys: {', '.join(map(str, record))}")
     return ""
+
+
+def system_field(record: dict[str, Any]) -> str:
+    """The system text beside a question or messages, which OpenOrca calls ``system_prompt``."""
+    return joined(*(text_field(record, name, optional=True) for name in SYSTEM))
+
+
+def thoughtful(answer: str, thought: Any) -> str:
+    """*answer* after the *thought* that led to it, as models that reason write both (DeepSeek-R1, Qwen 3)."""
+    if not (isinstance(thought, str) and thought.strip() and answer.strip()) or answer.lstrip().startswith("<think>"):
+        return answer
+    return f"<think>\n{thought.strip()}\n</think>\n\n{answer}"
 
 
 def list_field(record: dict[str, Any], key: str) -> list[Any]:

@@ -185,10 +185,12 @@ def read_examples(artifact: Examples, split: str) -> Iterator[Example]:
 
 
 def record_of(example: Example) -> str:
-    """``text``, ``pair``, or ``conversation``: what the example can be used for."""
+    """``text``, ``pair``, ``ranked`` or ``conversation``: what the example can be used for. Bad answers alone compare with nothing."""
     if example.conversation is None:
         return "text"
-    return "ranked" if len(example.rejected) > 1 else "pair" if example.rejected else "conversation"
+    if not example.rejected or not example.conversation.answer:
+        return "conversation"
+    return "ranked" if len(example.rejected) > 1 else "pair"
 
 
 def _common(records: set[str]) -> str:

@@ -6,9 +6,18 @@ from typing import Any
 
 from belle_core.conversation import Conversation, Example
 from belle_core.data import Place
-from belle_core.data.fields import about, history, joined, question_and_answer, text_field
+from belle_core.data.fields import (
+    SYSTEM,
+    about,
+    history,
+    joined,
+    question_and_answer,
+    system_field,
+    text_field,
+    thoughtful,
+)
 
-USED = ("id", "instruction", "input", "output", "system", "history")
+USED = ("id", "instruction", "input", "output", *SYSTEM, "history", "reasoning_content")
 
 
 class AlpacaFormat:
@@ -25,9 +34,10 @@ class AlpacaFormat:
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
         """One example; raises ``Unreadable`` for missing keys and wrong types, ``Dropped`` for empty questions and answers."""
         instruction, answer = text_field(record, "instruction"), text_field(record, "output")
+        answer = thoughtful(answer, record.get("reasoning_content"))
         question = joined(instruction, text_field(record, "input", optional=True))
         last = question_and_answer(question, answer)
-        conversation = Conversation((*history(record), *last), text_field(record, "system", optional=True))
+        conversation = Conversation((*history(record), *last), system_field(record))
         return [Example(place.id_of(record.get("id")), conversation, **about(record, USED))]
 
 

@@ -21,6 +21,7 @@ FIELDS = {
     "system": "system",
     "chosen": "chosen",
     "rejected": "rejected",
+    "kto_tag": "kto_tag",
 }
 """Their name of a role → the field that our formats read it from."""
 ROLES = {field: role for role, field in FIELDS.items()} | {"text": "prompt"}

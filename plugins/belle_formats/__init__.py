@@ -3,13 +3,18 @@
 from belle_core import Part, hookimpl
 
 FORMATS = {
+    "alternating": "alternating:FORMAT",
+    "completion": "completion:FORMAT",
     "crosswoz": "people:CROSSWOZ",
     "firefly": "firefly:FORMAT",
     "generated": "generated:FORMAT",
     "kdconv": "people:KDCONV",
     "math23k": "problems:FORMAT",
     "messages": "conversations:OPENAI",
+    "moss": "moss:FORMAT",
     "multiturn": "multiturn:FORMAT",
+    "oasst": "oasst:FORMAT",
+    "own": "own:FORMAT",
     "pair": "pairs:FORMAT",
     "pclue": "pclue:FORMAT",
     "preference": "preference:FORMAT",
@@ -17,6 +22,7 @@ FORMATS = {
     "rendered": "rendered:FORMAT",
     "self_instruct": "tasks:FORMAT",
     "sharegpt": "conversations:SHAREGPT",
+    "unpaired": "unpaired:FORMAT",
 }
 
 

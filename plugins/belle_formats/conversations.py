@@ -6,7 +6,7 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import about, joined, list_field, text_field
+from belle_core.data.fields import SYSTEM, about, list_field, system_field
 from belle_formats.turns import converse, is_messages, listed, messages_of, weighed
 
 
@@ -29,9 +29,9 @@ class MessagesFormat:
         values = list_field({key: listed(record[key])} if key in record else record, key)
         weights = record.get("weights")
         messages = messages_of(weighed(values, weights) if isinstance(weights, list) else values)
-        system = joined(*(text_field(record, name, optional=True) for name in ("system", "system_prompt")))
+        system = system_field(record)
         conversation, refused = converse(messages, system)
-        used = ("id", key, "system", "system_prompt", *(["weights"] if isinstance(weights, list) else []))
+        used = ("id", key, *SYSTEM, *(["weights"] if isinstance(weights, list) else []))
         kept = [Example(place.id_of(record.get("id")), conversation, **about(record, used))] if conversation else []
         return [*kept, *refused]
 

@@ -1,4 +1,4 @@
-"""Firefly's multi-turn records: ``conversation`` is a list of ``{"human", "assistant"}``."""
+"""Conversations as lists of questions with their answers: Firefly's and XTuner's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import about, list_field, text_field
+from belle_core.data.fields import SYSTEM, about, list_field, system_field, text_field
 from belle_formats.turns import Message, converse
 
-USED = ("id", "conversation_id", "conversation", "system")
+NAMES = (("human", "assistant"), ("input", "output"))
+"""(question, answer) in Firefly and in XTuner."""
+USED = ("id", "conversation_id", "conversation", *SYSTEM)
 
 
 class FireflyFormat:
@@ -19,28 +21,30 @@ class FireflyFormat:
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether the conversation begins with a pair."""
-        pairs = record.get("conversation")
-        return (
-            isinstance(pairs, list)
-            and bool(pairs)
-            and isinstance(pairs[0], dict)
-            and {"human", "assistant"} <= pairs[0].keys()
-        )
+        return _names(record) is not None
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
+        asks, answers = _names(record) or NAMES[0]
         messages = []
         for pair in list_field(record, "conversation"):
             if not isinstance(pair, dict):
                 raise Unreadable("wrong_type:conversation", f"{type(pair).__name__} where a pair should be")
             messages += [
-                Message("user", text_field(pair, "human")),
-                Message("assistant", text_field(pair, "assistant")),
+                Message("system", text_field(pair, "system", optional=True)),  # XTuner's first pair holds it
+                Message("user", text_field(pair, asks)),
+                Message("assistant", text_field(pair, answers)),
             ]
-        conversation, refused = converse(messages, text_field(record, "system", optional=True))
+        conversation, refused = converse(messages, system_field(record))
         own = record.get("id", record.get("conversation_id"))
         kept = [Example(place.id_of(own), conversation, **about(record, USED))] if conversation else []
         return [*kept, *refused]
+
+
+def _names(record: dict[str, Any]) -> tuple[str, str] | None:
+    pairs = record.get("conversation")
+    first = pairs[0] if isinstance(pairs, list) and pairs else None
+    return next((names for names in NAMES if isinstance(first, dict) and first.keys() >= set(names)), None)
 
 
 FORMAT = FireflyFormat()

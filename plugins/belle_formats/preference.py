@@ -1,4 +1,4 @@
-"""A better and a worse answer, in the layouts of LLaMA-Factory, BELLE, UltraFeedback, HH-RLHF and LLMBar."""
+"""A better and a worse answer, in the layouts of LLaMA-Factory, BELLE, UltraFeedback, HH-RLHF, ms-swift and LLMBar."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from typing import Any
 
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import about, history, joined, text_field
+from belle_core.data.fields import SYSTEM, about, history, joined, system_field, text_field
 from belle_formats.dialogue import is_dialogue, written_out
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
-NAMES = (("chosen", "rejected"), ("response_chosen", "response_rejected"), ("output_1", "output_2"))
+NAMES = (
+    ("chosen", "rejected"),
+    ("response_chosen", "response_rejected"),
+    ("output_1", "output_2"),
+    ("response", "rejected_response"),
+    ("messages", "rejected_response"),
+    ("messages", "rejected_messages"),
+)
+"""(better, worse); of the third pair a ``label`` says which is which."""
 BEFORE = ("conversations", "messages", "prompt")
 """Where the conversation before the answers may stand, as messages."""
-QUESTIONS = ("prompt", "question", "instruction")
-USED = ("id", *BEFORE, *QUESTIONS, "input", "history", "system", *(name for pair in NAMES for name in pair))
+QUESTIONS = ("prompt", "question", "instruction", "query")
+USED = ("id", *BEFORE, *QUESTIONS, "input", "history", *SYSTEM, *(name for pair in NAMES for name in pair))
 
 
 class PreferenceFormat:
@@ -34,14 +42,14 @@ class PreferenceFormat:
         better, worse = _ordered(record)
         before, answer = _answer(better)
         before_other, other = _answer(worse)
-        if before != before_other:
+        if before and before_other and before != before_other:
             raise Dropped("different_prompts", f"{str(before)[:100]} / {str(before_other)[:100]}")
         if not (answer.strip() and other.strip()):
             raise Dropped("empty_answer", f"chosen: {answer[:50]} / rejected: {other[:50]}")
         if answer == other:
             raise Dropped("equal_answers", answer[:100])
-        messages = [*(before or _asked(record)), Message("assistant", answer)]
-        conversation, refused = converse(messages, text_field(record, "system", optional=True))
+        messages = [*(before or before_other or _asked(record)), Message("assistant", answer)]
+        conversation, refused = converse(messages, system_field(record))
         if conversation is None or conversation.turns[-1] != Turn("assistant", answer):
             raise Dropped("empty_question", f"chosen: {answer[:100]}")
         return [_example(record, place, conversation, other), *refused]

@@ -6,9 +6,18 @@ from typing import Any
 
 from belle_core.conversation import Conversation, Example
 from belle_core.data import Dropped, Place, Unreadable
-from belle_core.data.fields import about, history, joined, list_field, question_and_answer, text_field
+from belle_core.data.fields import (
+    SYSTEM,
+    about,
+    history,
+    joined,
+    list_field,
+    question_and_answer,
+    system_field,
+    text_field,
+)
 
-USED = ("id", "instruction", "input", "output", "system", "history")
+USED = ("id", "instruction", "input", "output", *SYSTEM, "history")
 
 
 class RankedFormat:
@@ -30,7 +39,7 @@ class RankedFormat:
         turns = (*history(record), *question_and_answer(question, best))
         if not all(other.strip() for other in others):
             raise Dropped("empty_answer", f"question: {question[:100]}")
-        conversation = Conversation(turns, text_field(record, "system", optional=True))
+        conversation = Conversation(turns, system_field(record))
         return [
             Example(place.id_of(record.get("id")), conversation, rejected=tuple(others), **about(record, USED)),
         ]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from belle_core.conversation import Conversation, Turn
 from belle_core.data import Dropped, Unreadable
+from belle_core.data.fields import thoughtful
 
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter"), "user"),
@@ -17,6 +18,13 @@ ROLES = {
 """Who speaks, under the names that data sets use."""
 FIELDS = (("role", "content"), ("from", "value"), ("role", "value"), ("from", "content"), ("role", "text"))
 """Names of speaker and text in a message."""
+
+CALLS = ("tool_calls", "function_call")
+"""Where a message calls functions."""
+THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""Where an answer's reasoning stands, as APIs give it: DeepSeek and Qwen, OpenRouter and vLLM, gpt-oss."""
+LEARNED = ("loss", "train")
+"""Where ms-swift and axolotl say ``false`` of a message that is read and not learned."""
 
 
 class Message(NamedTuple):
@@ -68,7 +76,15 @@ def _message(value: Any) -> Message:
     name = str(value[fields[0]])
     if (role := ROLES.get(name.lower())) is None:
         raise Dropped(f"role:{name[:20]}", str(value[fields[1]])[:100])
-    return Message(role, _text(value[fields[1]]), _weight(value.get("weight")))
+    if calls := next((key for key in CALLS if value.get(key)), None):
+        raise Dropped("not_text", f"{calls}: {value[calls]}"[:100])
+    text, thought = _text(value[fields[1]]), next((value[key] for key in THOUGHTS if value.get(key)), None)
+    read_only = any(value.get(key) is False for key in LEARNED)
+    return Message(
+        role,
+        thoughtful(text, thought) if role == "assistant" else text,
+        0.0 if read_only else _weight(value.get("weight")),
+    )
 
 
 def _weight(value: Any) -> float:

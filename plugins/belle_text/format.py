@@ -8,8 +8,8 @@ from belle_core.conversation import Example
 from belle_core.data import Dropped, Place
 from belle_core.data.fields import text_field
 
-OTHERS = ("instruction", "conversations", "conversation", "messages", "output", "chosen", "rejected")
-"""Keys of other layouts; beside one of them ``text`` is the rendered conversation."""
+OTHERS = ("instruction", "conversations", "conversation", "messages", "output", "chosen", "rejected", "role")
+"""Keys of other layouts; beside one of them ``text`` is the rendered conversation, or one message of it (OpenAssistant's)."""
 
 
 class TextFormat:

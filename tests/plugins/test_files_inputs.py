@@ -84,6 +84,7 @@ INFO = {
         "num_samples": 2,
     },
     "pairs": {"file_name": "pairs.json", "ranking": True, "columns": {"prompt": "q", "chosen": "good", "rejected": "bad"}},
+    "judged": {"file_name": "judged.json", "columns": {"prompt": "q", "response": "a", "kto_tag": "good"}},
     "pages": {"file_name": "pages.json", "columns": {"prompt": "content"}},
     "far": {"hf_hub_url": "team/set"},
     "wrong": {"file_name": "plain.json", "columns": {"prompt": "instruction", "response": "reply"}},
@@ -101,6 +102,7 @@ def factory(tmp_path):
     talk = [{"who": "s", "said": "规则"}, {"who": "u", "said": "问0"}, {"who": "b", "said": "答0"}]
     write(folder / "chat.json", [{"talk": talk}] * 3)
     write(folder / "pairs.json", [{"q": "问0", "good": "答0", "bad": "差"}])
+    write(folder / "judged.json", [{"q": "问0", "a": "答0", "good": True}, {"q": "问1", "a": "差", "good": False}])
     write(folder / "pages.json", [{"content": "从前有座山。"}])
     return folder
 
@@ -117,6 +119,10 @@ def test_the_data_sets_of_llama_factory_as_they_are(factory, path):
     assert conversations(files(f"data.path={path}", "data.names=[plain,chat]"))[:3] == ASKED
     (pair,) = read_examples(files(f"data.path={path}", "data.names=[pairs]"), "train")
     assert pair.conversation == ASKED[0] and pair.rejected == ("差",)
+    judged = files(f"data.path={path}", "data.names=[judged]")
+    assert [(e.conversation, e.rejected) for e in read_examples(judged, "train")] == [
+        (ASKED[0], ()), (Conversation.of("问1"), ("差",))]  # fmt: skip
+    assert judged.record == "conversation"  # nothing that dpo could compare
     (page,) = read_examples(files(f"data.path={path}", "data.names=[pages]"), "train")
     assert page.text == "从前有座山。"
     assert estimate(FilesConfig(path=path, names=["plain"]), KNOWN)["splits"] == {"train": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,8 @@ RECORDS = {
         {"instruction": "问", "context": "", "response": "答", "category": "open_qa"},
         {"question": "问", "class": "math", "std_answer": ""},
         {"question": "问", "context": "材料", "answer": "答"},
+        {"problem": "问", "level": "Level 5", "type": "Algebra", "solution": "答"},
+        {"prompt": "问", "response": "答", "label": False},  # of what, nobody knows
     ],
     "pclue": [{"input": "问", "target": "是", "answer_choices": ["是", "不是"], "type": "nli"}],
     "multiturn": [{"instruction": "Human:你好\nAssistant:你好！\nHuman:再见\nAssistant:", "input": "", "output": "再见！"}],
@@ -71,7 +74,28 @@ RECORDS = {
         {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}]},
         {"messages": {"role": ["user", "assistant"], "content": ["问", "答"]}},
     ],
-    "firefly": [{"conversation_id": 1, "category": "QA", "conversation": [{"human": "问", "assistant": "答"}]}],
+    "firefly": [
+        {"conversation_id": 1, "category": "QA", "conversation": [{"human": "问", "assistant": "答"}]},
+        {"conversation": [{"system": "规则", "input": "问", "output": "答"}, {"input": "问", "output": "答"}]},
+    ],
+    "alternating": [{"id": "0", "data": ["问", "答", "问", "答"]}],
+    "completion": [{"prompt": [{"role": "user", "content": "问"}], "completion": [{"role": "assistant", "content": "答"}]}],
+    "moss": [
+        {"conversation_id": 1, "meta_instruction": "规则\n", "num_turns": 1, "category": "Code", "chat": {"turn_1": {
+            "Human": "<|Human|>: 问<eoh>\n", "Inner Thoughts": "<|Inner Thoughts|>: None<eot>\n",
+            "Commands": "<|Commands|>: None<eoc>\n", "Tool Responses": "<|Results|>: None<eor>\n", "MOSS": "<|MOSS|>: 答<eom>\n"}}},
+        {"prefix": "规则\n", "num_turns": 1, "plain_text": "[Human]: 问<eoh>\n[MOSS]: 答<eoa>\n"},
+    ],
+    "oasst": [{"message_tree_id": "t", "prompt": {"text": "问", "role": "prompter", "replies": []}}],
+    "own": [{"id": "1", "messages": [{"role": "user", "content": "问"}], "rejected": ["差"]}],
+    "unpaired": [
+        {"prompt": "问", "completion": "答", "label": True},
+        {"prompt": "问", "completion": "答", "label": "False"},
+        {"prompt": [{"role": "user", "content": "问"}], "completion": [{"role": "assistant", "content": "答"}], "label": True},
+        {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}], "label": False},
+        {"conversations": [{"from": "human", "value": "问"}, {"from": "gpt", "value": "答"}], "kto_tag": True},
+        {"instruction": "问", "input": "", "output": "答", "kto_tag": False},
+    ],
     "math23k": [{"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}],
     "self_instruct": [{"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}], "is_classification": False}],
     "ranked": [{"instruction": "问", "input": "", "output": ["好", "差"], "history": []}],
@@ -86,6 +110,10 @@ RECORDS = {
         {"instruction": "问", "input": "", "chosen": "好", "rejected": "差"},
         {"question": "问", "response_chosen": "好", "response_rejected": "差", "system": "", "history": []},
         {"input": "问", "output_1": "差", "output_2": "好", "label": 2},
+        {"query": "问", "response": "好", "rejected_response": "差"},
+        {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "好"}], "rejected_response": "差"},
+        {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "好"}],
+         "rejected_messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "差"}]},
     ],
     "rendered": [{"text": "<s>Human: 问\n</s><s>Assistant: 答\n</s>"}],
     "kdconv": [{"name": "电影", "messages": [{"message": "问"}, {"message": "答", "attrs": []}]}],
@@ -217,6 +245,113 @@ def test_html_stays_as_it_is_and_what_is_left_out_is_told():
     assert found.conversation == pair("一", "二") and [one.reason for one in left] == ["empty_turn"] * 3 + ["no_answer"]
 
 
+def asked(answer, **more):
+    return {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": answer, **more}]}
+
+
+@pytest.mark.parametrize("call", [{"tool_calls": [{"function": {"name": "f"}}]}, {"function_call": {"name": "f"}}])
+def test_an_answer_that_calls_a_function_is_no_answer(call):
+    with pytest.raises(Dropped) as caught:
+        convert("messages", asked("我查一下", **call))
+    assert caught.value.reason == "not_text" and "'f'" in caught.value.evidence
+    assert (
+        only("messages", asked("答", **dict.fromkeys(call))).conversation == pair()
+    )  # null in most records of a table
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
+def test_what_led_to_an_answer_stands_before_it(key):
+    thought = pair("问", "<think>\n想\n</think>\n\n答")
+    assert only("messages", asked("答", **{key: "想\n"})).conversation == thought
+    assert only("messages", asked(thought.answer, **{key: "想"})).conversation == thought  # it stands there already
+    assert only("messages", asked("答", **{key: ""})).conversation == pair()
+    if key == "reasoning_content":
+        assert only("alpaca", {"instruction": "问", "output": "答", key: "想"}) == only(
+            "pair", {"prompt": "问", "response": "答", key: "想"}
+        )
+
+
+@pytest.mark.parametrize("flag", ["loss", "train"])
+def test_an_answer_that_is_not_to_be_learned_is_not(flag):
+    assert [turn.weight for turn in only("messages", asked("答", **{flag: False})).conversation.turns] == [1, 0]
+    assert only("messages", asked("答", **{flag: True})).conversation == pair()
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [(name, record) for name in ("alpaca", "pair", "sharegpt", "messages") for record in RECORDS[name][:1]],
+)
+def test_the_system_text_may_be_called_system_prompt(name, record):
+    example = only(name, record | {"system_prompt": "规则"})
+    assert example == only(name, record | {"system": "规则"}) and example.conversation.system == "规则"
+
+
+@pytest.mark.parametrize("record", RECORDS["unpaired"])
+def test_a_bad_answer_is_never_learned(record):
+    tag = "kto_tag" if "kto_tag" in record else "label"
+    good, bad = (only("unpaired", {**record, tag: verdict}) for verdict in (True, False))
+    assert good.conversation == pair() and good.rejected == ()
+    assert bad.conversation == Conversation.of("问") and bad.rejected == ("答",)
+    with pytest.raises(Unreadable, match=f"wrong_type:{tag}"):
+        convert("unpaired", {**record, tag: None})
+
+
+def test_prompts_are_read_and_completions_learned():
+    before = [*asked("早")["messages"], {"role": "user", "content": "再问"}]
+    record = {"prompt": before, "completion": [{"role": "assistant", "content": "答"}]}
+    assert [turn.weight for turn in only("completion", record).conversation.turns] == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("record", RECORDS["moss"])
+def test_marks_are_no_text(record):
+    example = only("moss", record)
+    assert example.conversation == pair(system="规则") and example.meta == {}
+
+
+def test_a_turn_with_a_tool_is_dropped():
+    turn = RECORDS["moss"][0]["chat"]["turn_1"] | {"Commands": '<|Commands|>: Search("天气")<eoc>\n'}
+    with pytest.raises(Dropped, match="role:tool"):
+        convert("moss", {"chat": {"turn_1": turn}})
+
+
+def node(text, role, *replies, **more):
+    return {"text": text, "role": role, "replies": list(replies), **more}
+
+
+def test_every_message_of_a_tree_is_learned_once_or_rejected_once():
+    deep = node("再问", "prompter", node("再答", "assistant", rank=0))
+    tree = node("问", "prompter", node("次", "assistant", deep, rank=1), node("好", "assistant", node("无答", "prompter"), rank=0),
+                node("", "assistant", node("已删", "prompter"), deleted=True))  # fmt: skip
+    found = convert("oasst", {"message_tree_id": "t", "prompt": tree})
+    first, second = [one for one in found if isinstance(one, Example)]
+    assert (first.id, first.conversation.turns, first.rejected) == (
+        "t", (Turn("user", "问", 0.0), Turn("assistant", "好")), ("次",))  # fmt: skip
+    assert (second.id, texts(second)) == ("t.2", ["问", "次", "再问", "再答"])
+    assert [turn.weight for turn in second.conversation.turns] == [0, 0, 0, 1]
+    assert sorted(one.reason for one in found if isinstance(one, Refused)) == ["deleted", "deleted", "no_answer"]
+
+
+TEXT = st.text(min_size=1, max_size=5).filter(str.strip)
+CONVERSATION = st.builds(
+    lambda pairs, system, weights: Conversation(
+        tuple(Turn(("user", "assistant")[n % 2], text, weights[n]) for n, text in enumerate(chain(*pairs))), system
+    ),
+    st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3),
+    st.just("") | TEXT,
+    st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=6, max_size=6),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(conversation=CONVERSATION, rejected=st.lists(TEXT, max_size=3), bad=st.booleans())
+def test_our_own_records_are_read_back(conversation, rejected, bad):
+    """Also those whose answers are only known to be bad."""
+    conversation = conversation.prompt() if bad and rejected else conversation
+    record = Example("x", conversation, rejected=tuple(rejected)).to_json()
+    example = only(chosen(record), record)
+    assert (example.conversation, list(example.rejected)) == (conversation, rejected)
+
+
 def test_ranked_answers_and_several_instances():
     example = only(
         "ranked", {"instruction": "问", "input": "", "output": ["一", "二", "三"], "history": [["早", "早"]]}
@@ -255,6 +390,11 @@ def test_word_problems():
         ("preference", {"prompt": "q"}, "missing_key:chosen"),
         ("preference", {"input": "q", "output_1": "a", "output_2": "b", "label": 3}, "wrong_type:label"),
         ("kdconv", {"messages": [1]}, "wrong_type:message"),
+        ("moss", {"chat": {"turn_1": 3}}, "missing_key:turn_1"),
+        ("moss", {"plain_text": "[Human]: 问<eoh>\n答"}, "wrong_type:plain_text"),
+        ("alternating", {"id": "1", "data": ["问", 3]}, "wrong_type:data"),
+        ("completion", {"prompt": []}, "missing_key:completion"),
+        ("oasst", {"prompt": {"text": "问", "role": "assistant", "replies": []}}, "wrong_type:replies"),
     ],
 )
 def test_what_is_not_the_layout_is_unreadable(name, record, reason):
@@ -276,6 +416,7 @@ def test_what_is_not_the_layout_is_unreadable(name, record, reason):
         ("preference", {"chosen": "Human: 一\n\nAssistant: a", "rejected": "Human: 二\n\nAssistant: b"}, "different_prompts"),
         ("rendered", {"text": "hello"}, "no_dialogue"),
         ("crosswoz", {"messages": [{"content": "x", "role": "other"}]}, "role:other"),
+        ("own", {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": " "}], "rejected": ["b"]}, "empty_turn"),
         ("crosswoz", {"messages": [{"content": "x", "role": ["usr"]}]}, "role:['usr']"),
     ],
 )  # fmt: skip

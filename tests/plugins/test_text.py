@@ -41,6 +41,9 @@ def test_what_is_refused(place, record, kind, reason):
 def test_it_leaves_other_layouts_alone():
     assert FORMAT.matches({"text": "天"}) and not FORMAT.matches({"texts": "天"}) and not FORMAT.matches({"text": {}})
     alpaca = {"instruction": "q", "input": "", "output": "a", "text": "### Instruction: q"}
+    assert not FORMAT.matches(
+        {"message_id": "1", "parent_id": None, "text": "问", "role": "prompter"}
+    )  # of OpenAssistant
     assert ALPACA.matches(alpaca) and not FORMAT.matches(alpaca)
 
 
