@@ -10,6 +10,8 @@ from belle_core.data.formats import Dropped, Unreadable
 
 SYSTEM = ("system", "system_prompt")
 """Keys that hold a system text."""
+MEDIA = ("image", "images", "video", "videos", "audio", "audios")
+"""Keys that hold what is no text (LLaVA, LLaMA-Factory, ms-swift)."""
 CATEGORIES = ("category", "class", "kind")
 """Keys that hold the category, in order of preference."""
 
@@ -77,10 +79,15 @@ def history(record: dict[str, Any]) -> list[Turn]:
 
 
 def about(record: dict[str, Any], used: Iterable[str], *, category: str | None = None) -> dict[str, Any]:
-    """``category`` and ``meta`` of an example: the rest of *record*, which is kept and never trained on."""
+    """``category`` and ``meta`` of an example: the rest of *record*, which is kept and never trained on.
+
+    Raises ``Dropped`` where a picture or a sound is part of what is asked.
+    """
     rest = {key: value for key, value in record.items() if key not in used}
     text = None
     if rest:  # many records say nothing more
+        if media := next((key for key in MEDIA if rest.get(key)), None):
+            raise Dropped("not_text", f"{media}: {rest[media]}"[:200])
         label = category or next((key for key in CATEGORIES if isinstance(rest.get(key), str)), "")
         text = rest.pop(label) if isinstance(rest.get(label), str) else None
     return {"category": " ".join(text.split()) if text else "", "meta": rest}

@@ -67,10 +67,7 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
     """
     objects = [record for record in records if isinstance(record, dict)]
     formats = {name: load_format(catalog, name) for name in catalog.names("format")}
-    votes = {name: sum(map(format.matches, objects)) for name, format in formats.items()}
-    fitting = [name for name, count in votes.items() if count and count * 2 >= len(records)]
-    general = {name for one in fitting for name in formats[one].refines}
-    best = [name for name in fitting if name not in general]
+    best = _fitting(objects, formats, len(records))
     if len(best) == 1:
         return best[0]
     keys, known = _keys(objects), ", ".join(formats) or "-"
@@ -80,10 +77,33 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
             f"{where}: the records ({keys}) fit several formats: {several}; choose one with data.format=<name>",
             f"{where}：这些记录（{keys}）符合多种格式：{several}；请用 data.format=<名称> 指定",
         )
+    if renamed := _renamed(objects, formats, len(records)):
+        raise BelleError(
+            f"{where}: no known format fits the records ({keys}); say data.columns={renamed}",
+            f"{where}：没有格式适合这些记录（{keys}）；请写 data.columns={renamed}",
+        )
     raise BelleError(
         f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one, data.columns={{name: theirs}} renames fields",
         f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定，用 data.columns={{名称: 原名}} 改字段名",
     )
+
+
+def _fitting(objects: list[dict[str, Any]], formats: dict[str, Format], total: int) -> list[str]:
+    """Names of the formats that half of *total* records have, without those that another one refines."""
+    votes = {name: sum(map(format.matches, objects)) for name, format in formats.items()}
+    fitting = [name for name, count in votes.items() if count and count * 2 >= total]
+    general = {name for one in fitting for name in formats[one].refines}
+    return [name for name in fitting if name not in general]
+
+
+def _renamed(objects: list[dict[str, Any]], formats: dict[str, Format], total: int) -> str:
+    """What ``data.columns`` must be where the names of fields are known but for capitals and spaces; else empty."""
+    bare = {key: key.strip().lower() for record in objects for key in record}
+    others = {key: name for key, name in bare.items() if key != name and name not in bare}
+    lowered = [{bare[key]: value for key, value in record.items()} for record in objects]
+    if not others or len(_fitting(lowered, formats, total)) != 1:
+        return ""
+    return "{" + ", ".join(f"{name}: '{key}'" for key, name in others.items()) + "}"
 
 
 def _keys(objects: list[dict[str, Any]]) -> str:

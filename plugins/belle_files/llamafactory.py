@@ -78,14 +78,33 @@ def _names(value: Any) -> bool:
 
 def _entry(file: Path, name: str, entry: dict[str, Any]) -> DataSet:
     if not isinstance(entry.get("file_name"), str):
-        elsewhere = next((str(entry[key]) for key in ("hf_hub_url", "ms_hub_url") if key in entry), None)
-        hint = f"; say +data=hub data.name={elsewhere}" if elsewhere else ""
-        hint_zh = f"；请写 +data=hub data.name={elsewhere}" if elsewhere else ""
+        options = _on_hub(entry)
+        hint, hint_zh = (f"; say +data=hub {options}", f"；请写 +data=hub {options}") if options else ("", "")
         raise BelleError(
             f"{file}: {name} is not a file of this directory{hint}", f"{file}：{name} 不是该目录中的文件{hint_zh}"
         )
-    most = entry.get("num_samples")
-    return DataSet(file.parent / entry["file_name"], _columns(entry), most if isinstance(most, int) else None)
+    most, split = entry.get("num_samples"), entry.get("split") or "train"
+    if most is not None and (not isinstance(most, int) or most < 1):
+        raise BelleError(
+            f"{file}: num_samples of {name} must be a whole number from 1 on, not {most!r}",
+            f"{file}：{name} 的 num_samples 必须是不小于 1 的整数，而不是 {most!r}",
+        )
+    if split != "train":
+        raise BelleError(
+            f"{file}: {name} asks for split={split}, and a file has no splits; num_samples takes its first records",
+            f"{file}：{name} 指定了 split={split}，而文件没有划分；可用 num_samples 取前若干条",
+        )
+    return DataSet(file.parent / entry["file_name"], _columns(entry), most)
+
+
+def _on_hub(entry: dict[str, Any]) -> str:
+    """The options of ``+data=hub`` that say the same; empty for an entry that lies nowhere we know."""
+    hub = next((key for key in ("hf_hub_url", "ms_hub_url") if key in entry), None)
+    if hub is None:
+        return ""
+    said = {"name": entry[hub], "hub": "modelscope" if hub == "ms_hub_url" else None}
+    said |= {key: entry.get(key) for key in ("subset", "split")}
+    return " ".join(f"data.{key}={value}" for key, value in said.items() if value)
 
 
 def _columns(entry: dict[str, Any]) -> Columns:

@@ -51,6 +51,16 @@ def test_own_column_names(tmp_path):
     assert other.fingerprint != artifact.fingerprint
 
 
+def test_capitals_in_names_of_fields_are_seen_through(tmp_path):
+    (tmp_path / "a.csv").write_text("ID,Question,ANSWER\n1,问0,答0\n2,问1,答1\n")
+    with pytest.raises(BelleError, match="no known format fits") as caught:
+        files("data.path=a.csv")
+    said = str(caught.value).split("; say ")[1]
+    assert said == "data.columns={id: 'ID', question: 'Question', answer: 'ANSWER'}"
+    assert conversations(files("data.path=a.csv", said)) == ASKED[:2]
+    assert said in caught.value.chinese
+
+
 def test_a_field_that_no_record_has_is_told(tmp_path, capsys):
     write(tmp_path / "a.json", [{"question": "问0", "answer": "答0"}])
     (tmp_path / "b.jsonl").write_text('{"q": "问1", "answer": "答1", "who": "x"}')
@@ -82,11 +92,15 @@ INFO = {
         "columns": {"messages": "talk"},
         "tags": {"role_tag": "who", "content_tag": "said", "user_tag": "u", "assistant_tag": "b", "system_tag": "s"},
         "num_samples": 2,
+        "split": "train",
     },
     "pairs": {"file_name": "pairs.json", "ranking": True, "columns": {"prompt": "q", "chosen": "good", "rejected": "bad"}},
     "judged": {"file_name": "judged.json", "columns": {"prompt": "q", "response": "a", "kto_tag": "good"}},
     "pages": {"file_name": "pages.json", "columns": {"prompt": "content"}},
     "far": {"hf_hub_url": "team/set"},
+    "far part": {"ms_hub_url": "team/set", "split": "train_sft", "subset": "zh"},
+    "some": {"file_name": "plain.json", "num_samples": "2"},
+    "half": {"file_name": "plain.json", "split": "train[:50%]"},
     "wrong": {"file_name": "plain.json", "columns": {"prompt": "instruction", "response": "reply"}},
     "list": ["plain.json"],
     "columns": {"file_name": "plain.json", "columns": {"prompt": ["instruction"]}},
@@ -143,6 +157,12 @@ def test_the_bytes_of_a_named_data_set_count(factory, path):
     [
         (["data.path=data", "data.names=[plian]"], "did you mean 'plain'"),
         (["data.path=data", "data.names=[far]"], r"say \+data=hub data.name=team/set"),
+        (
+            ["data.path=data", "data.names=['far part']"],
+            "say .data=hub data.name=team/set data.hub=modelscope data.subset=zh data.split=train_sft",
+        ),
+        (["data.path=data", "data.names=[some]"], "num_samples of some must be a whole number from 1 on, not '2'"),
+        (["data.path=data", "data.names=[half]"], r"half asks for split=train\[:50%\], and a file has no splits"),
         (["data.path=data", "data.names=[wrong]"], "dataset_info.json: response=reply: there is no field 'reply'"),
         (["data.path=data", "data.names=[list]"], "list is no object with a file_name"),
         (["data.path=data", "data.names=[columns]"], "columns and tags of columns must be objects"),

@@ -259,6 +259,18 @@ def test_an_answer_that_calls_a_function_is_no_answer(call):
     )  # null in most records of a table
 
 
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [("sharegpt", {"conversations": [{"from": "human", "value": "<image>问"}, {"from": "gpt", "value": "答"}]}),
+     ("alpaca", RECORDS["alpaca"][0]), ("pair", RECORDS["pair"][3]), ("preference", RECORDS["preference"][0])],
+)  # fmt: skip
+@pytest.mark.parametrize("media", [{"image": "a.jpg"}, {"images": ["a.jpg"]}, {"audio": {"path": None}}])
+def test_what_is_asked_about_a_picture_is_dropped(name, record, media):
+    with pytest.raises(Dropped, match="not_text"):
+        convert(name, record | media)
+    convert(name, record | dict.fromkeys(media))
+
+
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
 def test_what_led_to_an_answer_stands_before_it(key):
     thought = pair("问", "<think>\n想\n</think>\n\n答")
