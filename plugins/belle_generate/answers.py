@@ -13,6 +13,15 @@ SHORT = 80
 """Characters below which an apology is all there is to an answer (WizardLM, arXiv 2304.12244, section 3.3: 80 words)."""
 
 
+SPEAKER = re.compile(r"^\s*\**(?:AI)?(?:助手|助理|assistant)\**\s*[:：]\**\s*", re.IGNORECASE)
+"""How some models begin an answer that they take for a line of a dialogue."""
+
+
+def said(reply: Reply) -> str:
+    """The answer by itself."""
+    return SPEAKER.sub("", reply.text).strip()
+
+
 def why_useless(reply: Reply) -> str | None:
     """``cut_off``, ``empty_answer``, ``refusal``, or ``None`` for an answer that says something."""
     if reply.ended == "length":

@@ -8,7 +8,7 @@ from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.generation.calls import Request
-from belle_generate.answers import why_useless
+from belle_generate.answers import said, why_useless
 from belle_generate.asking import count, jobs_from
 from belle_generate.config import DistillConfig
 from belle_generate.producing import Callers, Job, Outcome, Production, Rejected, about
@@ -24,7 +24,7 @@ def make(config: DistillConfig, context: StageContext) -> Examples:
         reply = await callers["endpoint"].ask(request)
         if reason := why_useless(reply):
             return [Rejected(job.id, reason, reply.text)]
-        conversation = Conversation((*job.asked.turns, Turn("assistant", reply.text.strip())), job.asked.system)
+        conversation = Conversation((*job.asked.turns, Turn("assistant", said(reply))), job.asked.system)
         meta = about(request, reply, config.endpoint)
         return [Example(job.id, conversation, category=job.category, source="distill", meta=meta)]
 

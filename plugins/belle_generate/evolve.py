@@ -8,10 +8,10 @@ from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
 from belle_core.generation.calls import Request
-from belle_generate.answers import why_useless
+from belle_generate.answers import said, why_useless
 from belle_generate.asking import count, jobs_from
 from belle_generate.config import EvolveConfig
-from belle_generate.producing import Callers, Job, Outcome, Production, Rejected, about
+from belle_generate.producing import UNASKED, Callers, Job, Outcome, Production, Rejected, about
 from belle_generate.self_instruct.novelty import Novelty, rouge_l, tokens_of
 
 WAYS = {
@@ -36,7 +36,14 @@ BROADER = """请参考下面的任务，想出一个全新的任务。新任务�
 {instruction}
 
 新任务："""
-LEAKED = re.compile(r"改写后的任务|原任务|新任务|改写方法|给定的?任务")
+NAMES = r"任务|指令|问题|题目|提示词?"
+LABELLED = re.compile(rf"^[\s*#]*(?:改写后的?|新的?)?(?:{NAMES})[\s*#]*[:：][\s*]*")
+"""What a version may begin with, without being spoilt by it."""
+LEAKED = re.compile(
+    rf"改写后的?(?:{NAMES}|版本)|原(?:任务|指令)|新(?:任务|指令)|改写方法|给定的?(?:任务|指令|提示)|"
+    r"(?:given|rewritten|original|new|created)[ _](?:prompt|instruction|task)",
+    re.IGNORECASE,
+)
 """Words of the request; a version that holds them speaks about the rewriting (the paper's fourth elimination rule)."""
 
 
@@ -47,7 +54,7 @@ def make(config: EvolveConfig, context: StageContext) -> Examples:
     async def work(job: Job, callers: Callers) -> Outcome:
         assert job.asked is not None
         if len(job.asked.turns) > 1:
-            return [Rejected(job.id, "not_single_turn", job.asked.question)]
+            return [Rejected(job.id, UNASKED, job.asked.question)]
         outcome: Outcome = []
         current, random = job.asked.question, job.random()
         for round in range(config.rounds):
@@ -63,7 +70,7 @@ def make(config: EvolveConfig, context: StageContext) -> Examples:
         prompt = BROADER if way == "broaden" else DEEPER
         request = Request.of(prompt.format(way=WAYS.get(way, ""), instruction=current), seed=job.draw(2 * round))
         reply = await callers["endpoint"].ask(request)
-        version = re.sub(r"^\s*[*#]*\s*(改写后的任务|新任务|任务)\s*[:：]\s*[*]*\s*", "", reply.text).strip()
+        version = LABELLED.sub("", reply.text).strip()
         if reason := why_useless(reply) or _why_eliminated(current, version, config.similarity):
             return Rejected(id, reason, version)
         answering = Request.of(version, seed=job.draw(2 * round + 1))
@@ -71,7 +78,7 @@ def make(config: EvolveConfig, context: StageContext) -> Examples:
         if reason := why_useless(answer):  # the paper's second and third rule: nobody can answer it
             return Rejected(id, f"answer_{reason}", f"{version} | {answer.text}")
         meta = about(answering, answer, config.endpoint) | {"evolved": way, "from": job.id, "round": round + 1}
-        conversation = Conversation.of(version, answer.text.strip(), system=job.asked.system if job.asked else "")
+        conversation = Conversation.of(version, said(answer), system=job.asked.system if job.asked else "")
         return Example(id, conversation, category=job.category, source="evolve", meta=meta)
 
     def accept(example: Example) -> Rejected | None:

@@ -8,12 +8,16 @@ from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.generation.calls import Request
-from belle_generate.answers import why_useless
+from belle_generate.answers import said, why_useless
 from belle_generate.asking import count, jobs_from
 from belle_generate.config import MultiTurnConfig
 from belle_generate.producing import Callers, Job, Outcome, Production, Rejected, about
 
 END = "<结束>"
+USER = ("用户", "人类", "human", "user")
+SPEAKER = re.compile(
+    r"^[ \t]*\**(用户|人类|human|user|(?:AI)?助手|assistant|AI)\**[ \t]*[:：]\**", re.IGNORECASE | re.MULTILINE
+)
 LONGEST = 300
 """Characters of a further question."""
 ASK = """下面是用户与助手的一段对话。请站在这位用户的角度，写出他接下来要说的话：可以追问细节，可以提出相关的新要求，也可以请助手修改刚才的回答。
@@ -38,7 +42,7 @@ def make(config: MultiTurnConfig, context: StageContext) -> Examples:
                 dialogue = Conversation(dialogue.turns[:-1], dialogue.system)  # a question without an answer
                 break
             meta = about(request, reply, config.endpoint)
-            dialogue = _with(dialogue, "assistant", reply.text.strip())
+            dialogue = _with(dialogue, "assistant", said(reply))
             if len(dialogue.turns) >= 2 * config.turns:
                 break
             question = await _next_question(dialogue, job, callers)
@@ -60,9 +64,21 @@ async def _next_question(dialogue: Conversation, job: Job, callers: Callers) -> 
     """What the user says next; empty when there is nothing more to say."""
     names = {"user": "用户", "assistant": "助手"}
     written = "\n".join(f"{names[turn.role]}：{turn.text}" for turn in dialogue.turns)
-    request = Request.of(ASK.format(end=END, dialogue=written), seed=job.draw(len(dialogue.turns)), max_tokens=LONGEST)
+    request = Request.of(ASK.format(end=END, dialogue=written), seed=job.draw(len(dialogue.turns)))
     reply = await callers["endpoint"].ask(request)
-    text = re.sub(r"^\s*(用户|human|user)\s*[:：]\s*", "", reply.text, flags=re.IGNORECASE).strip().strip('“”"')
+    text = _words(reply.text)
     asked = {turn.text for turn in dialogue.turns if turn.role == "user"}
-    useless = END in text or "助手：" in text or len(text) > LONGEST or text in asked or why_useless(reply)
+    useless = not text or END in text or len(text) > LONGEST or text in asked or why_useless(reply)
     return "" if useless else text
+
+
+def _words(text: str) -> str:
+    """What the user says: without a name before it, without the lines of others, without quotes around it all."""
+    lines = SPEAKER.split(text.strip(), maxsplit=2)  # what comes before a name, the name, what comes behind it …
+    if len(lines) > 1 and not lines[0].strip():
+        text = lines[2] if lines[1].lower() in USER else ""
+        text = SPEAKER.split(text)[0]
+    else:
+        text = lines[0]
+    quoted = re.fullmatch(r"[“\"]([^“”\"]*)[”\"]", text.strip())
+    return (quoted[1] if quoted else text).strip()

@@ -20,12 +20,15 @@ from belle_core.errors import BelleError
 from belle_core.generation.calls import EndpointConfig, Refused, Reply, Request
 from belle_core.generation.calls.caller import Caller
 from belle_core.generation.calls.ordered import Background, in_order
+from belle_core.generation.calls.request import body_of
 from belle_core.generation.progress import Progress
 from belle_core.language import say
 from belle_generate.config import GenerateConfig
 
 BARREN = 50
-"""Jobs in a row without an example after which an endless source is taken for dry."""
+"""Jobs in a row without an example after which an endless source is taken for dry; any source, if there was none before."""
+UNASKED = "not_single_turn"
+"""Reason of what is rejected before anything is asked."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def about(request: Request, reply: Reply, config: EndpointConfig) -> dict[str, A
     return {
         "model": reply.model or config.answers_with,
         "prompt": hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()[:16],
-        "temperature": config.temperature if request.temperature is None else request.temperature,
+        "temperature": body_of(request, config).get("temperature"),
     }
 
 
@@ -139,8 +142,19 @@ class Production:
             elif isinstance(item, Example):
                 self.made += 1
                 yield item.id, item
-        self._barren = 0 if self.made > before else self._barren + 1
-        if self.target is not None and self._barren >= BARREN and self.made < self.target:
+        if self.made > before:
+            self._barren = 0
+        elif not all(isinstance(item, Rejected) and item.reason == UNASKED for item in outcome):
+            self._barren += 1
+        if self._barren < BARREN:
+            return
+        if not self.made:
+            raise BelleError(
+                f"the first {BARREN} requests gave nothing to keep ({self._why()}): look at the model, its temperature and max_tokens "
+                "(thoughts count), and at what is asked",
+                f"最初 {BARREN} 次请求没有得到可保留的内容（{self._why()}）：请检查模型、温度、max_tokens（思考内容也计入）和所问的内容",
+            )
+        if self.target is not None and self.made < self.target:
             raise BelleError(
                 f"the last {BARREN} requests gave nothing to keep ({self._why()}); {self.made:,} examples are made: ask for fewer "
                 "(size), or look at the model and its temperature",

@@ -93,6 +93,7 @@ def test_completion_continues_a_text(tmp_path):
         "1. 指令:",
         "Human: \n你好\n\nAssistant: \n您好\n\nHuman: \n再见\n\nAssistant: \n",
     ]
+    assert [body.get("stop") for body in server.bodies] == [None, ["\nHuman:"]]  # else it would speak for the user too
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,45 @@ def test_the_dialogue_goes_on_from_the_given_question(make, questions):
     assert [len(messages) for messages in sent] == [5]  # answers are given with the whole dialogue in view
 
 
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("能再便宜些吗？", "能再便宜些吗？"),
+        ("用户：能再便宜些吗？", "能再便宜些吗？"),
+        ("**用户：**能再便宜些吗？\n助手：可以。\n用户：好的。", "能再便宜些吗？"),
+        ("Human: 能再便宜些吗？\n\nAssistant: 可以。", "能再便宜些吗？"),
+        ("能再便宜些吗？\n助手：可以。", "能再便宜些吗？"),
+        ("助手：可以。", ""),
+        ("AI助手: 可以。\n用户: 好的。", ""),
+        ("“能再便宜些吗？”", "能再便宜些吗？"),
+        ("什么叫“便宜”", "什么叫“便宜”"),
+    ],
+)
+def test_a_user_s_words_are_his_alone(reply, words):
+    from belle_generate.multi_turn import _words
+
+    assert _words(reply) == words
+
+
+def test_whatever_models_write_the_turns_alternate_and_say_nothing_of_roles(make, questions):
+    def messy(body):
+        random = chance(body)
+        if question_of(body).startswith("下面是用户与助手"):
+            return random.choice(
+                ["用户：那{}呢？\n助手：也行。", "Human: 还有{}吗\nAssistant: 有", "助手：{}", "“{}？”", "要是{}呢"]
+            ).format(random.randint(1, 999))
+        return random.choice(["助手：好。", "<think>用户：想</think>好。", "**Assistant:** 好。", "好。"])
+
+    with LlmServer(messy) as server:
+        examples = make("multi_turn", server, f"data.questions={questions}", "data.turns=6")
+    for record in records(examples):
+        turns = record["messages"]
+        assert [turn["role"] for turn in turns] == ["user", "assistant"] * (len(turns) // 2)
+        assert {turn["content"] for turn in turns[1::2]} == {"好。"}
+        assert not any(name in turn["content"] for turn in turns for name in ("用户", "助手", "Human", "“"))
+    assert any(len(record["messages"]) > 4 for record in records(examples))
+
+
 SCENE = """设定：老李是果园导游，小陈是来摘橘子的游客，两人在山脚相遇。
 老李：欢迎来到橘园！
 小陈（笑）：今年橘子甜吗？
@@ -126,6 +165,23 @@ def test_versions_go_through_the_paper_s_elimination(make, questions):
         make("evolve", server, "data.directions=[deeper]")
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("#改写后的指令#：解释光合作用，并比较两类植物", None),
+        ("**改写后的任务**：解释光合作用，并比较两类植物", None),
+        ("解释光合作用，并比较两类植物。#改写后的指令#", "leaked"),
+        ("把原指令改得更难：解释光合作用，并比较两类植物", "leaked"),
+        ("The #Rewritten Prompt# asks for photosynthesis", "leaked"),
+        ("解释光合作用。", "not_evolved"),
+    ],
+)
+def test_versions_that_speak_of_the_rewriting_are_rejected(version, reason):
+    from belle_generate.evolve import LABELLED, _why_eliminated
+
+    assert _why_eliminated("解释光合作用", LABELLED.sub("", version), 0.85) == reason
+
+
 # --- preferences
 
 
@@ -165,9 +221,20 @@ def test_the_better_of_two_answers_is_chosen(make, questions):
     ],
     ids=["position", "tie", "no-json", "other"],
 )
-def test_a_judge_that_cannot_decide_gives_no_pair(make, questions, verdict, reason):
+def test_a_judge_that_cannot_decide_gives_no_pair_and_is_not_asked_in_vain(make, questions, verdict, reason):
     with LlmServer(judged(verdict)) as server, pytest.raises(BelleError, match=f"{reason} 4"):
         make("preference", server, f"data.questions={questions}")
+    assert len(server.bodies) == 4 * (4 if reason == "judge_disagrees" else 3)
+
+
+def test_a_verdict_is_read_where_its_reason_is_no_json(make, questions):
+    def verdict(first, second):
+        return f'{{"reason": "他说"更好"，所以", "better": "{"a" if first > second else "b"}"}}'
+
+    with LlmServer(judged(verdict)) as server:
+        examples = make("preference", server, f"data.questions={questions}")
+    assert examples.splits == {"train": 4}
+    assert all(record["messages"][-1]["content"] > record["rejected"][0] for record in records(examples))
 
 
 def test_writers_and_judge_may_be_three_models_with_budgets_of_their_own(make, questions):
@@ -243,6 +310,24 @@ def test_wrong_options_are_refused():
     ):
         with pytest.raises(Invalid):
             wrong()
+
+
+def test_answers_that_are_all_useless_are_not_paid_to_the_end(make, tmp_path):
+    """A model that thinks beyond ``max_tokens``: every answer is cut off, and every one is paid."""
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"问题{n}\n" for n in range(400)), encoding="utf-8")
+    with LlmServer(lambda body: ("<think>嗯", "length")) as server:
+        with pytest.raises(BelleError, match=r"first 50 .*cut_off 50.*max_tokens"):
+            make("distill", server, f"data.questions={path}", "data.endpoint.concurrency=4")
+        assert server.paid.total() < 100
+
+
+def test_what_is_recorded_of_the_drawing_is_what_was_sent(make, questions):
+    with LlmServer(lambda body: "助手：好。") as server:
+        given = [f"data.questions={questions}", "data.endpoint.parameters.temperature=null"]
+        (first, *_) = records(make("distill", server, *given))
+    assert "temperature" not in server.bodies[0] and first["meta"]["temperature"] is None
+    assert first["messages"][-1]["content"] == "好。"
 
 
 def test_a_stage_made_twice_is_the_same(make, questions):

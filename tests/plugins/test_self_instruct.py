@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,11 +93,56 @@ def test_the_form_is_read_and_a_cut_task_is_dropped():
         lambda text: text.replace(": ", "：").replace(":\n", "：\n"),
         lambda text: text.replace("4. 指令:", "**4. 指令:**").replace("5. 输入:", "### 5. 输入:"),
         lambda text: text + "\n###\n",
+        lambda text: text + "\n###\n以上就是我想到的任务。",
+        lambda text: text + "\n\n以上是第4到第6个任务，希望对您有帮助！",
+        lambda text: text.replace("\n###\n", "\n\n---\n\n### 任务 5\n\n"),
+        lambda text: text.replace("\n###\n", "\n\n**第五个任务：**\n"),
+        lambda text: re.sub(r"\d\. (输入|输出)", r"\1", text),
+        lambda text: re.sub(r"\d\. (指令|输入|输出)", r"**\1**", text),
+        lambda text: re.sub(r"(\d)\. 指令: (.*)", r"**\1. 指令: \2**", text),
+        lambda text: re.sub(r"\d\. 指令", "指令", text).replace("###\n", "5.\n"),
+        lambda text: text.replace("<无输入>", "（無）").replace("输入", "輸入").replace("输出", "輸出"),
+        lambda text: text.replace("<无输入>", "（无需输入）"),
+        lambda text: text.replace("<无输入>", "无"),
+        lambda text: text.replace("<无输入>", "N/A"),
     ],
-    ids=["completion", "preamble", "no-separator", "full-width", "markdown", "separator-last"],
+    ids=[
+        "completion",
+        "preamble",
+        "no-separator",
+        "full-width",
+        "markdown",
+        "separator-last",
+        "remark",
+        "remark-apart",
+        "headings",
+        "bold-headings",
+        "one-number",
+        "no-number",
+        "bold-instruction",
+        "number-above",
+        "traditional",
+        "not-needed",
+        "none",
+        "not-applicable",
+    ],
 )
 def test_what_models_make_of_the_form_is_read_too(change):
     assert tasks_in(change(LIST), cut=False, begin="4. 指令:") == tasks_in(LIST, cut=False)
+
+
+def test_labels_in_a_task_s_own_text_stay_text():
+    given = "输入: 3\n输出: 9"
+    text = f"4. 指令: 写一个求平方的程序\n4. 输入:\n{given}\n4. 输出:\nprint(int(input()) ** 2)\n---\n第一行读入。"
+    task = Task("写一个求平方的程序", given, "print(int(input()) ** 2)\n---\n第一行读入。")
+    assert tasks_in(text, cut=False) == [task]
+
+
+def test_no_text_makes_the_reading_long():
+    for text in ("\n" * 9000, "### " * 3000, "4. 输出:" + "\n* " * 4000, "任务" * 5000):
+        started = time.process_time()
+        tasks_in(f"4. 指令: 甲\n4. 输入:\n乙\n4. 输出:\n{text}", cut=False)
+        assert time.process_time() - started < 0.5
 
 
 def test_incomplete_tasks_are_told_apart():

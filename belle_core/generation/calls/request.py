@@ -73,8 +73,8 @@ def body_of(request: Request, config: EndpointConfig) -> dict[str, Any]:
         body["messages"] = request.conversation.messages()
     else:
         body["prompt"] = continued(request.conversation)
-    if request.stop:
-        body["stop"] = list(request.stop)
+    if stops := stops_of(request, config):
+        body["stop"] = stops
     if request.schema is not None and config.structured == "json_object":
         body["response_format"] = {"type": "json_object"}
     if request.schema is not None and config.structured == "json_schema":
@@ -91,6 +91,12 @@ def key_of(request: Request, config: EndpointConfig) -> str:
 def longest(request: Request, config: EndpointConfig) -> int:
     """Most tokens that the answer may have."""
     return int(config.parameters.get("max_completion_tokens") or request.max_tokens or config.max_tokens)
+
+
+def stops_of(request: Request, config: EndpointConfig) -> list[str]:
+    """Texts that end the answer; a completion model would go on with the user's next words."""
+    dialogue = config.mode == "completion" and len(request.conversation.turns) > 1
+    return [*request.stop, *(["\nHuman:"] if dialogue else [])]
 
 
 def continued(conversation: Conversation) -> str:

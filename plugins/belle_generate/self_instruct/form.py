@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from belle_generate.self_instruct.config import LISTED
 
 NONE = "<无输入>"
-LABEL = re.compile(
-    r"^[ \t#*>-]*(\d+)[ \t]*[.．、:：)]?[ \t]*\**[ \t]*(类别|指令|输入|输出)[ \t]*\**[ \t]*[:：][ \t]*\**", re.MULTILINE
-)
+NUMBER = r"\d+[ \t]*[.．、:：)]?"
+LABEL = r"^[ \t#*>-]*{number}[ \t]*\**[ \t]*(类别|類別|指令|输入|輸入|输出|輸出)[ \t]*\**[ \t]*[:：][ \t]*\**"
+NUMBERED = re.compile(LABEL.format(number=f"(?:{NUMBER})"), re.MULTILINE)
+LOOSE = re.compile(LABEL.format(number=f"(?:{NUMBER})?"), re.MULTILINE)
+"""Also reads labels whose number was left out, or stands before the instruction alone."""
 FIELDS = {"类别": "category", "指令": "instruction", "输入": "input", "输出": "output"}
+FIELDS |= {"類別": "category", "輸入": "input", "輸出": "output"}
+BETWEEN = re.compile(
+    r"#{3,}|-{3,}|\*{3,}|={3,}|\d+[.．、]|[#* ]*(?:任务|第) *[\d一二三四五六七八九十]+ *(?:个任务|题)?[* :：.、]*"
+)
+"""A line between two tasks: a separator, or a heading that was not asked for."""
+REMARK = re.compile(r"以上.*任务")
+"""What a line behind the last task says that speaks about the list."""
 CATEGORIES = ("头脑风暴", "分类", "封闭式问答", "抽取", "生成", "开放式问答", "改写", "摘要", "数学", "代码")
 
 HEAD = """请你想出一批多样的任务，用来训练和检验一个只能读写文字的中文助手。我们会把每个任务的指令和输入交给助手，请同时写出标准的输出。
@@ -76,29 +85,30 @@ def tasks_in(text: str, *, cut: bool, begin: str = "") -> list[Task | str]:
     ``begin``: what the request ended with; the answer may go on from there in the same line. With ``cut`` the last task is
     incomplete whatever it looks like, since the model was stopped in it.
     """
-    first = LABEL.search(text)
-    if first is None:
+    readings = [_pieces(text, label, begin) for label in (NUMBERED, LOOSE)]
+    tasks = [[_task(piece) for piece in pieces] for pieces in readings]
+    best = max(
+        (0, 1), key=lambda n: sum(isinstance(task, Task) for task in tasks[n])
+    )  # numbered, where it reads as many
+    if not readings[best]:
         return [text.strip()]
-    order = list(FIELDS)
-    if (begun := LABEL.match(begin)) and order.index(first[2]) > order.index(begun[2]):
-        text = f"{begin} {text.lstrip()}"
-    pieces = _pieces(text)
-    found = [_task(piece) for piece in pieces]
+    found = tasks[best]
     if cut:
-        found[-1] = pieces[-1][1]
+        found[-1] = readings[best][-1][1]
     return found
 
 
-def _pieces(text: str) -> list[tuple[dict[str, str], str]]:
+def _pieces(text: str, pattern: re.Pattern[str], begin: str) -> list[tuple[dict[str, str], str]]:
     """The fields of every task, and its text. A task begins with its category or, without one, its instruction."""
-    labels = list(LABEL.finditer(text))
+    first, begun, order = pattern.search(text), pattern.match(begin), list(FIELDS.values())
+    if first and begun and order.index(FIELDS[first[1]]) > order.index(FIELDS[begun[1]]):
+        text = f"{begin} {text.lstrip()}"
+    labels = list(pattern.finditer(text))
     pieces: list[tuple[dict[str, str], str]] = []
-    for label, after in zip(labels, [*labels[1:], None], strict=True):
-        name = FIELDS[label[2]]
+    for label, after in zip(labels, [*labels[1:], None], strict=False):
+        name = FIELDS[label[1]]
         end = after.start() if after else len(text)
-        value = (
-            re.sub(r"\n\s*#{3,}\s*$", "", text[label.end() : end].rstrip() + "\n").strip().removesuffix("###").strip()
-        )
+        value = _value(text[label.end() : end])
         fields = pieces[-1][0] if pieces else {}
         if (
             not pieces
@@ -113,10 +123,31 @@ def _pieces(text: str) -> list[tuple[dict[str, str], str]]:
     return pieces
 
 
+def _value(text: str) -> str:
+    """A field without what stands between tasks, and without the end of a bold line that its label began."""
+    lines = _closed(text.rstrip().split("\n"))
+    before = lines[-2].strip() if len(lines) > 1 else None
+    if before == "###" or (before == "" and REMARK.search(lines[-1])):
+        lines = _closed(lines[:-1])
+    value = "\n".join(lines).strip().removesuffix("###").strip()
+    return value[:-2].rstrip() if value.endswith("**") and value.count("**") % 2 else value
+
+
+def _closed(lines: list[str]) -> list[str]:
+    end = len(lines)
+    while end > 1 and (not (line := lines[end - 1].strip()) or BETWEEN.fullmatch(line)):
+        end -= 1
+    return lines[:end]
+
+
 def _task(piece: tuple[dict[str, str], str]) -> Task | str:
     fields, whole = piece
     if not {"instruction", "input", "output"} <= fields.keys():
         return whole
     given = fields["input"]
-    empty = re.fullmatch(r"[<《（(【\[]?\s*(无输入|无|没有输入|noinput)\s*[>》）)】\]]?[。.]?", given, re.IGNORECASE)
+    empty = re.fullmatch(
+        r"[<《（(【\[]?\s*(无|无需输入|不需要输入|没有输入|无输入|無輸入|無|空|none|n/?a|no ?input)\s*[>》）)】\]]?[。.]?",
+        given,
+        re.IGNORECASE,
+    )
     return Task(fields["instruction"], "" if empty else given, fields["output"], fields.get("category", ""))

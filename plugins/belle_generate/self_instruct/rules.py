@@ -15,7 +15,9 @@ IMPOSSIBLE = re.compile(
     re.IGNORECASE,
 )
 """Topics that a model of text cannot do."""
-MODELS = re.compile(r"GPT|OpenAI|文心一言|通义千问|Claude|Gemini|Bard", re.IGNORECASE)
+MODELS = re.compile(
+    r"GPT|OpenAI|文心一言|通义千问|Qwen|DeepSeek|深度求索|ChatGLM|智谱清言|讯飞星火|Claude|Gemini|Bard", re.IGNORECASE
+)
 """Names of other assistants, which a model must not take for itself."""
 
 
