@@ -113,10 +113,12 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
 def hydra_service(arguments: list[str]) -> None:
     """Help, ``--cfg``, completion and sweeps are Hydra's."""
     from belle_core.launchers import check_launcher, explained, relayed
+    from belle_core.overrides import quoted
     from belle_core.published import publish
     from belle_core.sweep import as_choices, check_jobs, hydra_main
 
     publish()
+    arguments = list(map(quoted, arguments))
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed by Hydra
     if {"-m", "--multirun"} & set(arguments):
         check_launcher(arguments)

@@ -13,7 +13,7 @@ from belle_core.artifacts import Tokenizer
 from belle_core.choices import config_directory, options_of
 from belle_core.config import RunConfig
 from belle_core.mistakes import find_mistakes, to_objects
-from belle_core.overrides import choice_as_value, key_of, section_of, wrong_key, wrong_option
+from belle_core.overrides import choice_as_value, key_of, quoted, section_of, wrong_key, wrong_option
 from belle_core.plugins import load_catalog
 from belle_core.published import publish
 from belle_core.stages import KINDS, Stage
@@ -50,6 +50,8 @@ def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed
 
     Raises ``BelleError`` that tells all mistakes that can be found at once.
     """
+
+    overrides = list(map(quoted, overrides))
 
     def options(group: str) -> list[str]:
         return options_of(group, config_dir)

@@ -91,6 +91,9 @@ def _wrong_value(override: str, key: str, node: DictConfig, last: str, error: Ex
 def _unknown_key(override: str, key: str, node: DictConfig, tree: DictConfig) -> BelleError:
     """An option that its section does not have; a namesake elsewhere is a better guess than a stranger beside it."""
     parent, _, last = key.rpartition(".")
+    if _open(node) and override.startswith("~"):
+        known = ", ".join(sorted(map(str, node))[:LISTED]) or "-"
+        return BelleError(f"{override}: {parent} has no {last!r}. It has: {known}", f"{override}：{parent} 中没有 {last!r}。其中有：{known}")  # fmt: skip
     if _open(node):
         return _addable(override, parent, last)
     near = nearest(last, map(str, node))
@@ -191,6 +194,11 @@ def explain_failure(typed: str, error: Exception, config_dir: str | None) -> Bel
         return BelleError(
             f"{typed}: {twice.group(1)} has a choice already; to change it leave out the plus: {typed[1:]}",
             f"{typed}：{twice.group(1)} 已有选择；要更改请去掉加号：{typed[1:]}",
+        )
+    if (absent := re.search(r"Could not override '([\w/@.]+)'\. No match", str(error))) and "=" in typed:
+        return BelleError(
+            f"{typed}: nothing is chosen for {absent.group(1)} that could be changed; to choose it write +{typed}",
+            f"{typed}：{absent.group(1)} 还没有可更改的选择；要选择请加上加号：+{typed}",
         )
     missing = re.search(r"Could not (?:load|find) '([^']+)'", str(error))
     if missing:

@@ -19,7 +19,7 @@ def nearest(value: str, names: Iterable[str]) -> str | None:
 
 CHINESE = {
     "command": "命令", "data set": "数据集", "field": "字段", "format": "格式", "input": "输入", "kind": "种类", "option": "选项", "plugin": "插件",
-    "reason": "原因", "run": "运行", "runner": "执行器", "split": "部分", "step": "步骤",
+    "reason": "原因", "run": "运行", "runner": "执行器", "split": "划分", "step": "步骤",
 }  # fmt: skip
 """What is looked for, in Chinese; names that are code stay as they are."""
 
@@ -28,7 +28,7 @@ def unknown(what: str, value: str, known: Iterable[str], *, typed: str = "") -> 
     """The error for a name that does not exist, with the nearest right one."""
     names = sorted(known)
     near = nearest(value, names)
-    shown, chinese = typed or f"{what}={value}", CHINESE.get(what, f" {what}")
+    shown, chinese = typed or f"{what}={value}", CHINESE.get(what, f" {what} 选项")
     listing = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "") or "-"
     if near:
         return BelleError(

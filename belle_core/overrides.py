@@ -13,8 +13,21 @@ from belle_core.plugins import load_catalog
 
 PLAIN_CHOICE = re.compile(r"\+?[\w/@.-]+=[\w./-]+")
 """A group choice without signs that need Hydra's parser."""
+READABLE = re.compile(r"[\w\s/\\+.$%*@?|:-]*", re.ASCII)
+"""Values that Hydra reads without quotes."""
+SIGNS = re.compile(r"""[\[\]{},'"=]|^\w+\(|\$\{""", re.ASCII)
+"""What means something to Hydra: lists, mappings, sweeps, quotes, functions, references."""
 Groups = Callable[[str], list[str]]
 """Options of a config group by its name; empty when there is no such group."""
+
+
+def quoted(override: str) -> str:
+    """*override* as Hydra reads it: ``data.path=数据.jsonl`` and ``data.path=~/a.jsonl`` get the quotes that nobody thinks of."""
+    match = re.fullmatch(r"([+~]{0,2}[\w/@.]+)=(.*)", override, re.ASCII | re.DOTALL)
+    if match is None or READABLE.fullmatch(match[2]) or SIGNS.search(match[2]):
+        return override
+    value = re.sub(r"\\+$", lambda found: 2 * found[0], match[2])
+    return f"{match[1]}='{value}'"
 
 
 def key_of(override: str) -> str:

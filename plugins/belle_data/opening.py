@@ -12,8 +12,9 @@ from belle_core.artifacts import MANIFEST, Artifact, Examples
 from belle_core.errors import BelleError
 from belle_core.events import Event, StepStarted
 from belle_core.language import say
+from belle_core.names import nearest
 from belle_core.pipeline import execute, preflight
-from belle_core.runs import Run, find_run
+from belle_core.runs import Run, find_run, read_runs
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ def open_examples(reference: str) -> Opened:
     if (path.exists() and not (path / MANIFEST).is_file()) or any(sign in reference for sign in "*?"):
         return Opened(_read(path), path.name, None)
     if not path.exists() and not any(d.name.startswith(reference) for d in store.directories()):
+        near = nearest(name, [run.name for run in read_runs(store.root)])
         raise BelleError(
-            f"{reference}: neither a run nor an artifact in {store.root}, nor a file or directory; `belle runs` lists runs",
-            f"{reference}：既不是 {store.root} 中的运行或产物，也不是文件或目录；用 `belle runs` 查看运行",
-        )
+            f"{reference}: neither a run nor an artifact in {store.root}, nor a file or directory; "
+            + (f"did you mean the run {near!r}? " if near else "") + "`belle runs` lists runs",
+            f"{reference}：既不是 {store.root} 中的运行或产物，也不是文件或目录；"
+            + (f"是不是运行 {near!r}？" if near else "") + "用 `belle runs` 查看运行",
+        )  # fmt: skip
     return Opened(_examples(load(reference, store), reference), reference, None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -43,10 +43,18 @@ def show(
     """Prints records."""
     examples = open_examples(reference).examples
     records = _dropped(examples, reason) if reason is not None else _kept(chosen(examples, split, where))
-    page = islice(records, skip, skip + count)
+    page: Iterator[dict[str, Any]] = islice(records, skip, skip + count)
     if as_json:
         print_json({"fingerprint": examples.fingerprint, "skip": skip, "records": list(page)})
         return
+    if (first := next(page, None)) is None:
+        click.echo(
+            say("no record fits", "没有符合条件的记录")
+            + (say(f" after the first {skip:,}", f"（已跳过 {skip:,} 条）") if skip else ""),
+            err=True,
+        )
+        return
+    page = chain([first], page)
     texts = (_dropped_text(one) if reason is not None else _kept_text(one) for one in page)
     if sys.stdout.isatty():
         click.echo_via_pager(texts)

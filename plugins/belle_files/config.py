@@ -68,6 +68,9 @@ class FilesConfig(ReadingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        named = self.path if isinstance(self.path, list) else [self.path]
+        if not named or not all(str(one or "").strip() for one in named):
+            raise Invalid("path", f"names no file, got {self.path!r}", f"没有指明文件，现在是 {self.path!r}")
         if self.names:
             from belle_files.llamafactory import info_file
 

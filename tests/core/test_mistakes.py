@@ -11,6 +11,7 @@ import pytest
 from belle_core.cli import main
 from belle_core.compose import compose_run
 from belle_core.errors import BelleError, Several
+from belle_core.overrides import quoted
 
 
 def mistakes(overrides: Sequence[str], config_dir: str | None = None) -> list[str]:
@@ -203,7 +204,58 @@ def test_a_choice_that_is_there_already_is_changed_without_the_plus():
     )
 
 
-@pytest.mark.parametrize("text", ["你是老师。", "it's", "a$b(c", "问：“答”!", "back\\slash(", "(a\\'b", "(a\\"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我的 数据.jsonl",
+        "~/a.jsonl",
+        "问：“答”!",
+        "a$b(c",
+        "back\\slash(",
+        "(a\\",
+        "数据(1).jsonl",
+        "R&D #3",
+        "C:\\用户\\",
+    ],
+)
+def test_a_text_that_can_mean_only_one_thing_needs_no_quotes(text):
+    made = compose_run(["+data=files", f"data.path={text}", f"note={text}"])
+    assert made.config.data.path == made.config.note == text
+    assert compose_run(made.overrides).config.note == text  # as it is recorded
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.path='数据.jsonl'",
+        "data.path=[甲.jsonl,乙.jsonl]",
+        "data.columns={问: 答}",
+        "--config-dir=配置",
+        "data.path=a,数",
+        "a=1",
+    ],
+)
+def test_what_has_signs_of_its_own_is_left_as_typed(override):
+    assert quoted(override) == override
+
+
+def test_a_choice_of_what_is_absent_needs_the_plus():
+    assert the_mistake("data=files", "data.path=x").endswith("to choose it write +data=files")
+    assert the_mistake("train=lora").endswith("to choose it write +train=lora")
+
+
+def test_what_is_not_there_cannot_be_taken_away():
+    assert "data.clean has no 'pii'. It has: assistant, exact" in the_mistake(
+        "+data=demo", "data/clean=belle_clean", "~data.clean.pii"
+    )
+
+
+@pytest.mark.parametrize("path", ["", "[]", "['']", "null"])
+def test_files_without_a_path_are_not_the_current_directory(path):
+    assert the_mistake("+data=files", f"data.path={path}").startswith("data.path names no file")
+
+
+@pytest.mark.parametrize("text", ["it's", "(a\\'b", "a=b"])
 def test_a_text_that_needs_quotes_is_shown_with_them(text, shell_words):
     line = the_mistake("+data=files", "data.path=x", f"data.source={text}")
     assert line.startswith(f"data.source={text}: a text with such signs needs quotes, and the shell a second pair: ")

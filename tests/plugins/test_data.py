@@ -104,6 +104,7 @@ def test_all_names_of_one_set_lead_to_it(named, tmp_path):
 def test_what_is_not_examples_is_refused(named):
     for arguments, words_of_it in (
         (["show", "nothing.jsonl"], "nor a file"),
+        (["show", "fwe"], "did you mean the run 'few'"),
         (["stats", named, "--html", "nowhere/page.html"], "no such directory"),
         (["show", named, "--split", "trian"], "train"),
         (["show", named, "--where", "categori=a"], "category"),
@@ -134,6 +135,12 @@ def test_show_finds_pages_and_tells_why_records_were_dropped(named):
     assert rejected
     text = call("show", named)
     assert "春眠不觉晓" in text and "\x1b" not in text
+
+
+def test_a_page_without_records_says_so(named):
+    for arguments in (["--where", "question~没有的"], ["--skip", 99]):
+        result = CliRunner().invoke(command, ["show", named, *map(str, arguments)])
+        assert result.stdout == "" and result.stderr.startswith("no record fits")
 
 
 def test_diff_tells_added_removed_changed_and_same(named, tmp_path):
