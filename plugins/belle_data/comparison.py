@@ -101,11 +101,22 @@ def _digest(text: str) -> int:
 def _shown(first: Examples, second: Examples, splits: list[str], removed: Any, added: Any, before: Any, after: Any) -> dict[str, Any]:  # fmt: skip
     ours = _rows(first, splits, {*removed.tolist(), *before.tolist()})
     theirs = _rows(second, splits, {*added.tolist(), *after.tolist()})
+    gone = [ours[row] for row in removed.tolist()]
+    reasons = _reasons(second, {record["id"] for record in gone})
     return {
         "added": [theirs[row] for row in added.tolist()],
-        "removed": [ours[row] for row in removed.tolist()],
+        "removed": [record | ({"reason": reasons[record["id"]]} if record["id"] in reasons else {}) for record in gone],
         "changed": [[ours[a], theirs[b]] for a, b in zip(before.tolist(), after.tolist(), strict=True)],
     }
+
+
+def _reasons(examples: Examples, ids: set[str]) -> dict[str, str]:
+    """Why *examples* do not hold records with these ids, where they were dropped from it."""
+    path = examples.directory / "rejected.jsonl"
+    if not ids or not path.is_file():
+        return {}
+    with path.open(encoding="utf-8") as file:
+        return {one["id"]: one["reason"] for one in map(json.loads, file) if one.get("id") in ids}
 
 
 def _rows(examples: Examples, splits: list[str], wanted: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -8,13 +8,15 @@ import click
 
 from belle_core.commands.options import print_json, visible, with_json
 from belle_core.conversation import Example
-from belle_core.data.storage import text_of
 from belle_core.language import say
 from belle_data.opening import open_examples
 from belle_data.tables import print_table
+from belle_data.transcript import transcript
 
 AROUND = 20
 """Characters shown on both sides of a change."""
+LINE = 100
+"""Characters shown of an example that was added or removed."""
 
 
 @click.command("diff", help=say("What was added, removed and changed from FIRST to SECOND.", "从 FIRST 到 SECOND 增加、删除和改动了什么。"))  # fmt: skip
@@ -34,7 +36,9 @@ def diff(first: str, second: str, count: int, as_json: bool) -> None:
 def _print(found: dict[str, Any], first: str, second: str) -> None:
     headings = ["", visible(first), visible(second), say("difference", "差异")]
     for title, counts in ((say("Examples", "样本"), found["splits"]), (say("Dropped, by reason", "按原因统计的丢弃"), found["rejected"])):  # fmt: skip
-        print_table(title, headings, [[name, a, b, f"{b - a:+,}"] for name, (a, b) in counts.items()])
+        print_table(
+            title, headings, [[name, a, b, f"{b - a:+,}" if a != b else "0"] for name, (a, b) in counts.items()]
+        )
     words = {name: say(*text) for name, text in WORDS.items()}
     many = say("examples", "样本数")
     print_table(say("By id", "按 id"), ["", many], [[words[name], count] for name, count in found["by_id"].items()])
@@ -62,16 +66,22 @@ WORDS = {
 
 
 def _line(record: dict[str, Any]) -> str:
-    return visible(f"{record['split']} {record['id']}: {_text(record)[:100]}")
+    reason = f" [{record['reason']}]" if "reason" in record else ""
+    text = _text(record)
+    return visible(f"{record['split']} {record['id']}{reason}: {text[:LINE]}{'…' if len(text) > LINE else ''}")
 
 
 def _text(record: dict[str, Any]) -> str:
-    return text_of(Example.from_json(record))
+    """What is said, one after the other."""
+    return " → ".join(text for _, text in transcript(Example.from_json(record)))
 
 
 def _change(before: str, after: str) -> str:
     """The first place that differs."""
     begin = next((n for n, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
-    left = max(0, begin - AROUND)
-    old, new = before[left : begin + 2 * AROUND], after[left : begin + 2 * AROUND]
-    return f"…{visible(old)}… → …{visible(new)}…"
+    return f"{_around(before, begin)} ⇒ {_around(after, begin)}"
+
+
+def _around(text: str, place: int) -> str:
+    left, right = max(0, place - AROUND), place + 2 * AROUND
+    return f"{'…' if left else ''}{visible(text[left:right])}{'…' if right < len(text) else ''}"

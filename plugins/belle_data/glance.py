@@ -111,8 +111,8 @@ def _repeated(found: dict[str, Any]) -> Figure:
         )
         notes = [
             say(
-                f"{share} {asks} (case, width, spaces and punctuation aside); the most frequent stands {most:,} times",
-                f"{share} {asks}（不计大小写、全半角、空白与标点）；最多的一个出现 {most:,} 次",
+                f"{share} {asks}; the most frequent stands {most:,} times",
+                f"{share} {asks}；最多的一个出现 {most:,} 次",
             )
         ]
     if near is not None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import print_json, visible, with_json
+from belle_core.commands.options import print_json, with_json
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.report.page import portion, write_page
 from belle_data.glance import glance
 from belle_data.opening import Opened, open_examples
-from belle_data.tables import COLUMNS, NAMES, print_table, rows_of, sizes_of
+from belle_data.tables import COLUMNS, NAMES, print_figures, print_table, rows_of, sizes_of
 
 ROWS = 12
 """Rows of a table in the terminal; the page and ``--json`` have more."""
@@ -53,12 +53,7 @@ def _place(opened: Opened) -> Path:
 def _print(found: dict[str, Any]) -> None:
     total = sum(found["splits"].values())
     many, share = say("examples", "样本数"), say("share", "占比")
-    for figure in glance(found):
-        mark = click.style(" ⚠", fg="yellow") if figure.odd else ""
-        note = f"  {visible(figure.note)}" if figure.note else ""
-        label = click.style(figure.label + say(":", "："), bold=True)
-        click.echo(f"{label} {visible(figure.value)}{mark}{note}")
-    click.echo()
+    print_figures(glance(found))
     if len(found["splits"]) > 1:
         print_table(say("Splits", "划分"), ["", many, share], rows_of(found["splits"], total))
     print_table(say("Lengths", "长度"), *sizes_of(found))

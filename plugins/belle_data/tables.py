@@ -7,7 +7,7 @@ from typing import Any
 
 from belle_core.commands.options import visible
 from belle_core.language import say
-from belle_core.report.page import portion
+from belle_core.report.page import Figure, portion
 from belle_data.glance import label_of
 
 LENGTHS = {
@@ -41,6 +41,23 @@ def print_table(
         table.add_row(*(Text(cell_of(cell)) for cell in row))
     console = Console(highlight=False)
     console.print(Text(visible(title), style="bold"))
+    console.print(table)
+    console.print()
+
+
+def print_figures(figures: Sequence[Figure]) -> None:
+    """Label, value and note of each, one below the other; odd ones are marked."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for figure in figures:
+        value = Text(visible(figure.value)).append(" ⚠" if figure.odd else "", style="yellow")
+        table.add_row(Text(visible(figure.label), style="bold"), value, Text(visible(figure.note)))
+    console = Console(highlight=False)
     console.print(table)
     console.print()
 

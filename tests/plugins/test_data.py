@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from belle_core.api import load, run
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
+from belle_core.language import chinese
 from belle_core.testing import check_plugin
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -158,6 +159,24 @@ def test_diff_tells_added_removed_changed_and_same(named, tmp_path):
     assert before["id"] == after["id"] == "b" and after["messages"][1]["content"] == "别的"
     assert found["rejected"] == {reason: [count, 0] for reason, count in load("few/data").rejected.items()} != {}
     assert plain("diff", named, named)["by_id"] == {"same": 4, "changed": 0, "moved": 0, "added": 0, "removed": 0}
+
+
+def test_diff_tells_why_an_example_is_no_longer_there(tmp_path):
+    path = write(tmp_path / "four.jsonl", RECORDS[:4])
+    run(["+data=files", f"data.path={path}", "name=before"], quiet=True)
+    run(
+        [
+            "+data=files",
+            f"data.path={path}",
+            "+filter@data.clean.length=length",
+            "data.clean.length.min=6",
+            "name=after",
+        ],
+        quiet=True,
+    )
+    removed = plain("diff", "before", "after")["examples"]["removed"]
+    assert [(r["id"], r["reason"]) for r in removed] == [("a", "length:short"), ("b", "length:short")]
+    assert "- train a [length:short]: 写一首关于春天的诗 → 春眠不觉晓\n" in call("diff", "before", "after")
 
 
 def test_ids_that_come_several_times_are_compared_one_by_one(tmp_path):
@@ -312,6 +331,25 @@ def test_what_is_odd_is_marked_and_what_is_not_is_not(tmp_path):
     assert found == {"dropped records", "repeated questions", "languages of questions"}
 
 
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_word_of_the_tables_is_lost_in_a_narrow_terminal(width, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("BELLE_LANG", "zh")
+    chinese.cache_clear()
+    try:
+        source = "非常长的类别名称" * 8
+        path = write(
+            tmp_path / "few.jsonl", [conversation(f"{n}", "同样的问题", "答", category=source) for n in range(4)]
+        )
+        shown = "".join(call("stats", path).split())
+        found = plain("stats", path)
+        for text in [source, *(figure.value for figure in glance(found)), "最多的一个出现4次"]:
+            assert set("".join(text.split())) <= set(shown)
+        assert "…" not in shown
+    finally:
+        chinese.cache_clear()
+
+
 def test_contamination_that_stays_in_the_data_is_told(tmp_path):
     path = write(tmp_path / "some.jsonl", RECORDS[:4])
     asked = write(tmp_path / "eval.jsonl", [conversation("q", "写一首关于春天的诗", "春")])
@@ -322,8 +360,8 @@ def test_contamination_that_stays_in_the_data_is_told(tmp_path):
     ]
     run(["+data=files", f"data.path={path}", *wanted, "name=seen"], quiet=True)
     assert plain("stats", "seen")["found"]["seen"]["examples_found"] == 2
-    shown = call("stats", "seen")
-    assert "contamination: 2 ⚠" in shown and "1 of 1 questions of eval.jsonl; kept" in shown
+    shown = " ".join(call("stats", "seen").split())
+    assert "contamination 2 ⚠ examples like 1 of 1 questions of eval.jsonl; kept" in shown
 
 
 @pytest.mark.browser
