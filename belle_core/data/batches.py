@@ -8,6 +8,7 @@ from itertools import compress
 from typing import Any
 
 from belle_core.conversation import Example
+from belle_core.data.personal import excerpt
 from belle_core.data.questions import question_key, question_of
 from belle_core.data.storage import ExamplesWriter, length_of, line_of, parse_line, record_of
 
@@ -82,6 +83,6 @@ def apart(batch: Batch, known: dict[bytes, str], writer: ExamplesWriter, *, part
     stay = [(known.setdefault(key, part) if part else known.get(key, part)) == part for key in batch.keys]
     for number in range(len(batch)):
         if not stay[number]:
-            question = question_of(batch.example(number))[:100]
+            question = excerpt(question_of(batch.example(number)), around=100)
             writer.reject(batch.wheres[number], f"in_{known[batch.keys[number]]}", f"question: {question}")
     return batch.only(stay)

@@ -7,6 +7,7 @@ from typing import Any
 
 from belle_core.conversation import Turn
 from belle_core.data.formats import Dropped, Unreadable
+from belle_core.data.personal import excerpt
 
 SYSTEM = ("system", "system_prompt")
 """Keys that hold a system text."""
@@ -58,9 +59,9 @@ def joined(*parts: str) -> str:
 def question_and_answer(question: str, answer: str) -> list[Turn]:
     """Both turns; raises ``Dropped`` when one is empty."""
     if not question.strip():
-        raise Dropped("empty_question", f"answer: {answer[:100]}")
+        raise Dropped("empty_question", f"answer: {excerpt(answer, around=100)}")
     if not answer.strip():
-        raise Dropped("empty_answer", f"question: {question[:100]}")
+        raise Dropped("empty_answer", f"question: {excerpt(question, around=100)}")
     return [Turn("user", question), Turn("assistant", answer)]
 
 
@@ -73,7 +74,7 @@ def history(record: dict[str, Any]) -> list[Turn]:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)):
             raise Unreadable("wrong_type:history", "should be a list of [question, answer]")
         if not all(text.strip() for text in pair):
-            raise Dropped("empty_turn", f"history: {pair[0][:50]} / {pair[1][:50]}")
+            raise Dropped("empty_turn", f"history: {excerpt(pair[0], around=50)} / {excerpt(pair[1], around=50)}")
         turns += [Turn("user", pair[0]), Turn("assistant", pair[1])]
     return turns
 

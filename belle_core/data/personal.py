@@ -1,4 +1,4 @@
-"""Finds personal data in text: telephone numbers, identity cards, e-mail addresses, bank cards."""
+"""Finds personal data in text: telephone numbers, identity cards, e-mail addresses, bank cards, and accounts and passports that are called so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POSSIBLE = re.compile(r"[0-9０-９][0-9０-９ \-()（）－–—−‐‑　]
 EMAIL = re.compile(
     r"(?<![\w.+-])(?!git@)[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,63}(?![\w@])", re.A
 )
-NOBODY = re.compile(r"@(?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+)?$", re.IGNORECASE)
+NOBODY = re.compile(r"@(?:[\w-]+\.)*(?:example|test|invalid|localhost)(?:\.\w+){0,2}$", re.IGNORECASE)
 """Domains that RFC 2606 keeps for examples."""
 CHINA = r"(?:\(?(?:\+|00)?86\)?[- ]?)"
 NUMBER = re.compile(
@@ -75,6 +75,25 @@ PROVINCES = frozenset(
 )
 BANK = re.compile(r"(?:62[0-9]{14,17}|4[0-9]{15}|5[1-5][0-9]{14}|3[47][0-9]{13}|35[0-9]{14})")
 """UnionPay, Visa, Mastercard, American Express, JCB."""
+NAMED = re.compile(
+    r"(?i:QQ|扣扣) ?(?:群|账号|帐号)?(?:号码?)?(?:是|为)?[:： ]{0,2}(?P<qq>[1-9][0-9]{5,10})(?![0-9A-Za-z.@])"
+    r"|(?i:微信|we ?chat|(?<![a-z])[vw]x) ?(?:号码?|账号|帐号|(?i: ?id))?(?:是|为)?(?:(?<=[号是为])|[:：]) ?(?P<wechat>[A-Za-z][\w-]{5,19})(?![\w.@/(])"
+    r"|护照(?:号码?)?(?:是|为)?[:： ]{0,2}(?P<passport>[A-Z][A-Z0-9]?[0-9]{7})(?![0-9A-Za-z])",
+    re.A,
+)
+"""What only its name tells from any other word or number."""
+NAMES = ("QQ", "qq", "Qq", "扣扣", "微信", "hat", "HAT", "vx", "VX", "Vx", "wx", "WX", "Wx", "护照")
+"""Cheap to search for; without one of them nothing is named."""
+COUNTED = re.compile(
+    r"\s*(?:[×÷*=≈]\s*[0-9(]|\+\s*[0-9]|(?:亿|万|千|百|多|余)?(?:美元|欧元|日元|元|人次?|个|只|头|棵|本|册|件|箱|米|厘米|毫米|千米|公里|克|千克|公斤|吨|升|毫升|平方|立方|秒|分钟|小时|天|年|光年|字节|次|种|倍))"
+)
+"""Behind a number with which somebody reckons."""
+RECKONED = re.compile(r"[0-9)]\s*[=×÷*≈+]\s*\Z")
+"""Before one."""
+ADDRESS = re.compile(r"https?://[^\s?]*\Z")
+"""Before a number that is part of the address of a page."""
+LONGEST = 100
+"""Characters beyond a cut in which the rest of what it divides is looked for."""
 
 
 @dataclass(frozen=True)
@@ -84,18 +103,24 @@ class Finding:
     start: int
     end: int
     kind: str
-    """``phone``, ``id_card``, ``email`` or ``bank_card``."""
+    """``phone``, ``id_card``, ``email``, ``bank_card``, ``account`` or ``passport``."""
 
 
 def find_personal(text: str) -> list[Finding]:
     """All personal data in *text*, in order, without overlap."""
-    if not (POSSIBLE.search(text) or "@" in text or "＠" in text):
+    named = any(name in text for name in NAMES)
+    if not (named or POSSIBLE.search(text) or "@" in text or "＠" in text):
         return []
     if not text.isascii():
         text = text.translate(WIDE)  # every character keeps its place
     found = [Finding(*m.span(), "email") for m in EMAIL.finditer(text) if not NOBODY.search(m.group())]
+    for match in NAMED.finditer(text) if named else ():
+        name = str(match.lastgroup)
+        found.append(Finding(*match.span(name), "passport" if name == "passport" else "account"))
     for match in NUMBER.finditer(text):
-        if (kind := _kind(match.group())) and not any(f.start <= match.start() < f.end for f in found):
+        if any(f.start <= match.start() < f.end for f in found) or not (kind := _kind(match.group())):
+            continue
+        if not (match.group().isdigit() and _reckoned(text, *match.span())):
             found.append(Finding(*match.span(), kind))
     return sorted(found, key=lambda finding: finding.start)
 
@@ -108,6 +133,20 @@ def replaced(text: str, findings: list[Finding], word: Callable[[Finding], str])
 def redacted(text: str) -> str:
     """*text* with ``<phone>`` and the like in place of personal data."""
     return replaced(text, find_personal(text), lambda finding: f"<{finding.kind}>")
+
+
+def excerpt(text: str, start: int = 0, end: int | None = None, *, around: int = 40) -> str:
+    """``text[start:end]`` on one line, with a little of what is around it, redacted: of half a number nobody could tell afterwards what it
+    was."""
+    first, last = max(0, start - around), min(len(text), (start if end is None else end) + around)
+    before = max(0, first - LONGEST)
+    findings = [
+        Finding(before + found.start, before + found.end, found.kind)
+        for found in find_personal(text[before : last + LONGEST])
+        if before + found.start < last and before + found.end > first
+    ]
+    words = replaced(text[:last], findings, lambda finding: f"<{finding.kind}>")
+    return words[min([first, *(found.start for found in findings)]) :].replace("\n", "⏎")
 
 
 def _pieces(text: str, findings: list[Finding], word: Callable[[Finding], str]) -> Iterator[str]:
@@ -130,6 +169,12 @@ def _kind(number: str) -> str:
     if MOBILE.fullmatch(number):
         return "phone"
     return "phone" if LANDLINE.fullmatch(number) and not HOTLINE.fullmatch(number) else ""
+
+
+def _reckoned(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` is a quantity, or stands in the address of a page."""
+    before = text[max(0, start - 200) : start]
+    return bool(COUNTED.match(text, end) or RECKONED.search(before[-8:]) or ADDRESS.search(before))
 
 
 def _is_id_card(digits: str) -> bool:

@@ -81,7 +81,7 @@ class ExamplesWriter:
 
     def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
         """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, without personal data."""
-        record = {"where": where, "reason": reason, "evidence": redacted(evidence[:500])}
+        record = {"where": where, "reason": reason, "evidence": redacted(evidence)[:500]}
         self._file("rejected").write(_dump(record | ({"id": id} if id else {})))
         self.reasons[reason] += 1
 

@@ -12,6 +12,7 @@ from belle_contamination.index import Questions
 from belle_core.conversation import Example
 from belle_core.data.corpus import Corpus
 from belle_core.data.filters import Drop, Keep
+from belle_core.data.personal import redacted
 from belle_core.errors import BelleError
 
 SHOWN = 500
@@ -44,7 +45,7 @@ class Contamination:
         if not hits:
             return b""
         (number, share), text = max(hits, key=lambda found: found[0][1])
-        return json.dumps([number, round(share, 3), text[:SHOWN]]).encode("utf-8")
+        return json.dumps([number, round(share, 3), redacted(text)[:SHOWN]]).encode("utf-8")
 
     def decide(self, corpus: Corpus) -> Iterator[Drop | Keep | None]:
         """Every hit with both questions side by side."""
@@ -58,7 +59,7 @@ class Contamination:
             note = {
                 "share": share,
                 "evaluation": self._places[number],
-                "evaluated": self._texts[number][:SHOWN],
+                "evaluated": redacted(self._texts[number])[:SHOWN],
                 "trained": text,
             }
             kind, evidence = "exact" if share == 1 else "near", f"{share:.2f} {self._places[number]}: {text}"

@@ -9,6 +9,7 @@ from belle_core.data.corpus import Stored
 from belle_core.data.filters import Drop
 from belle_core.data.neighbours import Neighbours
 from belle_core.data.normalising import all_normalised_in
+from belle_core.data.personal import excerpt
 from belle_core.data.questions import question_of
 from belle_core.data.shingles import Shingles
 from belle_duplicates.config import NearConfig
@@ -50,4 +51,4 @@ class Near:
                 continue
             neighbours.leave_out(number)
             same = corpus[kept]
-            yield Drop(evidence=f"{likeness:.2f} {same.id}: {question_of(same)[:200]}")
+            yield Drop(evidence=f"{likeness:.2f} {same.id}: {excerpt(question_of(same), around=200)}")

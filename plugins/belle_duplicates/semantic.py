@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from belle_core.conversation import Example
 from belle_core.data.corpus import Stored
 from belle_core.data.filters import Drop
+from belle_core.data.personal import excerpt
 from belle_core.data.questions import question_of
 from belle_core.errors import BelleError
 from belle_core.generation.checkpoint import is_checkpoint
@@ -64,7 +65,7 @@ class Semantic:
                         cosine, other = float(inner.max()), len(kept) + int(inner.argmax())
                 if cosine >= self.config.threshold:
                     same = corpus[kept[other] if other < len(kept) else start + staying[other - len(kept)]]
-                    yield Drop(evidence=f"{cosine:.3f} {same.id}: {question_of(same)[:200]}")
+                    yield Drop(evidence=f"{cosine:.3f} {same.id}: {excerpt(question_of(same), around=200)}")
                 else:
                     staying.append(row)
                     yield None

@@ -6,8 +6,9 @@ import re
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
+from belle_core.data.personal import excerpt
 from belle_filters.config import AssistantConfig
-from belle_filters.texts import answers, excerpt
+from belle_filters.texts import answers
 
 NAMES = (
     r"Chat ?GPT|GPT[- ]?[34](?:\.5)?|OpenAI|Open AI|Claude|Anthropic|Bard|Bing Chat|Gemini|Copilot|LLaMA|Vicuna|Alpaca|DeepSeek|Qwen|"
@@ -24,11 +25,12 @@ CHINESE = (
     r"我(?:是由|由)[^，。,\n]{0,20}(?:开发|训练|研发)(?:的|而成|出来)",
     r"我的(?:训练数据|知识(?:库)?(?:截止|截至|更新))|截[至止]我的(?:知识|训练)",
 )
+MODEL = r"(?:large |artificial intelligence |AI |virtual |digital )*(?:AI|language model|chatbot|artificial intelligence|virtual assistant|digital assistant)(?: (?:language )?(?:model|assistant|chatbot|program|system))?"
 ENGLISH = (
-    r"\bas an? (?:large |artificial intelligence |AI )?(?:AI|language model|chatbot|artificial intelligence|AI assistant)(?: (?:language )?(?:model|assistant|chatbot|program))?\b(?=,| (?:I|developed|trained|created))",
-    rf"\bI(?:'m| am) (?:just |only |simply )?(?:an? )?(?:\w+ ){{0,3}}(?:AI|language model|chatbot|artificial intelligence|{NAMES})\b",
-    r"\b(?:trained|developed|created) by (?:OpenAI|Anthropic|Google|Meta|Microsoft)\b",
-    r"\bmy (?:training data|knowledge cutoff)\b",
+    rf"(?:(?:^|[.!?:\"“(]\s*|\b(?:but|and|so|that|since|however),? )as an? {MODEL}\b(?=,| (?:I|developed|trained|created))|\bas an? {MODEL},? (?:I|my)\b)",
+    rf"\bI(?:['’]m| am) (?:just |only |simply )?(?:an? (?:\w+ ){{0,3}}?{MODEL}\b(?=[,.;!?)\"”]|\s*$| (?:and|that|so|but|who|which|without|not|designed|developed|trained|created|made|built|based|here)\b)|(?:{NAMES})\b)",
+    r"\bI (?:was|am|have been) (?:\w+ )?(?:trained|developed|created|made|built|designed) by (?:OpenAI|Anthropic|Google|Meta|Microsoft|a team)\b",
+    r"\bmy (?:training data|knowledge cut-?off)\b",
 )
 
 
@@ -40,7 +42,7 @@ class Assistant:
     def __init__(self, config: AssistantConfig) -> None:
         names = "|".join(config.names)
         more = (rf"我(?:是|叫|由|来自)[^，。,\n]{{0,12}}?(?:{names})", rf"\bI(?:'m| am) (?:{names})") if names else ()
-        self._pattern = re.compile("|".join([*CHINESE, *more, *ENGLISH]), re.IGNORECASE)
+        self._pattern = re.compile("|".join([*CHINESE, *more, *ENGLISH]), re.IGNORECASE | re.MULTILINE)
 
     def __call__(self, example: Example) -> Example | Drop:
         for text in answers(example):

@@ -9,6 +9,9 @@ from typing import Any
 from belle_core.config import at_least, one_of, option
 from belle_core.errors import Invalid
 
+PERSONAL = ("phone", "id_card", "email", "bank_card", "account", "passport")
+"""What ``personal`` finds; ``account`` is a QQ or WeChat number."""
+
 
 def share(config: Any, *names: str) -> None:
     """Raise ``Invalid`` for options that are no share."""
@@ -108,7 +111,7 @@ class RepetitionConfig:
     share: float = 0.5
     """Share of an answer (0 to 1) that repeats itself."""
     unit: int = 12
-    """Characters that must repeat."""
+    """Chinese characters that must repeat, or three times as many letters."""
     times: int = 4
     """Fewest times that they stand in the answer."""
 
@@ -141,18 +144,18 @@ class ImpossibleConfig:
 
 @dataclass
 class PersonalConfig:
-    """Masks or drops telephone numbers, identity cards, e-mail addresses and bank cards."""
+    """Masks or drops telephone numbers, identity cards, e-mail addresses, bank cards, and accounts and passports that are called so."""
 
     action: str = "mask"
     """``mask`` puts the kind in place of the data, ``drop`` drops the example."""
-    kinds: list[str] = field(default_factory=lambda: ["phone", "id_card", "email", "bank_card"])
+    kinds: list[str] = field(default_factory=lambda: list(PERSONAL))
     """What is looked for."""
 
     def __post_init__(self) -> None:
         one_of(self, "action", ("mask", "drop"))
         for kind in self.kinds:
-            if kind not in (known := ("phone", "id_card", "email", "bank_card")):
-                words = ", ".join(known)
+            if kind not in PERSONAL:
+                words = ", ".join(PERSONAL)
                 raise Invalid("kinds", f"knows {words}, not {kind!r}", f"只认识 {words}，没有 {kind!r}")
 
 

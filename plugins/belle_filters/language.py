@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
 from belle_core.data.languages import language_of
+from belle_core.data.personal import excerpt
 from belle_filters.config import LanguageConfig
-from belle_filters.texts import excerpt
 
 GARBLED = re.compile("\ufffd|锟斤拷|烫烫烫|屯屯屯|\u951f\u65a4")
 """Traces of characters that were lost; they cannot be repaired."""

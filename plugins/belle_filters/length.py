@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
+from belle_core.data.personal import excerpt
 from belle_core.data.storage import text_of
 from belle_filters.config import LengthConfig
 from belle_filters.counting import token_counter
-from belle_filters.texts import excerpt
 
 
 class Length:

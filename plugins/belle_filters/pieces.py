@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data.filters import Drop
+from belle_core.data.personal import excerpt
 from belle_filters.config import PiecesConfig
 from belle_filters.counting import token_counter
-from belle_filters.texts import excerpt
 
 
 class Pieces:

@@ -6,8 +6,9 @@ import re
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
+from belle_core.data.personal import excerpt
 from belle_filters.config import RefusalConfig
-from belle_filters.texts import answers, excerpt
+from belle_filters.texts import answers
 
 CANNOT = r"(?:无法|不能|没有办法|没办法|没有能力|不便|难以|不会|不可以|不具备)"
 HELP = r"(?:直接)?(?:为您|为你|给您|给你|向您|帮您|帮你|对此|就此)?(?:直接)?(?:回答|提供|完成|协助|帮助|执行|访问|浏览|判断|处理|生成|理解|确定|满足|打开|查看|读取|进行|给出|翻译|解决|做到|知道|获取|分析|识别|继续|讨论|评论|告诉|看到|看见|听到)"

@@ -6,10 +6,15 @@ from collections import Counter
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
-from belle_core.data.languages import is_code
+from belle_core.data.languages import HAN, is_code
+from belle_core.data.personal import excerpt
 from belle_filters.config import RepetitionConfig
-from belle_filters.texts import answers, excerpt
+from belle_filters.texts import answers
 
+LETTERS = 3
+"""Letters that say as much as a Chinese character."""
+SAMPLE = 200
+"""Characters by which the script of a text is told."""
 PROBES = 6
 """Places of a text that are looked at first; a loop is at one of them, since it fills much of the text."""
 
@@ -23,27 +28,33 @@ class Repetition:
         self.config = config
 
     def __call__(self, example: Example) -> Example | Drop:
-        unit, times = self.config.unit, self.config.times
+        times = self.config.times
         for text in answers(example):
-            if len(text) >= unit * times and self._suspect(text) and not is_code(text):
+            unit = self._unit(text)
+            if len(text) >= unit * times and self._suspect(text, unit) and not is_code(text):
                 share, run = repeated_share(text, unit, times)
                 if share >= self.config.share:
                     return Drop(evidence=f"{share:.0%}: {excerpt(run)}")
         return example
 
-    def _suspect(self, text: str) -> bool:
+    def _unit(self, text: str) -> int:
+        """Characters that must repeat: of letters as many more as say as much."""
+        chinese = len(HAN.findall(text, 0, SAMPLE)) * 4 >= min(len(text), SAMPLE)
+        return self.config.unit if chinese else self.config.unit * LETTERS
+
+    def _suspect(self, text: str, unit: int) -> bool:
         """Whether one of a few runs stands in *text* too often."""
-        unit, last = self.config.unit, len(text) - self.config.unit
+        last = len(text) - unit
         return any(
-            text.count(text[at : at + unit]) >= self.config.times or self._loops(text, at)
+            text.count(text[at : at + unit]) >= self.config.times or _loops(text, at, unit)
             for at in range(last, -1, -max(1, last // (PROBES - 1)))
         )
 
-    def _loops(self, text: str, at: int) -> bool:
-        """Whether a short period (``哈哈哈``) begins at *at*; ``str.count`` does not count what overlaps."""
-        piece = text[at : at + self.config.unit]
-        again = text.find(piece, at + 1)
-        return 0 < again - at < self.config.unit
+
+def _loops(text: str, at: int, unit: int) -> bool:
+    """Whether a short period (``哈哈哈``) begins at *at*; ``str.count`` does not count what overlaps."""
+    again = text.find(text[at : at + unit], at + 1)
+    return 0 < again - at < unit
 
 
 def repeated_share(text: str, unit: int, times: int) -> tuple[float, str]:

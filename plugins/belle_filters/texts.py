@@ -36,9 +36,3 @@ def answers(example: Example) -> Iterator[str]:
         for turn in example.conversation.turns:
             if turn.role == "assistant":
                 yield turn.text
-
-
-def excerpt(text: str, start: int = 0, end: int | None = None, around: int = 40) -> str:
-    """What stands at ``text[start:end]``, with a little of what is around it."""
-    end = start if end is None else end
-    return text[max(0, start - around) : end + around].replace("\n", "⏎")

@@ -6,18 +6,38 @@ import re
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
+from belle_core.data.languages import is_code
+from belle_core.data.personal import excerpt
 from belle_filters.config import TruncatedConfig
-from belle_filters.texts import excerpt
 
 OPEN = re.compile(
-    r"[,，、（(“‘《「『【\[{]\Z|(?:以及|并且|而且|但是|因为|所以|如果|或者|包括|例如|比如)\Z|[a-z,] (?:and|or|but|the|of|to|because|with|for|an|such as)\Z"
+    r"[,，、（(“‘《「『【\[{]\Z|(?:以及|并且|而且|但是|因为|所以|如果|或者|包括|例如|比如)\Z|[a-z,] (?:and|or|but|the|of|to|because|an|such as)\Z"
 )
 """What no text ends with."""
-ENDS = re.compile(r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%：:\d\U0001f000-\U0001faff☀-➿]\Z")
+ENDS = re.compile(
+    r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%+=─-▟：:\d呢吧吗啊呀哦嘛啦了等\ufe0f\U0001f000-\U0001faff☀-➿]\Z|月.{0,12}日\Z|:\w{2,30}:\Z"
+)
+"""Marks, words at the end of sentences, dates, emoji."""
 LABEL = re.compile(r"#\S|@\S|https?://\S")
 """Hash tags, addresses and links end without a mark."""
-ITEM = re.compile(r"\s*(?:[-*•·]|\d{1,3}[.、)）：:]|[（(]\d+[)）]|[一二三四五六七八九十]+、|[A-Za-z][.)）])\s*")
-CODE = re.compile(r"[{}();=<>]|^\s*(?:def|return|import|print|SELECT|FROM)\b", re.MULTILINE)
+ITEM = re.compile(
+    r"\s*(?:[-*•·]|\d{1,3}[.、)）：:]|[（(](?:\d+|[A-Za-z一二三四五六七八九十])[)）]|[一二三四五六七八九十]+、|[A-Za-z][.)）])\s*"
+)
+INNER = re.compile(r"(?:^|\s)\d{1,3}[.)、．]\s*\S")
+"""Items of a list on one line."""
+FIELD = re.compile(r"[^:：\n]{1,30}[:：]\s*\S[^\n]{0,60}")
+"""A line such as ``Name: value``."""
+SAID_BY = re.compile(r"[\"”»]\s*[-–—]+[^\n]{2,40}\Z")
+CODE = re.compile(r"[{}();=<>]|^(?: {2,}|\t)\S|^\s*(?:def|return|import|print|SELECT|FROM)\b", re.MULTILINE)
+PIECE = re.compile(r"[,，、;；]\s*")
+OPEN_BYTES = 60
+"""Least length in UTF-8 of what can be an open sentence; a line that was asked for may end with a comma."""
+OUTPUT = 6
+"""Lines behind a program that may show what it prints."""
+SHORT = 40
+"""Characters of a line that may be a title or a name."""
+WORD_BYTES, WORDS = 18, 8
+"""So many pieces between commas that are so short on the average are a list of words, not clauses."""
 
 
 class Truncated:
@@ -46,17 +66,49 @@ class Truncated:
         line = text.rpartition("\n")[2]
         if CODE.search(line) or LABEL.search(_last_word(line)) or (len(text) < self.min and text[-1] in "：:-"):
             return ""
-        if len(text) >= 20 and OPEN.search(text):
-            return "open_sentence"
-        return "no_end" if len(text) >= self.min and not _ends_alike(text, line) else ""
+        if len(text.encode("utf-8", "surrogatepass")) >= OPEN_BYTES and OPEN.search(text):
+            return "" if _signed(text, line) else "open_sentence"
+        if len(text) < self.min or _listed(line) or _ends_alike(text, line):
+            return ""
+        return "no_end"
 
 
 def _last_word(line: str) -> str:
     return line.rsplit(maxsplit=1)[-1] if line.strip() else ""
 
 
+def _signed(text: str, line: str) -> bool:
+    """Whether *line* is what a letter ends with before a name: ``Sincerely,`` in a paragraph of its own."""
+    before = text[: len(text) - len(line)]
+    return (
+        text[-1] in ",，"
+        and len(line) <= 30
+        and not PIECE.search(line[:-1])
+        and before.endswith("\n\n")
+        and bool(ENDS.search(before.rstrip()))
+    )
+
+
+def _listed(line: str) -> bool:
+    """Whether *line* holds the items of a list, words one after the other, or somebody's name behind what he said."""
+    if len(INNER.findall(line)) >= 3 or SAID_BY.search(line):
+        return True
+    pieces = PIECE.split(re.split(r"[。！？!?：:]|\. ", line)[-1])
+    sizes = [len(piece.encode("utf-8", "surrogatepass")) for piece in pieces]
+    return len(sizes) >= WORDS and sum(sizes) <= WORD_BYTES * len(sizes) and max(sizes) <= 2 * WORD_BYTES
+
+
 def _ends_alike(text: str, line: str) -> bool:
     """Whether other lines end without a mark too, as in lists, poems, tables and programs."""
     lines = [other for other in text.split("\n")[:-1] if other.strip()]
+    if len(line.encode("utf-8", "surrogatepass")) <= WORD_BYTES and lines and text[-1] not in ":：":
+        return True  # an answer in a line of its own: "Output: true"
     without = sum(not ENDS.search(other.rstrip()) for other in lines)
-    return bool(lines) and (without * 2 >= len(lines) or bool(ITEM.match(line)) or (len(line) <= 40 and without > 0))
+    if FIELD.fullmatch(line) and any(FIELD.fullmatch(other) for other in lines):
+        return True
+    if without * 2 >= len(lines) > 0 or (without and ITEM.match(line)):
+        return True
+    if len(line) <= SHORT and is_code("\n".join(lines[-OUTPUT:])):
+        return True
+    short = [other for other in lines if len(other) <= SHORT]
+    return len(line) <= SHORT and 0 < len(short) <= 2 * sum(not ENDS.search(other.rstrip()) for other in short)

@@ -7,8 +7,8 @@ import re
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
 from belle_core.data.languages import ENGLISH, FENCE, HAN, WORD, han_share, is_code
+from belle_core.data.personal import excerpt
 from belle_filters.config import UntranslatedConfig
-from belle_filters.texts import excerpt
 
 ASKED = re.compile(
     "英文|英语|英译|美语|外语|翻译|译成|译为|双语|拼写|单词|字母|缩写|首字母|词汇|词根|前缀|后缀|时态|语态|语法|主谓|名词|动词|形容词|副词|介词|拉丁|法语|德语|西班牙|日语|韩语|"

@@ -7,6 +7,7 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import about, list_field, text_field
+from belle_core.data.personal import excerpt
 from belle_formats.turns import Message, converse
 
 ROLES = {"usr": "user", "sys": "assistant"}
@@ -40,7 +41,7 @@ class PeopleFormat:
             return Message(("user", "assistant")[number % 2], text_field(value, self.key))
         role = str(value.get("role"))
         if role not in ROLES:
-            raise Dropped(f"role:{role[:20]}", str(value.get(self.key))[:100])
+            raise Dropped(f"role:{role[:20]}", excerpt(str(value.get(self.key)), around=100))
         return Message(ROLES[role], text_field(value, self.key))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, history, joined, system_field, text_field
+from belle_core.data.personal import excerpt
 from belle_formats.dialogue import is_dialogue, written_out
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
@@ -43,15 +44,19 @@ class PreferenceFormat:
         before, answer = _answer(better)
         before_other, other = _answer(worse)
         if before and before_other and before != before_other:
-            raise Dropped("different_prompts", f"{str(before)[:100]} / {str(before_other)[:100]}")
+            raise Dropped(
+                "different_prompts", f"{excerpt(str(before), around=100)} / {excerpt(str(before_other), around=100)}"
+            )
         if not (answer.strip() and other.strip()):
-            raise Dropped("empty_answer", f"chosen: {answer[:50]} / rejected: {other[:50]}")
+            raise Dropped(
+                "empty_answer", f"chosen: {excerpt(answer, around=50)} / rejected: {excerpt(other, around=50)}"
+            )
         if answer == other:
-            raise Dropped("equal_answers", answer[:100])
+            raise Dropped("equal_answers", excerpt(answer, around=100))
         messages = [*(before or before_other or _asked(record)), Message("assistant", answer)]
         conversation, refused = converse(messages, system_field(record))
         if conversation is None or conversation.turns[-1] != Turn("assistant", answer):
-            raise Dropped("empty_question", f"chosen: {answer[:100]}")
+            raise Dropped("empty_question", f"chosen: {excerpt(answer, around=100)}")
         return [_example(record, place, conversation, other), *refused]
 
 
@@ -84,7 +89,7 @@ def _answer(value: Any) -> tuple[list[Message], str]:
         written_out(value) if isinstance(value, str) else messages_of(value if isinstance(value, list) else [value])
     )
     if not messages or messages[-1].role != "assistant":
-        raise Dropped("empty_answer", str(value)[:100])
+        raise Dropped("empty_answer", excerpt(str(value), around=100))
     return messages[:-1], messages[-1].text
 
 

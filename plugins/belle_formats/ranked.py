@@ -16,6 +16,7 @@ from belle_core.data.fields import (
     system_field,
     text_field,
 )
+from belle_core.data.personal import excerpt
 
 USED = ("id", "instruction", "input", "output", *SYSTEM, "history")
 
@@ -38,7 +39,7 @@ class RankedFormat:
         best, *others = answers or [""]
         turns = (*history(record), *question_and_answer(question, best))
         if not all(other.strip() for other in others):
-            raise Dropped("empty_answer", f"question: {question[:100]}")
+            raise Dropped("empty_answer", f"question: {excerpt(question, around=100)}")
         conversation = Conversation(turns, system_field(record))
         return [
             Example(place.id_of(record.get("id")), conversation, rejected=tuple(others), **about(record, USED)),

@@ -8,6 +8,7 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused
 from belle_core.data.fields import about, text_field
+from belle_core.data.personal import excerpt
 from belle_formats.dialogue import is_dialogue, written_out
 from belle_formats.turns import converse
 
@@ -28,7 +29,7 @@ class RenderedFormat:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
         text = TOKENS.sub("\n", text_field(record, "text"))
         if not is_dialogue(text):
-            raise Dropped("no_dialogue", text[:100])
+            raise Dropped("no_dialogue", excerpt(text, around=100))
         conversation, refused = converse(written_out(text))
         rest = about(record, ("id", "text"))
         return [*([Example(place.id_of(record.get("id")), conversation, **rest)] if conversation else []), *refused]

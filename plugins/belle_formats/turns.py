@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from belle_core.conversation import Conversation, Turn
 from belle_core.data import Dropped, Unreadable
 from belle_core.data.fields import thoughtful
+from belle_core.data.personal import excerpt
 
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter"), "user"),
@@ -75,9 +76,9 @@ def _message(value: Any) -> Message:
         raise Unreadable("wrong_type:message", f"a message needs a role and a text; it has: {keys}")
     name = str(value[fields[0]])
     if (role := ROLES.get(name.lower())) is None:
-        raise Dropped(f"role:{name[:20]}", str(value[fields[1]])[:100])
+        raise Dropped(f"role:{name[:20]}", excerpt(str(value[fields[1]]), around=100))
     if calls := next((key for key in CALLS if value.get(key)), None):
-        raise Dropped("not_text", f"{calls}: {value[calls]}"[:100])
+        raise Dropped("not_text", excerpt(f"{calls}: {value[calls]}", around=100))
     text, thought = _text(value[fields[1]]), next((value[key] for key in THOUGHTS if value.get(key)), None)
     read_only = any(value.get(key) is False for key in LEARNED)
     return Message(
@@ -115,7 +116,7 @@ def _text(content: Any) -> str:
         raise Unreadable("wrong_type:message", f"{type(content).__name__} where text should be")
     for part in content:
         if not (isinstance(part, dict) and isinstance(part.get("text"), str)):
-            raise Dropped("not_text", str(part.get("type") if isinstance(part, dict) else part)[:100])
+            raise Dropped("not_text", excerpt(str(part.get("type") if isinstance(part, dict) else part), around=100))
     return "".join([part["text"] for part in content])
 
 
@@ -156,4 +157,4 @@ def converse(messages: Sequence[Message], system: str = "") -> tuple[Conversatio
 
 
 def _refuse(reason: str, message: Message) -> Dropped:
-    return Dropped(reason, f"{message.role}: {message.text[:200]}")
+    return Dropped(reason, f"{message.role}: {excerpt(message.text, around=200)}")

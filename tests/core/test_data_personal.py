@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from belle_core.data.personal import find_personal, luhn, redacted
+from belle_core.data.personal import excerpt, find_personal, luhn, redacted
 
 FOUND = {
     "我的手机是13812345678，晚上打": "phone",
@@ -36,6 +36,16 @@ FOUND = {
     "传真 021-6234 5678-801": "phone",
     "身份证１１０１０５１９４９１２３１００２Ｘ": "id_card",
     "身份证 110105 19491231 002x。": "id_card",
+    "加我QQ：123456789": "account",
+    "我的 QQ 号是 1234567890，加我": "account",
+    "微信号：zhang_san88": "account",
+    "微信：zhangsan88，备注姓名": "account",
+    "vx: zhangsan88": "account",
+    "WeChat ID: zhangsan88": "account",
+    "护照号码：E12345678": "passport",
+    "护照 G12345678 已过期": "passport",
+    "电话=13812345678": "phone",
+    "https://example.com/?phone=13812345678": "phone",
 }
 KEPT = [
     "圆周率是3.1415926535897932384626",
@@ -58,6 +68,17 @@ KEPT = [
     "git clone git@github.com:foo/bar.git",
     "1990—2000 年间有 12345678 人",
     "（2023）12345678 号判决",
+    "写信到 john@example.co.uk",
+    "QQ 音乐和 QQ 2012 版",
+    "微信支付、微信小程序：development guide",
+    "wx.request({url: 'https://api.example.com'})",
+    "护照的有效期是 10 年",
+    "4600000000×3=13800000000",
+    "3 * 4600000000 = 13800000000",
+    "13800000000 + 1 是多少",
+    "太阳的寿命是13800000000年，宽13800000000米",
+    "一共花了 15000000000 元",
+    "https://item.jd.com/13812345678.html",
 ]
 
 
@@ -85,3 +106,15 @@ def test_several_in_one_text_in_order():
 def test_the_check_digit_of_cards():
     """Exactly one last digit is right."""
     assert [luhn(f"7992739871{digit}") for digit in range(10)] == [digit == 3 for digit in range(10)]
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_a_cut_never_leaves_half_of_what_is_ones_own(text):
+    """Wherever evidence is cut, nothing of it is left, though it was the words before that told what it is."""
+    (finding,) = find_personal(text)
+    own = text[finding.start : finding.end]
+    long = "前" * 30 + text + "后" * 30
+    for start in range(len(long)):
+        for around in (0, 3, 8):
+            left = excerpt(long, start, start + 5, around=around)
+            assert not any(own[at : at + 4] in left for at in range(len(own) - 3)), (start, around, left)
