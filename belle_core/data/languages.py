@@ -155,7 +155,7 @@ def _looked_at(text: str, detect: bool) -> str:
     if kana > 0.2 * (han + kana):
         return "ja"
     words = WORD.findall(HAN.sub(" ", text)) if han else WORD.findall(text)
-    if hangul > 0.3 * (han + len(words)):
+    if hangul > 0.5 * (han + len(words)):
         return "ko"
     if han >= 0.3 * (han + len(words)) and han:
         return "zh"
@@ -178,7 +178,10 @@ def _foreign(words: list[str]) -> bool:
 def _guessed(text: str, words: int) -> str:
     """The detector's word, where it is sure; a few words of Latin letters are easily taken for the wrong language."""
     code, certainty = _detector().classify(text)
-    if code == "zxx":  # its word for what is in no language, a cipher for instance
+    if code in (
+        "zxx",
+        "la",
+    ):  # its words for what is in no language, a cipher for instance, and for names of elements, species and Romans
         return ""
     sure = certainty > (0.95 if words >= 5 else 0.999)
     return str(code) if sure and not (text.isascii() and words < 8 and code != "en") else ""

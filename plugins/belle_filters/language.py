@@ -23,6 +23,9 @@ ASKED = re.compile(
 """What a question says whose answer may be in another language."""
 
 
+QUOTED = re.compile(r"“[^”\n]*”|\"[^\"\n]*\"|「[^」\n]*」|『[^』\n]*』|《[^》\n]*》|(?<!\w)['‘][^'’\n]*['’](?!\w)")
+
+
 class Language:
     """Reasons: the language that was found (``language:fr``), ``garbled``."""
 
@@ -42,9 +45,13 @@ class Language:
         return example
 
     def _asked(self, example: Example) -> bool:
+        """Whether a line of a question, without what it quotes, is in a language to keep and speaks of languages."""
         turns = example.conversation.turns if example.conversation else ()
+        questions = (turn.text for turn in turns if turn.role == "user" and ASKED.search(turn.text))
         return any(
-            turn.role == "user" and language_of(turn.text) in self.kept and ASKED.search(turn.text) for turn in turns
+            ASKED.search(line) and language_of(QUOTED.sub(" ", line)) in self.kept
+            for question in questions
+            for line in question.split("\n")
         )
 
     def _texts(self, example: Example) -> Iterator[str]:

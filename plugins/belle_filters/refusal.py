@@ -10,24 +10,26 @@ from belle_core.data.personal import excerpt
 from belle_filters.config import RefusalConfig
 from belle_filters.texts import answers
 
-CANNOT = r"(?:无法|不能|没有办法|没办法|没有能力|不便|难以|不会|不可以|不具备)"
-HELP = r"(?:直接)?(?:为您|为你|给您|给你|向您|帮您|帮你|对此|就此)?(?:直接)?(?:回答|提供|完成|协助|帮助|执行|访问|浏览|判断|处理|生成|理解|确定|满足|打开|查看|读取|进行|给出|翻译|解决|做到|知道|获取|分析|识别|继续|讨论|评论|告诉|看到|看见|听到)"
+CANNOT = r"(?<![您你他她它])(?:无法|不能|没有办法|没办法|没有能力|不便|难以|不会|不可以|不具备)"
+HELP = r"(?:直接)?(?:为您|为你|给您|给你|向您|帮您|帮你|对此|就此)?(?:直接)?(?:回答|提供|完成|协助|帮助|执行|访问|浏览|判断|处理|生成|理解|确定|满足|打开|查看|读取|进行|给出|翻译|解决|做到|知道|获取|分析|识别|继续|讨论|评论|告诉|看到|看见|听到|撰写|编写|创建|制作|设置|绘制|播放|显示|预测|推断|推测|预订|发送|教[您你])"
 SORRY = r"(?:很|非常|实在)?(?:抱歉|对不起|遗憾|不好意思|sorry)"
 PATTERNS = {
     "refusal": (
         rf"{SORRY}[，,。！! ]*(?:但是?)?[^。\n]{{0,20}}?{CANNOT}[^，。\n]{{0,6}}?{HELP}",
         rf"(?:我|本人){CANNOT}{HELP}",
+        rf"{SORRY}[，,。！! ]*(?:但是?)?(?:我)?(?:并|也|还|尚|目前)?(?:不(?:太|是很|能)?(?:明白|理解|清楚|确定|知道)|没有(?:完全)?(?:理解|听懂|看懂)|没有[^，。\n]{{0,16}}能力)",
         rf"作为[^，。\n]{{0,16}}(?:模型|助手|人工智能|AI)[^。\n]{{0,20}}?{CANNOT}",
         r"(?:这个|该|此)(?:问题|请求|任务|指令)(?:是)?(?:无法|不能|难以)(?:被|由[^，。\n]{1,16})?(?:回答|完成|执行|处理)",
         r"(?:无法|不能)(?:执行|完成|处理)(?:这个|该|此|这项)(?:问题|请求|任务|指令|操作)",
         rf"{SORRY}[，,。 ]*(?:但是?)?(?:这个|这项|该|此)(?:问题|请求|任务|指令)(?:涉及|需要|要求|超出)",
-        r"(?:I'?m |I am )?(?:very |so )?(?:sorry|afraid)[,.]?(?: but)?[^.\n]{0,30}?(?:can ?not|can't|unable|not able|do not|don't|won't)",
-        r"I (?:can ?not|can't|am unable to|am not able to) (?:provide|answer|help|assist|complete|fulfil|do|access|generate|create)",
+        r"(?:I['’]?m |I am )?(?:very |so )?(?:sorry|afraid)[,.]?(?: but)?[^.\n]{0,30}?(?:can ?not|can['’]t|unable|not able|do not|don['’]t|won['’]t)",
+        r"I (?:can ?not|can['’]t|am unable to|am not able to) (?:provide|answer|help|assist|complete|fulfil|do|access|generate|create)",
+        r"(?:I'?m |I am )?sorry[,.]?(?: but)? (?:the|this) (?:task|request|question|instruction)s? (?:involve|require|is beyond|is not|is impossible|cannot|can ?not)",
         r"(?:As an? (?:AI|language model)|It is not possible to|This (?:question|task|request) cannot)",
     ),
     "missing_input": (
-        rf"(?:{SORRY}[，,。]?)?(?:请|麻烦|需要)(?:您|你)?(?:先)?(?:提供|给出|输入|补充|告诉我|说明)(?:一下|给我)?(?:更多|具体|相关|详细|完整|需要|要|所需|您|你|以下|原文|文本|句子|文章|内容|信息)",
-        rf"(?:{SORRY}[，,。]?)?(?:但是?[，,]?)?(?:您|你)(?:没有|并没有|还没有|并?未|忘了)(?:为我|给我|向我)?(?:提供|给出|输入|说明|给我|任何)",
+        rf"(?:{SORRY}[，,。]?)?(?:请|麻烦|需要|(?:您|你)需要)(?:您|你)?(?:先)?(?:提供|给出|输入|补充|告诉我|说明)(?:一下|给我)?(?:更多|具体|相关|详细|完整|需要|要|所需|您|你|以下|原文|文本|句子|文章|内容|信息)",
+        rf"(?:{SORRY}[，,。]?)?(?:但是?[，,]?|由于)?(?:您|你)(?:没有|并没有|还没有|并?未|忘了)(?:为我|给我|向我)?(?:提供|给出|输入|说明|指定|上传|附上|给我|任何)",
         rf"(?:{SORRY}[，,。]?)?(?:没有|未)(?:提供|给出)(?:任何|足够|具体|相关)?的?(?:输入|信息|文本|内容|上下文|句子|数据)",
         r"(?:Please|Could you(?: please)?|Can you(?: please)?) (?:provide|give|share|specify)[^.\n]{0,30}(?:more|text|sentence|information|details|context|input|article|passage)",
         r"(?:No input|There is no input|The input is (?:missing|empty))",
@@ -38,7 +40,7 @@ EMPTY = re.compile(
     re.IGNORECASE,
 )
 """Words in place of an answer, or nothing but dots."""
-QUOTED = re.compile(rf"{CANNOT}|{SORRY}|can't|cannot|can not|unable|sorry|缺少|缺失", re.IGNORECASE)
+QUOTED = re.compile(rf"{CANNOT}|{SORRY}|can['’]t|cannot|can not|unable|not able|sorry|缺少|缺失", re.IGNORECASE)
 """In a question: the answer may well repeat or rephrase it."""
 
 

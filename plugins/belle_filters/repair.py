@@ -6,22 +6,26 @@ import re
 from functools import cache
 
 from belle_core.conversation import Example
+from belle_core.data.languages import is_code
 from belle_filters.config import RepairConfig
-from belle_filters.texts import mapped
+from belle_filters.texts import mapped, outside_code
 
 SUSPECT = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]|[\u0300-\u036f]{3}"
+    "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]|[\u0300-\u036f]{4}"
 )
 """Characters to repair; most texts have none of them."""
-LINE_ENDS = re.compile("\r\n?|[\x85\u2028\u2029]")
+LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufff9-\ufffb\ud800-\udfff\u2061-\u2064\u206a-\u206f]")
 """Control characters, and halves of surrogate pairs."""
-INVISIBLE = re.compile("[\u200b\u2060\ufeff\xad\u200e\u202a-\u202e\u2066-\u2069]")
+INVISIBLE = re.compile("[\u200b\u2060\ufeff\xad]")
+DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+"""Letters of Hebrew, Arabic, Uyghur and the like, among which marks of direction decide what is seen where."""
 JOINERS = re.compile(
     "(?:(?<![^\\s\x21-\x7e\u3000-\u9fff\uff00-\uffef])|(?<=^))[\u200c\u200d]+|[\u200c\u200d]+(?=[\\s\x21-\x7e\u3000-\u9fff\uff00-\uffef]|$)"
 )
 """Joiners beside Chinese or ASCII; they have a meaning in emoji and in other scripts."""
-STACKED = re.compile("[\u0300-\u036f]{3,}")
+STACKED = re.compile("[\u0300-\u036f]{4,}")
 """More accents on one letter than any language has."""
 SPACES = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]")
 """Spaces other than the ordinary and the full-width one."""
@@ -62,8 +66,10 @@ class Repair:
             return text
         text = LINE_ENDS.sub("\n", text)
         text = INVISIBLE.sub("", SPACES.sub(" ", CONTROLS.sub("", _paired(text))))
+        if not RIGHT_TO_LEFT.search(text):
+            text = DIRECTIONS.sub("", text)
         text = STACKED.sub("", JOINERS.sub("", text))
-        text = MANY_LINES.sub("\n\n", BLANK_ENDS.sub("", text))
+        text = outside_code(text, _without_blanks)
         return _without_margins(text)
 
     def _decoded(self, text: str) -> str:
@@ -92,6 +98,12 @@ def _paired(text: str) -> str:
     if not any("\ud800" <= c <= "\udfff" for c in text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+
+
+def _without_blanks(text: str) -> str:
+    """No white space at the ends of lines and no more than one empty line in a row; programs have two between functions."""
+    text = BLANK_ENDS.sub("", text)
+    return MANY_LINES.sub("\n\n", text) if "\n\n\n" in text and not is_code(text) else text
 
 
 def _without_margins(text: str) -> str:

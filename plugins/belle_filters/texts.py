@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -36,3 +37,15 @@ def answers(example: Example) -> Iterator[str]:
         for turn in example.conversation.turns:
             if turn.role == "assistant":
                 yield turn.text
+
+
+FENCE = re.compile(r"^([ \t]*```)", re.MULTILINE)
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """*text* with ``change`` applied to what stands before, between and behind its fenced blocks of code."""
+    if "```" not in text:
+        return change(text)
+    parts = FENCE.split(text)  # outside, fence, code, fence, and so on
+    parts[::4] = map(change, parts[::4])
+    return "".join(parts)

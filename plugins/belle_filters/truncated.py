@@ -15,11 +15,11 @@ OPEN = re.compile(
 )
 """What no text ends with."""
 ENDS = re.compile(
-    r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%+=─-▟：:\d呢吧吗啊呀哦嘛啦了等\ufe0f\U0001f000-\U0001faff☀-➿]\Z|月.{0,12}日\Z|:\w{2,30}:\Z"
+    r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%+=─-▟：:\d呢吧吗啊呀哦嘛啦了等\ufe0f\U0001f000-\U0001faff☀-➿]\Z|月.{0,12}日\Z"
 )
 """Marks, words at the end of sentences, dates, emoji."""
-LABEL = re.compile(r"#\S|@\S|https?://\S")
-"""Hash tags, addresses and links end without a mark."""
+LABEL = re.compile(r"#\S|@\S|https?://\S|:\w{2,30}:\Z")
+"""Hash tags, addresses, links and names of emoji end without a mark."""
 ITEM = re.compile(
     r"\s*(?:[-*•·]|\d{1,3}[.、)）：:]|[（(](?:\d+|[A-Za-z一二三四五六七八九十])[)）]|[一二三四五六七八九十]+、|[A-Za-z][.)）])\s*"
 )

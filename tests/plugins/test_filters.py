@@ -151,6 +151,15 @@ def test_only_answers_are_converted():
         (("Bonjour, comment allez-vous aujourd'hui ?", "Je vais très bien, merci beaucoup."), "fr"),
         (("你好，介绍一下自己", "Je suis très content de vous parler de moi et de ma famille."), "fr"),
         (("这是\ufffd\ufffd什么\ufffd", "不知道"), "garbled"),
+        (("Translate “Ce qui a été appris est assez” into English.", "What has been learned is enough."), None),
+        (("What language is this?\nJe suis à la recherche d'un nouvel emploi.", "French."), None),
+        (
+            (
+                "List the elements.",
+                "Hydrogen, helium, lithium, beryllium, boron, carbon, nitrogen, oxygen, fluorine, neon",
+            ),
+            None,
+        ),
     ],
 )
 def test_languages(texts, reason):
@@ -210,6 +219,10 @@ ASSISTANT = [
     "As an AI language model, I don't have feelings.",
     "I'm ChatGPT, a model trained by OpenAI.",
     "I am an AI language model developed by OpenAI.",
+    "Sure. As an AI, it is not possible for me to eat.",
+    "I’m just an AI assistant created by Anthropic.",
+    "I was trained by OpenAI on a lot of text.",
+    "Hello! I'm an AI and cannot see you.",
 ]
 NO_ASSISTANT = [
     "他认为你作为一个人工智能助手并没有帮到他。",
@@ -223,6 +236,11 @@ NO_ASSISTANT = [
     "我觉得模型可以再大一些。",
     "作为模型训练的数据，语料要清洗。",
     "As an engineer, I work with AI every day.",
+    "GPT-3 is a language model developed by OpenAI.",
+    "AlphaGo is a program developed by Google DeepMind.",
+    "If it is used as an AI assistant, it can be tested on its answers.",
+    "I'm mostly looking at AI and machine learning.",
+    "I am an AI researcher from Beijing.",
 ]
 
 
@@ -272,6 +290,12 @@ def test_more_names_of_assistants():
         ("请勿在图书馆大声喧哗。", None),
         ("抱歉的近义词是歉疚。", None),
         ("我很抱歉你的损失。失去宠物可能非常困难。", None),
+        ("对不起，我没有理解你的请求。", "refusal"),
+        ("很抱歉，我不能为您撰写涉及法律文件的内容。", "refusal"),
+        ("对不起，由于您未提供文章，我无法总结。", "missing_input"),
+        ("Sorry, the task involves visual information.", "refusal"),
+        ("对不起，但您不能进行那个棋步。您的兵在 e4。", None),
+        ("I’m sorry to hear that. Is there anything I can do?", None),
         ("很抱歉，您购买的产品不符合您的期望。我们想把它改正。", None),
         ("您好！很高兴为您服务。", None),
     ],
@@ -291,6 +315,27 @@ def test_a_rephrased_refusal_is_an_answer():
         ("开头很正常，讲了一个故事。" + "然后他走了，" * 30, True),
         ("哈" * 100, True),
         ("\n".join(["1. 保持健康的生活方式和饮食习惯"] * 9), True),
+        ("We have to look at the data again and then decide. " * 6, True),
+        (
+            "\n".join(
+                f"{day}: 15 minutes of {what}"
+                for day, what in zip(
+                    ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
+                    ["running", "swimming", "cycling", "yoga", "boxing", "walking"],
+                )
+            ),
+            False,
+        ),
+        (
+            "\n".join(
+                f"What is the difference between {a} and {b}?"
+                for a, b in zip(
+                    ["tea", "cats", "rain", "gold", "jazz", "snow"],
+                    ["coffee", "dogs", "hail", "silver", "blues", "ice"],
+                )
+            ),
+            False,
+        ),
         (
             "早睡早起，按时吃饭，多喝开水，少吃零食。每天运动半小时，饭后散步。保持好心情，多和朋友来往，常给家里打电话。",
             False,
@@ -331,6 +376,17 @@ PROSE = "春天来了，花儿都开了，人们走出家门去看花，孩子�
         (PROSE + "快来吧！#春天 #花 #出游", None),
         (PROSE + "详见 https://example.com/a", None),
         ("1. 伊朗\n2. 土耳其\n3. 沙特阿拉伯\n4. 埃及", None),
+        (PROSE + "大家都很高兴。\n\n怀着衷心的感激，", None),
+        (PROSE + "大家都很高兴。\n\n此致\n2023年4月15日", None),
+        (PROSE + "症状包括：发热、咳嗽、乏力、头痛、腹泻、呕吐、皮疹、胸闷", None),
+        (PROSE + "这样就做好了！你可以趁热享用啦", None),
+        (PROSE + "所以答案如下。\n北京", None),
+        (PROSE + "祝你们好运！:hackathon:", None),
+        ("1. 早起：" + PROSE + "很好。\n2. 运动：" + PROSE + "很好。\n3. 读书：" + PROSE[:80] + "然后他们", "no_end"),
+        ("Dear Professor [last name],", None),
+        ("1. Be kind\n2. Offer to help someone with a task they are struggling with", None),
+        ("Reading is good for you. " * 10 + "1. Tea 2. Coffee 3. Milk 4. Water with lemon 5. Orange juice", None),
+        ("Environment of the report is as follows. " * 6 + "\nOS: Windows 10\nProgram: Program Name", None),
         ("for (int i = 0; i < 10; i++) {\n  sum += i;\n}", None),
     ],
 )
@@ -385,6 +441,12 @@ def test_the_source_says_that_it_is_truncated():
         ("用一个短语总结这个概念。\n通过多种模式（如文本、音频、视频等）发送信息的能力。", False),
         ("总结下面的文字。\n我昨天在网上找了一张照片，画得真好。", False),
         ("How does a camera take pictures?", False),
+        ("The band played 5 songs in their first set. How many songs are left?", False),
+        ("Maria wants to paint a picture and buys brushes for $20. How much is left?", False),
+        ("尝试想出一些标题，鼓励观众点击并观看视频。", False),
+        ("创建一个神经网络来识别猫和狗的照片。", False),
+        ("Create a pie chart to illustrate these figures.", True),
+        ("Please generate an image of a dog.", True),
     ],
 )
 def test_impossible(question, dropped):
@@ -401,6 +463,15 @@ def test_personal_data_is_masked_everywhere():
     assert [turn.text for turn in result.conversation.turns] == ["我叫张三，手机<phone>", "好的，已发到<email>。"]
     only = made("personal", kinds=["email"])(given)
     assert "13812345678" in only.conversation.question and "<email>" in only.conversation.answer
+
+
+def test_other_fields_of_a_record_are_masked_and_decide_nothing():
+    given = example("问", "答", meta={"author": {"phone": "13812345678", "ids": [7, "zhang@qq.com"]}, "score": 3})
+    after = {"author": {"phone": "<phone>", "ids": [7, "<email>"]}, "score": 3}
+    for action in ("mask", "drop"):
+        assert made("personal", action=action)(given).meta == after
+    plain = example("问", "答", meta={"score": 3})
+    assert made("personal")(plain) is plain
 
 
 def test_the_evidence_of_a_drop_is_redacted():
