@@ -80,8 +80,8 @@ class ExamplesWriter:
             self.characters += sum(characters[:room])
 
     def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
-        """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, without personal data."""
-        record = {"where": where, "reason": reason, "evidence": redacted(evidence)[:500]}
+        """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, on one line and without personal data."""
+        record = {"where": where, "reason": reason, "evidence": redacted(evidence)[:500].replace("\n", "⏎")}
         self._file("rejected").write(_dump(record | ({"id": id} if id else {})))
         self.reasons[reason] += 1
 

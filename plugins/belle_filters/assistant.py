@@ -27,7 +27,7 @@ CHINESE = (
 )
 MODEL = r"(?:large |artificial intelligence |AI |virtual |digital )*(?:AI|language model|chatbot|artificial intelligence|virtual assistant|digital assistant)(?: (?:language )?(?:model|assistant|chatbot|program|system))?"
 ENGLISH = (
-    rf"(?:(?:^|[.!?:\"“(]\s*|\b(?:but|and|so|that|since|however),? )as an? {MODEL}\b(?=,| (?:I|developed|trained|created))|\bas an? {MODEL},? (?:I|my)\b)",
+    rf"(?-i:\bAs) an? {MODEL}\b(?=,| (?:I|developed|trained|created))|\bas an? {MODEL},? (?:I|my)\b",
     rf"\bI(?:['’]m| am) (?:just |only |simply )?(?:an? (?:\w+ ){{0,3}}?{MODEL}\b(?=[,.;!?)\"”]|\s*$| (?:and|that|so|but|who|which|without|not|designed|developed|trained|created|made|built|based|here)\b)|(?:{NAMES})\b)",
     r"\bI (?:was|am|have been) (?:\w+ )?(?:trained|developed|created|made|built|designed) by (?:OpenAI|Anthropic|Google|Meta|Microsoft|a team)\b",
     r"\bmy (?:training data|knowledge cut-?off)\b",
@@ -42,7 +42,7 @@ class Assistant:
     def __init__(self, config: AssistantConfig) -> None:
         names = "|".join(config.names)
         more = (rf"我(?:是|叫|由|来自)[^，。,\n]{{0,12}}?(?:{names})", rf"\bI(?:'m| am) (?:{names})") if names else ()
-        self._pattern = re.compile("|".join([*CHINESE, *more, *ENGLISH]), re.IGNORECASE | re.MULTILINE)
+        self._pattern = re.compile("|".join([*CHINESE, *more, *ENGLISH]), re.IGNORECASE)
 
     def __call__(self, example: Example) -> Example | Drop:
         for text in answers(example):

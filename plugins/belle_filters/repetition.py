@@ -6,7 +6,7 @@ from collections import Counter
 
 from belle_core.conversation import Example
 from belle_core.data.filters import Drop
-from belle_core.data.languages import HAN, is_code
+from belle_core.data.languages import is_code
 from belle_core.data.personal import excerpt
 from belle_filters.config import RepetitionConfig
 from belle_filters.texts import answers
@@ -39,8 +39,9 @@ class Repetition:
 
     def _unit(self, text: str) -> int:
         """Characters that must repeat: of letters as many more as say as much."""
-        chinese = len(HAN.findall(text, 0, SAMPLE)) * 4 >= min(len(text), SAMPLE)
-        return self.config.unit if chinese else self.config.unit * LETTERS
+        begin = text[:SAMPLE]
+        more = len(begin.encode("utf-8", "surrogatepass")) - len(begin)  # two bytes for every Chinese character
+        return self.config.unit if more * 2 >= len(begin) else self.config.unit * LETTERS
 
     def _suspect(self, text: str, unit: int) -> bool:
         """Whether one of a few runs stands in *text* too often."""
