@@ -88,7 +88,7 @@ def about(record: dict[str, Any], used: Iterable[str], *, category: str | None =
     text = None
     if rest:  # many records say nothing more
         if media := next((key for key in MEDIA if rest.get(key)), None):
-            raise Dropped("not_text", f"{media}: {rest[media]}"[:200])
+            raise Dropped("not_text", excerpt(f"{media}: {rest[media]}", around=200))
         label = category or next((key for key in CATEGORIES if isinstance(rest.get(key), str)), "")
         text = rest.pop(label) if isinstance(rest.get(label), str) else None
     return {"category": " ".join(text.split()) if text else "", "meta": rest}

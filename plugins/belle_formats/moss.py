@@ -8,6 +8,7 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import about, text_field
+from belle_core.data.personal import excerpt
 from belle_formats.turns import Message, converse
 
 SPOKEN = re.compile(r"\[(Human|MOSS)\]:[ ]?(.*?)<eo[hma]>\s*", re.DOTALL)
@@ -41,7 +42,7 @@ class MossFormat:
 
 def _spoken(text: str) -> list[Message]:
     if rest := SPOKEN.sub("", text).strip():
-        raise Unreadable("wrong_type:plain_text", f"not between marks: {rest[:100]}")
+        raise Unreadable("wrong_type:plain_text", f"not between marks: {excerpt(rest, around=100)}")
     return [Message(ROLES[found[1]], found[2]) for found in SPOKEN.finditer(text)]
 
 
@@ -53,7 +54,7 @@ def _turns(chat: Any) -> list[Message]:
         if not isinstance(turn := chat.get(f"turn_{number}"), dict):
             raise Unreadable(f"missing_key:turn_{number}", f"keys: {', '.join(map(str, chat))}")
         if (call := _said(turn, "Commands")) not in ("", "None"):
-            raise Dropped("role:tool", call[:100])
+            raise Dropped("role:tool", excerpt(call, around=100))
         messages += [Message(role, _said(turn, name)) for name, role in ROLES.items()]
     return messages
 

@@ -8,6 +8,7 @@ from typing import Any
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import about, list_field, text_field
+from belle_core.data.personal import excerpt
 from belle_formats.turns import ROLES
 
 USED = ("message_tree_id", "prompt")
@@ -48,7 +49,7 @@ def _asked(node: Any, before: tuple[Turn, ...]) -> Iterator[tuple[Conversation, 
         else:
             yield from _deleted(reply)
     if not answers:
-        yield Dropped("no_answer", f"user: {question.text[:200]}")
+        yield Dropped("no_answer", f"user: {excerpt(question.text, around=200)}")
         return
     asked = Conversation((*before, question))
     yield asked.answered(answers[0][1].text), tuple(turn.text for _, turn in answers[1:])
@@ -65,14 +66,16 @@ def _rank(reply: Any) -> float:
 def _turn(node: Any, role: str) -> Turn | None:
     """The message of a node; ``None`` when it was deleted or is empty."""
     if not isinstance(node, dict) or ROLES.get(str(node.get("role"))) != role:
-        raise Unreadable("wrong_type:replies", f"a message of the {role} should be here: {str(node)[:100]}")
+        raise Unreadable(
+            "wrong_type:replies", f"a message of the {role} should be here: {excerpt(str(node), around=100)}"
+        )
     text = text_field(node, "text")
     return None if node.get("deleted") or not text.strip() else Turn(role, text)
 
 
 def _deleted(node: dict[str, Any]) -> Iterator[Dropped]:
     """A message that is not there any more, and all that was said after it."""
-    yield Dropped("deleted", f"{node.get('role')}: {str(node.get('text'))[:200]}")
+    yield Dropped("deleted", f"{node.get('role')}: {excerpt(str(node.get('text')), around=200)}")
     for reply in list_field(node, "replies"):
         yield from _deleted(reply)
 
