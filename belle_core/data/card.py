@@ -14,6 +14,7 @@ from belle_core.artifacts import MANIFEST, Artifact, Examples
 from belle_core.data.languages import language_of
 from belle_core.data.questions import question_of
 from belle_core.data.storage import SPLITS, read_examples
+from belle_core.lineage import ancestors
 
 CARD = "README.md"
 LOOKED_AT = 1000
@@ -44,6 +45,7 @@ LICENCES = frozenset(
         "pddl",
         "bsd-3-clause",
         "openrail",
+        "unknown",
     ]
 )
 """Identifiers that the hub knows; any other is ``other`` with its own name."""
@@ -148,8 +150,17 @@ def _sources(
 ) -> list[tuple[str, str, str]]:
     """(name, licence, digest or fingerprint) of what the data were made from."""
     paths = [path for path in map(Path, dict.fromkeys(files)) if path.is_file()]
-    made = [(f"{a.directory.parent.name}/{a.fingerprint}", ", ".join(getattr(a, "licences", [])), "") for a in inputs]
+    made = [(_named(a), ", ".join(a.licences) or "not stated" if isinstance(a, Examples) else "", "") for a in inputs]
     return [*((_name(path), "", digest(path)) for path in paths), *made]
+
+
+def _named(artifact: Artifact) -> str:
+    """``Examples/<fingerprint>``, with the names of the files that it comes from."""
+    named = (
+        Path(name) for manifest in ancestors(artifact.directory) for name in manifest["provenance"].get("files", ())
+    )
+    files = ", ".join(dict.fromkeys(path.name for path in named if path.name != MANIFEST))
+    return f"{artifact.directory.parent.name}/{artifact.fingerprint}" + (f", from {files}" if files else "")
 
 
 def _name(path: Path) -> str:

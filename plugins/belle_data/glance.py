@@ -137,4 +137,6 @@ def _contamination(found: Mapping[str, Any]) -> list[Figure]:
 
 
 def _licences(licences: list[str]) -> Figure:
-    return Figure(say("licences", "许可证"), ", ".join(licences) or say("not stated", "未注明"), odd=not licences)
+    unstated = say("not stated", "未注明")
+    named = [unstated if one == "unknown" else one for one in licences] or [unstated]
+    return Figure(say("licences", "许可证"), ", ".join(named), odd=unstated in named)

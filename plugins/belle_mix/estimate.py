@@ -6,6 +6,7 @@ from typing import Any
 
 from belle_mix.amounts import amounts
 from belle_mix.config import MixConfig
+from belle_mix.licences import together
 
 RATE = 20_000.0  # examples per second of one core, rather too low
 
@@ -16,7 +17,7 @@ def estimate(config: MixConfig, known: dict[str, Any]) -> dict[str, Any]:
     Raises ``BelleError`` when the sources do not hold what is asked for.
     """
     sources, limit = known["sources"], known["limit"]
-    licences = sorted({licence for figures in sources.values() for licence in figures.get("licences", ())})
+    licences = together(figures.get("licences", ()) for figures in sources.values())
     if not all("splits" in figures for figures in sources.values()):
         return {"licences": licences}
     trains = {name: figures["splits"].get("train", 0) for name, figures in sources.items()}

@@ -18,6 +18,7 @@ from belle_core.language import say
 from belle_core.progress import track
 from belle_mix.amounts import Amount, amounts
 from belle_mix.config import MixConfig
+from belle_mix.licences import together
 from belle_mix.pool import Pool, named
 from belle_mix.selection import passes, taking_turns
 
@@ -46,7 +47,7 @@ def mix(config: MixConfig, context: StageContext) -> Examples:
         if not writer.counts["train"]:
             raise BelleError("no source has a training example left", "所有来源都没有剩下训练样本")
         (context.directory / "mix.json").write_text(_report(taken), encoding="utf-8")
-        return writer.finish(licences=[licence for source in sources.values() for licence in source.licences])
+        return writer.finish(licences=together(source.licences for source in sources.values()))
 
 
 def _report(taken: dict[str, Amount]) -> str:

@@ -61,6 +61,19 @@ def test_it_says_what_the_artifact_holds(made):
     assert "README.md" in manifest["files"]
 
 
+def test_a_mix_names_the_files_and_licences_of_its_sources(tmp_path):
+    for name in ("ours", "theirs"):
+        write(tmp_path / f"{name}.jsonl", [r | {"instruction": f"{name}{n}"} for n, r in enumerate(records(9))])
+    paths = [f"data.sources.{name}.path={tmp_path / name}.jsonl" for name in ("ours", "theirs")]
+    sources = [f"+data@data.sources.{name}=files" for name in ("ours", "theirs")]
+    mixed = run(["+data=mix", *sources, *paths, "data.sources.ours.licence=MIT"], quiet=True).artifacts["data"]
+    card = (mixed.directory / "README.md").read_text(encoding="utf-8")
+    assert head_of(card)["license"] == ["mit", "unknown"]
+    assert re.search(r"\| Examples/\w+, from ours\.jsonl \| MIT \|", card)
+    assert re.search(r"\| Examples/\w+, from theirs\.jsonl \| not stated \|", card)
+    assert str(tmp_path) not in card
+
+
 def test_the_same_data_give_the_same_card(made):
     first, second = made("one"), made("two")
     assert first.directory != second.directory

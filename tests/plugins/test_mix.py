@@ -241,7 +241,11 @@ def test_mixes_of_mixes_and_what_training_takes(files):
 
 def test_the_plan_knows_the_amounts(files):
     plan = make_plan(["+data=mix", *sources("a", "b"), "data.weights={a: 2}", "data.sources.a.licence=MIT"])
-    assert plan.steps[-1].figures["splits"] == {"train": 18} and plan.data_licences == ["MIT"] and not plan.problems
+    assert (
+        plan.steps[-1].figures["splits"] == {"train": 18}
+        and plan.data_licences == ["MIT", "unknown"]
+        and not plan.problems
+    )
     assert plan.steps[-1].inputs == {"a": "data.a", "b": "data.b"}
     too_much = make_plan(["+data=mix", *sources("a", "b"), "data.size=100"])
     assert "the mix asks for" in str(too_much.problems[0])
