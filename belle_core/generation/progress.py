@@ -5,9 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 
 from belle_core.language import say
+
+SHORT, QUIET = 0.5, 10.0
+"""Seconds between two lines, in a terminal and elsewhere."""
+LATELY = 60.0
+"""Seconds over which the rate is measured: answers that were there already, after an interruption, came much faster."""
 
 
 class Progress:
@@ -22,22 +28,29 @@ class Progress:
         more: Callable[[], str] = lambda: "",
     ) -> None:
         """``what`` is counted, in English and Chinese; ``more()`` stands behind it."""
-        self.total, self.first, self.done = total, done, done
+        self.total, self.done = total, done
         self._what, self._more = what, more
-        self._started = self._shown = time.monotonic()
+        self._shown = time.monotonic()
+        self._marks = deque([(self._shown, done)])
         self._terminal = sys.stderr.isatty()
         self._wrote = False
 
     @property
     def rate(self) -> float:
-        """Answers per second since the start."""
-        return (self.done - self.first) / max(time.monotonic() - self._started, 1e-9)
+        """Answers per second, lately."""
+        began, done = self._marks[0]
+        return (self.done - done) / max(time.monotonic() - began, 1e-9)
 
     def add(self, count: int) -> None:
         """*count* more are ready, perhaps none."""
         self.done += count
-        if time.monotonic() - self._shown >= (0.5 if self._terminal else 10.0):
-            self._shown = time.monotonic()
+        now = time.monotonic()
+        if now - self._marks[-1][0] >= LATELY / 60:
+            self._marks.append((now, self.done))
+        while len(self._marks) > 1 and now - self._marks[1][0] > LATELY:
+            self._marks.popleft()
+        if now - self._shown >= (SHORT if self._terminal else QUIET):
+            self._shown = now
             self._show()
 
     def close(self) -> None:
@@ -48,9 +61,10 @@ class Progress:
     def _show(self) -> None:
         english, chinese = self._what
         left = f"{(self.total - self.done) / self.rate:,.0f}" if self.rate else "?"
+        rate = f"{self.rate:.1f}" if self.rate >= 1 else f"{self.rate:.2g}"
         text = say(
-            f"belle: {self.done:,}/{self.total:,} {english}, {self.rate:.1f}/s, {left} s left",
-            f"belle：{self.done:,}/{self.total:,} {chinese}，每秒 {self.rate:.1f} 条，剩余 {left} 秒",
+            f"belle: {self.done:,}/{self.total:,} {english}, {rate}/s, {left} s left",
+            f"belle：{self.done:,}/{self.total:,} {chinese}，每秒 {rate} 条，剩余 {left} 秒",
         )
         text += self._more()
         if self._terminal:  # a line that wraps could not be taken back

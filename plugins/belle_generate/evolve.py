@@ -7,7 +7,7 @@ import re
 from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
-from belle_core.generation.calls import Request
+from belle_core.generation.calls import Refused, Request
 from belle_generate.answers import said, why_useless
 from belle_generate.asking import count, jobs_from
 from belle_generate.config import EvolveConfig
@@ -59,7 +59,11 @@ def make(config: EvolveConfig, context: StageContext) -> Examples:
         current, random = job.asked.question, job.random()
         for round in range(config.rounds):
             way = random.choice(config.directions)
-            item = await _round(f"{job.id}-{round + 1}", current, way, job, round, callers)
+            id = f"{job.id}-{round + 1}"
+            try:
+                item = await _round(id, current, way, job, round, callers)
+            except Refused as refusal:  # what other rounds have given stays
+                item = Rejected(id, "refused", str(refusal))
             outcome.append(item)
             if isinstance(item, Example):
                 assert item.conversation is not None

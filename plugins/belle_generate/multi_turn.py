@@ -7,7 +7,7 @@ import re
 from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example, Turn
-from belle_core.generation.calls import Request
+from belle_core.generation.calls import Refused, Request
 from belle_generate.answers import said, why_useless
 from belle_generate.asking import count, jobs_from
 from belle_generate.config import MultiTurnConfig
@@ -35,10 +35,16 @@ def make(config: MultiTurnConfig, context: StageContext) -> Examples:
         dialogue, first = job.asked, len(job.asked.turns)
         while True:
             request = Request(dialogue, seed=job.draw(len(dialogue.turns)))
-            reply = await callers["endpoint"].ask(request)
-            if useless := why_useless(reply):
+            try:
+                reply = await callers["endpoint"].ask(request)
+                useless = why_useless(reply)
+            except Refused:
                 if len(dialogue.turns) == first:
-                    return [Rejected(job.id, useless, reply.text)]
+                    raise
+                useless = "refused"
+            if useless and len(dialogue.turns) == first:
+                return [Rejected(job.id, useless, reply.text)]
+            if useless:
                 dialogue = Conversation(dialogue.turns[:-1], dialogue.system)  # a question without an answer
                 break
             meta = about(request, reply, config.endpoint)
@@ -65,7 +71,10 @@ async def _next_question(dialogue: Conversation, job: Job, callers: Callers) -> 
     names = {"user": "用户", "assistant": "助手"}
     written = "\n".join(f"{names[turn.role]}：{turn.text}" for turn in dialogue.turns)
     request = Request.of(ASK.format(end=END, dialogue=written), seed=job.draw(len(dialogue.turns)))
-    reply = await callers["endpoint"].ask(request)
+    try:
+        reply = await callers["endpoint"].ask(request)
+    except Refused:  # what was said so far stays
+        return ""
     text = _words(reply.text)
     asked = {turn.text for turn in dialogue.turns if turn.role == "user"}
     useless = not text or END in text or len(text) > LONGEST or text in asked or why_useless(reply)

@@ -95,7 +95,7 @@ class Production:
     def make(self, jobs: Iterable[Job], work: Work, *, accept: Accept = lambda example: None, total: int) -> Examples:
         """Do *jobs* until enough is made, and clean it. ``accept`` sees examples in order; ``total``: what progress counts up to."""
         with self._writer, self._calling() as (background, callers):
-            progress = Progress(total, what=("made", "条已生成"), more=lambda: self._words(callers))
+            progress = self._progress(total, callers)
 
             async def safely(job: Job) -> Outcome:
                 try:
@@ -108,7 +108,7 @@ class Production:
                 for _, outcome in done:
                     before = self.made
                     yield from self._accepted(outcome, accept)
-                    progress.add(self.made - before)
+                    progress.add(len(outcome) if self.target is None else self.made - before)
                     self._report(callers)
 
             supply = Given(examples())
@@ -119,6 +119,13 @@ class Production:
             print("      " + say("made", "生成") + f" {self.made:,}{self._words(callers)}", flush=True)
             self._write_spending(callers)
             return self._finish()
+
+    def _progress(self, total: int, callers: Callers) -> Progress:
+        """Counts what is made where a number of it is asked for, else what the jobs have given, rejected or not."""
+        if self.target is not None:
+            return Progress(total, what=("made", "条已生成"), more=lambda: self._words(callers))
+        kept = lambda: say(f" · kept {self.made:,}", f" · 保留 {self.made:,}")  # noqa: E731
+        return Progress(total, what=("done", "条已处理"), more=lambda: kept() + self._words(callers))
 
     def _wanted(self, jobs: Iterable[Job]) -> Iterator[Job]:
         for job in jobs:

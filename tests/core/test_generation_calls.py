@@ -16,6 +16,7 @@ from llm_server import Fault, LlmServer, question_of
 
 from belle_core.conversation import Conversation, Turn
 from belle_core.errors import BelleError, Invalid
+from belle_core.generation import progress
 from belle_core.generation.calls import EndpointConfig, Refused, Request
 from belle_core.generation.calls.caller import Caller
 from belle_core.generation.calls.failures import retry_after
@@ -405,3 +406,15 @@ def test_wrong_options_are_refused_and_a_key_is_not_repeated(option, value):
     with pytest.raises(Invalid) as caught:
         EndpointConfig(model="m", **{option: value})
     assert caught.value.option == option and "sk-abc" not in str(caught.value)
+
+
+def test_time_left_is_reckoned_from_the_present_rate(monkeypatch, capsys):
+    """After an interruption the journal's answers come at once; those that are left do not."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    shown = progress.Progress(1000)
+    for count in [800] + [1] * 30:
+        now[0] += 12.0
+        shown.add(count)
+    assert shown.rate == pytest.approx(1 / 12, rel=0.2)
+    assert "830/1,000 answers, 0.083/s, 2,040 s left" in capsys.readouterr().err.splitlines()[-1]

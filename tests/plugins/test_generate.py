@@ -7,10 +7,11 @@ import json
 import pytest
 from belle_generate.preference import SCHEMA
 from belle_generate.role_chat import dialogue_in
-from llm_server import LlmServer, question_of
+from llm_server import Fault, LlmServer, question_of
 from written import chance, echo, stage
 
 from belle_core.errors import BelleError, Invalid
+from belle_core.generation import progress
 from belle_core.generation.calls.structured import json_in
 
 
@@ -320,6 +321,35 @@ def test_answers_that_are_all_useless_are_not_paid_to_the_end(make, tmp_path):
         with pytest.raises(BelleError, match=r"first 50 .*cut_off 50.*max_tokens"):
             make("distill", server, f"data.questions={path}", "data.endpoint.concurrency=4")
         assert server.paid.total() < 100
+
+
+def test_what_is_refused_later_on_takes_nothing_with_it(make, questions):
+    """Turns and rounds that were paid for stay, whichever of the later calls the endpoint refuses."""
+
+    def talk_or_refuse(body):
+        text = question_of(body)
+        if "问题乙" in text and "追问1" in text and text.startswith("下面是"):
+            return Fault(400)  # the second further question
+        return Fault(400) if text.startswith("追问2，丙") else talk(body)  # the answer to it
+
+    with LlmServer(talk_or_refuse) as server:
+        examples = make("multi_turn", server, f"data.questions={questions}", "data.turns=3")
+    assert {len(record["messages"]) for record in records(examples)} == {4, 6}
+
+    def evolve_once(body):
+        return Fault(400) if "，并用三个例子说明" in question_of(body).partition("任务：")[2] else evolved(body)
+
+    with LlmServer(evolve_once) as server:
+        examples = make("evolve", server, f"data.questions={questions}", "data.rounds=2", folder="b")
+    assert [record["id"] for record in records(examples)] == ["q-1-1"] and examples.rejected["refused"] == 1
+
+
+def test_progress_counts_questions_whose_answers_were_rejected_too(make, questions, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "QUIET", 0.0)
+    with LlmServer(lambda body: "好。" if "乙" not in question_of(body) else "…") as server:
+        make("distill", server, f"data.questions={questions}", "data.endpoint.concurrency=1")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "4/4 done" in last and "kept 3" in last and "rejected 1 (empty_answer 1)" in last and "4 calls" in last
 
 
 def test_what_is_recorded_of_the_drawing_is_what_was_sent(make, questions):
