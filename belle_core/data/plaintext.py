@@ -24,7 +24,7 @@ def read_text(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator
             number += 1
             continue
         begun.append(text.rstrip("\r"))
-        length += len(text)
+        length += len(text) + 1  # a blank line takes room too
         if length >= PIECE:
             yield from _piece(file, begun, Place(source, first, number))
             begun, length, first, number = [], 0, line + 1, number + 1

@@ -33,6 +33,8 @@ NO_DATA = {
     ),
 }
 """What is often found in place of the data."""
+BLANK = "\ufeff \t\r\n"
+"""What may stand before the first record."""
 HEAD = 1 << 20
 """Characters that decide which layout a file has."""
 
@@ -63,7 +65,7 @@ def unparsed_records(file: TextFile | TableFile, source: Source) -> Iterator[Rec
 def _of_text(file: TextFile, source: Source) -> Iterator[Record | Broken | Unparsed]:
     pieces = file.pieces()
     head, complete = _head(pieces)
-    text = head.lstrip("\ufeff \t\r\n")
+    text = head.lstrip(BLANK)
     if not text:
         raise BelleError(f"{file.path}: the file is empty", f"{file.path}：文件是空的")
     whole: Iterator[str] = chain([head], pieces)
@@ -114,13 +116,14 @@ def _not_none(
 
 
 def _head(pieces: Iterator[str]) -> tuple[str, bool]:
-    """The beginning of the file up to 20 lines or ``HEAD`` characters, and whether that is all of it."""
+    """The beginning of the file up to 20 lines or ``HEAD`` characters after what is blank, and whether that is all of it."""
     parts: list[str] = []
     length = newlines = 0
     for piece in pieces:
         parts.append(piece)
-        length += len(piece)
-        newlines += piece.count("\n")
+        text = piece if length else piece.lstrip(BLANK)
+        length += len(text)
+        newlines += text.count("\n")
         if length >= HEAD or newlines > 20:
             return "".join(parts), False
     return "".join(parts), True

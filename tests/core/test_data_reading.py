@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -112,8 +113,6 @@ def test_lines_are_split_at_newlines_only(pieces):
 
 
 def test_an_array_far_larger_than_the_window_is_read_in_bounded_memory(tmp_path):
-    import tracemalloc
-
     path = tmp_path / "big.json"
     record = json.dumps({"instruction": "问题" * 50, "output": "答案" * 200}, ensure_ascii=False)
     with path.open("w", encoding="utf-8") as file:
@@ -250,6 +249,24 @@ def test_any_damage_ends_in_records_or_in_one_clear_error(tmp_path_factory, nois
 
 
 # ---- damage ----
+
+
+@pytest.mark.parametrize("record", ['{"a": 1}\n{"a": 2}', '[{"a": 1},\n{"a": 2}]', "a,b\n1,2\n3,4\n"])
+def test_blank_lines_before_the_first_record_are_no_empty_file(tmp_path, record):
+    lines = 300_000  # more than one block of the file
+    first, second = read_bytes(tmp_path, "\n" * lines + record)
+    assert first.value["a"] in (1, "1") and second.place.line > lines
+
+
+def test_blank_lines_in_a_text_take_no_memory(tmp_path):
+    (tmp_path / "data.txt").write_text("开头\n" + "\n" * 3_000_000 + "结尾\n", encoding="utf-8")
+    tracemalloc.start()
+    try:
+        first, last = (item.value["text"] for item in read(tmp_path / "data.txt"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (first, last) == ("开头", "结尾") and peak < 10e6
 
 
 def test_a_file_without_content(tmp_path):
