@@ -11,6 +11,7 @@ from belle_core.data.places import Broken, Place, Record, Source
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.textfile import TextFile
 from belle_core.data.window import OVERLAP, Window
+from belle_core.errors import BelleError
 
 TRIED = 20
 """Elements of which one may show how records begin."""
@@ -18,6 +19,12 @@ KEY = r'\s*"((?:[^"\\]|\\.)*)"\s*:\s*'
 OPENING, ENTRY = re.compile(rf"\{{{KEY}\{{"), re.compile(rf"\s*,{KEY}\{{")
 OTHER = re.compile(rf"\s*,{KEY}[^\s{{]")
 """What follows the first two objects of a record that is no mapping."""
+PLAIN = r'(?:"(?:[^"\\]|\\.)*"|[-+.\w]+)\s*'
+"""A text, a number, or a word such as ``true``."""
+WRAPPED = re.compile(
+    rf'\{{(?:(?:{KEY}{PLAIN},)*\s*"data"|\s*(?:"type"\s*:\s*{PLAIN},\s*)?"instances")\s*:\s*(?=\[\s*\{{)'
+)
+"""What stands before the list of all records: ``{"version": 1, "data": [``, or LMFlow's ``{"type": …, "instances": [``."""
 FIRST = 1 << 22
 """Characters in which the first two records of a mapping must lie."""
 
@@ -56,10 +63,14 @@ class ElementReader:
         self._jumped = False
 
     def read(self) -> Iterator[Record | Broken]:
-        """Every element, as a record or as what is wrong with it; a ``[`` opens an array of them, a ``{`` may open a mapping."""
+        """Every element, as a record or as what is wrong with it; a ``[`` opens an array of them, a ``{`` may open a mapping
+        or stand around the array."""
         while first := self.window.peek():
             if first == "[":
                 yield from self._array()
+            elif self.number == 0 and (found := WRAPPED.match(self.window.text, self.window.at)):
+                self.window.move(found.end())
+                yield from self._wrapped()
             elif self.number == 0 and is_mapping(self.window, self.decoder):
                 yield from self._mapping()
             else:
@@ -72,14 +83,7 @@ class ElementReader:
         while after == ",":
             window.move(window.at + 1)  # the { or the comma
             try:
-                if window.peek() != '"':
-                    raise Malformed("expected a key in quotes", window.at)
-                key, end = window.decode(self.decoder)
-                window.move(end)
-                if window.peek() != ":":
-                    raise Malformed("expected : after a key", window.at)
-                window.move(window.at + 1)
-                window.peek()
+                key = self._key()
             except Malformed as error:
                 yield self._skip(error)
                 return
@@ -88,14 +92,48 @@ class ElementReader:
                 item = Record(item.place, {"id": key, **item.value})
             yield item
             after = window.peek()
+        yield from self._closed(after)
+
+    def _wrapped(self) -> Iterator[Record | Broken]:
+        """The array in an object that says something about it; raises ``BelleError`` where more follows that may hold records."""
+        window = self.window
+        yield from self._array()
+        while (after := window.peek()) == ",":
+            window.move(window.at + 1)
+            try:
+                key = self._key()
+                if window.peek() in ("[", "{"):
+                    raise BelleError(
+                        f"{self.file.path}: {key!r} stands beside the list of records; save each list as a file of its own",
+                        f"{self.file.path}：{key!r} 与记录列表并列；请把每个列表存为单独的文件",
+                    )
+                window.move(window.decode(self.decoder)[1])
+            except Malformed as error:
+                yield self._skip(error)
+                return
+        yield from self._closed(after)
+
+    def _key(self) -> str:
+        """The key that begins here, behind which the window stands before its value; raises :class:`Malformed`."""
+        window = self.window
+        if window.peek() != '"':
+            raise Malformed("expected a key in quotes", window.at)
+        key, end = window.decode(self.decoder)
+        window.move(end)
+        if window.peek() != ":":
+            raise Malformed("expected : after a key", window.at)
+        window.move(window.at + 1)
+        window.peek()
+        return str(key)
+
+    def _closed(self, after: str) -> Iterator[Broken]:
+        """Goes behind the ``}`` of the object that holds all records, or tells what stands in its place."""
+        window = self.window
         if after == "}":
             window.move(window.at + 1)
         elif not self._jumped:
-            yield self._skip(
-                Malformed(
-                    f"expected , or }} but found {after!r}" if after else "the file ends inside the object", window.at
-                )
-            )
+            why = f"expected , or }} but found {after!r}" if after else "the file ends inside the object"
+            yield self._skip(Malformed(why, window.at))
 
     def _array(self) -> Iterator[Record | Broken]:
         window = self.window

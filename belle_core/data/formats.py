@@ -82,6 +82,11 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
             f"{where}: no known format fits the records ({keys}); say data.columns={renamed}",
             f"{where}：没有格式适合这些记录（{keys}）；请写 data.columns={renamed}",
         )
+    if lists := _lists(objects):
+        raise BelleError(
+            f"{where}: the file is one object, and its records stand in lists ({lists}); save each list as a file of its own",
+            f"{where}：整个文件是一个对象，记录在其中的列表里（{lists}）；请把每个列表存为单独的文件",
+        )
     raise BelleError(
         f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one, data.columns={{name: theirs}} renames fields",
         f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定，用 data.columns={{名称: 原名}} 改字段名",
@@ -104,6 +109,14 @@ def _renamed(objects: list[dict[str, Any]], formats: dict[str, Format], total: i
     if not others or len(_fitting(lowered, formats, total)) != 1:
         return ""
     return "{" + ", ".join(f"{name}: '{key}'" for key, name in others.items()) + "}"
+
+
+def _lists(objects: list[dict[str, Any]]) -> str:
+    """Names of the lists of objects in the only record of a file."""
+    (only, *others) = objects or [{}]
+    return (
+        "" if others else ", ".join(k for k, v in only.items() if isinstance(v, list) and v and isinstance(v[0], dict))
+    )
 
 
 def _keys(objects: list[dict[str, Any]]) -> str:

@@ -24,8 +24,8 @@ def read_text(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator
             number += 1
             continue
         begun.append(text.rstrip("\r"))
-        length += len(text) + 1  # a blank line takes room too
-        if length >= PIECE:
+        length += len(text)
+        if length >= PIECE or len(begun) >= PIECE:  # blank lines take room too
             yield from _piece(file, begun, Place(source, first, number))
             begun, length, first, number = [], 0, line + 1, number + 1
     yield from _piece(file, begun, Place(source, first, number))

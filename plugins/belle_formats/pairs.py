@@ -27,6 +27,7 @@ NAMES = (
     ("instruction", "response"),  # Dolly
     ("prompt", "completion"),  # OpenAI, before chat
     ("problem", "solution"),  # MATH, NuminaMath
+    ("input", "output"),  # LMFlow
 )
 """(question, answer)."""
 MATERIAL = ("context", "input")
@@ -77,7 +78,8 @@ class PairFormat:
         return [Example(place.id_of(record.get("id")), conversation, **about(record, (*USED, *names, *material)))]
 
     def _names(self, record: dict[str, Any]) -> tuple[str, str] | None:
-        return next((names for names in self.names if names[0] in record and names[1] in record), None)
+        there = [names for names in self.names if names[0] in record and names[1] in record]
+        return next((n for n in there if n[0] != "input" or "instruction" not in record), None)  # else it is material
 
 
 FORMAT = PairFormat(*NAMES)

@@ -423,6 +423,37 @@ def test_an_object_that_is_no_mapping_stays_a_record(tmp_path):
             assert values(read(tmp_path / "data")) == [record]
 
 
+WRAPPED = [
+    {"data": ROWS[:3]},
+    {"version": "1.0", "size": -1.5e3, "ok": True, "data": ROWS[:3], "licence": None},
+    {"type": "text2text", "instances": ROWS[:3]},  # LMFlow
+]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("whole", WRAPPED)
+def test_an_object_around_the_list_of_records(tmp_path, whole, indent):
+    (tmp_path / "data").write_text(json.dumps(whole, indent=indent))
+    assert values(read(tmp_path / "data")) == ROWS[:3]
+    (tmp_path / "data").write_text(json.dumps(whole | {"test": ROWS[3:5]}, indent=indent))
+    *good, broken = read(tmp_path / "data")
+    assert values(good) == ROWS[:3] and "'test' stands beside the records" in broken.why
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": "1", "instruction": "译", "instances": [{"input": "a", "output": "b"}]},  # Self-Instruct
+        {"id": "1", "data": ["问", "答"]},  # UltraChat
+        {"conversations": [{"from": "human", "value": "问"}]},
+    ],
+)
+def test_a_record_with_a_list_is_no_wrapping(tmp_path, record):
+    for indent in (None, 1):
+        (tmp_path / "data").write_text(json.dumps(record, indent=indent))
+        assert values(read(tmp_path / "data")) == [record]
+
+
 def test_records_by_number_may_have_a_single_field(tmp_path):
     (tmp_path / "data").write_text('{"0":{"messages":[]},"1":{"messages":[1]}}')  # DataFrame.to_json(orient="index")
     assert values(read(tmp_path / "data")) == [{"id": "0", "messages": []}, {"id": "1", "messages": [1]}]

@@ -60,6 +60,7 @@ RECORDS = {
         {"question": "问", "class": "math", "std_answer": ""},
         {"question": "问", "context": "材料", "answer": "答"},
         {"problem": "问", "level": "Level 5", "type": "Algebra", "solution": "答"},
+        {"input": "问", "output": "答"},
         {"prompt": "问", "response": "答", "label": False},  # of what, nobody knows
     ],
     "pclue": [{"input": "问", "target": "是", "answer_choices": ["是", "不是"], "type": "nli"}],
