@@ -27,10 +27,6 @@ WORDS = (
     (r"the file ends inside the object", "文件在对象中间结束"),
     (r"the file ends inside the array", "文件在数组中间结束"),
     (r"the file ends inside a record", "文件在一条记录中间结束"),
-    (
-        r"(.+) stands beside the records; save each list as a file of its own",
-        r"\1 与记录并列；请把每个列表存为单独的文件",
-    ),
     (r"a comma stands before the closing \]", "结尾的 ] 之前多了一个逗号"),
     (r"a comma is missing between two records", "两条记录之间缺少逗号"),
     (r"not (\S+) at byte offset (\d+)", r"字节偏移 \2 处不是 \1"),
