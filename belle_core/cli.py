@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BelleError as error:
         fail(error)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more while Python ends is no traceback
         print(
             say("\nbelle: interrupted; the same command goes on from here", "\nbelle：已中断；重复同一命令即可继续"),
             file=sys.stderr,

@@ -187,7 +187,7 @@ def _make(
 
 @contextmanager
 def _clear_disk_errors(root: Path) -> Iterator[None]:
-    """A full or read-only disk becomes one line; what was written stays to be resumed."""
+    """A full or read-only disk, and a store that is gone, become one line; what was written stays to be resumed."""
     try:
         yield
     except OSError as error:
@@ -197,7 +197,7 @@ def _clear_disk_errors(root: Path) -> Iterator[None]:
 
 
 def disk_error(error: OSError, root: Path) -> BelleError | None:
-    """What to tell a user about a disk that does not take more, ``None`` for other errors."""
+    """What to tell a user about a disk that does not take more or lost something, ``None`` for other errors."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):  # Windows has no quota error
         return BelleError(
             f"no space left on the disk of the store {root}; free some (`belle runs gc`) and repeat the command: it continues",
@@ -209,7 +209,13 @@ def disk_error(error: OSError, root: Path) -> BelleError | None:
             f"{file} would be larger than its file system or `ulimit -f` allows; choose another place with store=<directory> or BELLE_STORE",
             f"{file} 超出文件系统或 `ulimit -f` 允许的大小；用 store=<目录> 或环境变量 BELLE_STORE 换一个位置",
         )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and str(error.filename or "").startswith(str(root)):
+    inside = str(error.filename or "").startswith(str(root))
+    if error.errno == errno.ENOENT and inside and not (folder := Path(error.filename).parent).exists():
+        return BelleError(
+            f"{folder} was removed while a step wrote into it; repeat the command",
+            f"{folder} 在步骤写入期间被删除；请重复同一命令",
+        )
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and inside:
         return BelleError(
             f"the store {root} cannot be written ({error.strerror}); choose another with store=<directory> or BELLE_STORE",
             f"存储目录 {root} 不可写（{error.strerror}）；用 store=<目录> 或环境变量 BELLE_STORE 换一个",

@@ -7,6 +7,7 @@ them are read ahead whether one process works on them or twenty.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ class _Cleaning:
         ahead = AHEAD if limit is None else 1  # a smoke run reads no more than it needs
         recipe = (supply.reader, [f.recipe for f in records], [f.recipe for f in corpora], self.keys)
         runner, workers = self.config.runner, self.config.workers
-        for chunk, outcome in outcomes(chunks, recipe, runner=runner, workers=workers, ahead=ahead, kept=kept):
+        done = outcomes(chunks, recipe, runner=runner, workers=workers, ahead=ahead, kept=kept)
+        # else an error further on would leave the processes to whichever thread collects garbage, maybe one that waits for them
+        for chunk, outcome in self.writer.attach(closing(done)):
             supply.taken(chunk, outcome)
             self.read += 0 if isinstance(supply, _Passed) else outcome.read
             self._note(outcome, records)

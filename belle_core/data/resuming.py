@@ -12,7 +12,8 @@ import os
 import struct
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from hashlib import blake2b
 from importlib.util import find_spec
 from itertools import chain, islice
@@ -27,7 +28,7 @@ from belle_core.plugins import load_catalog
 DIGEST = 16
 ENTRY = struct.Struct(f"<{DIGEST}sQI")
 """Digest of the chunk; length and checksum of its outcome, which follows."""
-Done = Iterator[tuple[Chunk, Outcome]]
+Done = Generator[tuple[Chunk, Outcome]]
 
 
 def resumed(
@@ -57,11 +58,12 @@ def resumed(
             _tell(records)
         if not waiting and not (waiting := deque(islice(chunks, 1))):
             return
-        for chunk, outcome in work(chain(waiting, chunks)):
-            data = marshal.dumps(outcome.plain())
-            file.write(ENTRY.pack(_digest(chunk), len(data), crc32(data)) + data)
-            file.flush()  # what was finished before a kill stays
-            yield chunk, outcome
+        with closing(work(chain(waiting, chunks))) as left:
+            for chunk, outcome in left:
+                data = marshal.dumps(outcome.plain())
+                file.write(ENTRY.pack(_digest(chunk), len(data), crc32(data)) + data)
+                file.flush()  # what was finished before a kill stays
+                yield chunk, outcome
 
 
 def _entries(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from belle_core.data.chunks import Chunk, Outcome, Work
-from belle_core.data.resuming import resumed
+from belle_core.data.resuming import Done, resumed
 from belle_core.data.workers import Pool, cores, ordered
 from belle_core.names import unknown
 from belle_core.plugins import load_catalog
@@ -32,7 +32,7 @@ class Runner(Protocol):
 
 def outcomes(
     chunks: Iterator[Chunk], recipe: tuple[Any, ...], *, runner: str, workers: int, ahead: int, kept: Path | None = None
-) -> Iterator[tuple[Chunk, Outcome]]:
+) -> Done:
     """Every chunk with its outcome. *recipe*: the arguments of :class:`Work`; *ahead*: chunks that are read before the first one's
     outcome is used, with any runner. Fewer are not worth starting processes for, nor noting in the file *kept*, from which a run that is
     broken off goes on. Raises ``BelleError`` for an unknown runner."""
@@ -42,20 +42,18 @@ def outcomes(
     few = len(head) < ahead or ahead == 1
     alone = few or (runner == LOCAL and (workers or cores()) == 1)
 
-    def work(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Outcome]]:
+    def work(chunks: Iterator[Chunk]) -> Done:
         return _here(chunks, recipe, ahead) if alone else _elsewhere(run, chunks, recipe, workers, ahead)
 
     yield from work(chunks) if few or not kept else resumed(chunks, recipe, work, path=kept, ahead=ahead)
 
 
-def _here(chunks: Iterator[Chunk], recipe: tuple[Any, ...], ahead: int) -> Iterator[tuple[Chunk, Outcome]]:
+def _here(chunks: Iterator[Chunk], recipe: tuple[Any, ...], ahead: int) -> Done:
     work = Work(*recipe)
     return ordered(chunks, lambda chunk: _Later(work, chunk), ahead=ahead)
 
 
-def _elsewhere(
-    run: Runner, chunks: Iterator[Chunk], recipe: tuple[Any, ...], workers: int, ahead: int
-) -> Iterator[tuple[Chunk, Outcome]]:
+def _elsewhere(run: Runner, chunks: Iterator[Chunk], recipe: tuple[Any, ...], workers: int, ahead: int) -> Done:
     function = ("belle_core.data.chunks:answering", list(recipe))
     with closing(run(map(tuple, chunks), function, workers=workers, ahead=ahead)) as answers:
         for message, answer in answers:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from belle_core.artifacts import Examples
 from belle_core.conversation import Example
 from belle_core.data.personal import redacted
+from belle_core.errors import BelleError
 from belle_core.language import say
 
 if TYPE_CHECKING:
     from belle_core.data.shingles import Shingles
 
+T = TypeVar("T")
 SPLITS = ("train", "dev", "test")
 
 
@@ -52,6 +54,10 @@ class ExamplesWriter:
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
+
+    def attach(self, context: AbstractContextManager[T]) -> T:
+        """Enter *context*, which ends with the writer, whatever that is ended by."""
+        return self._stack.enter_context(context)
 
     def full(self, split: str) -> bool:
         """Whether the smoke run's limit for *split* is reached."""
@@ -130,8 +136,14 @@ class ExamplesWriter:
         self.counts[split] += 1
 
     def finish(self, *, licences: list[str]) -> Examples:
-        """Close the files; the artifact's facts are what was counted."""
+        """Close the files; the artifact's facts are what was counted. Raises ``BelleError`` when somebody removed one."""
         self._stack.close()
+        for path in (self.directory / f"{name}.jsonl" for name in self._files):
+            if not path.exists():
+                raise BelleError(
+                    f"{path} was removed while it was written; repeat the command",
+                    f"{path} 在写入期间被删除；请重复同一命令",
+                )
         return Examples(
             directory=self.directory,
             record=_common(self._records),

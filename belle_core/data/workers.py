@@ -16,7 +16,7 @@ import subprocess
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -123,7 +123,7 @@ class Answer(Protocol):
         """The answer, when it is there; raises what went wrong."""
 
 
-def ordered(items: Iterable[Item], submit: Callable[[Item], Answer], *, ahead: int) -> Iterator[tuple[Item, Any]]:
+def ordered(items: Iterable[Item], submit: Callable[[Item], Answer], *, ahead: int) -> Generator[tuple[Item, Any]]:
     """Every item with its answer, in order; at most *ahead* items are read before the answer to the first."""
     waiting: deque[tuple[Item, Answer]] = deque()
     for item in items:

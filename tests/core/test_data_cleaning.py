@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from belle_core import StageContext
@@ -292,6 +293,17 @@ def test_no_process_is_left_when_somebody_stops_early(tmp_path, filters):
     assert [Outcome.of(answer.result()).kept.lines for answer in answers] == [[line] for line in lines]
     pool.close()
     assert pool.processes() and all(process.poll() is not None for process in pool.processes())
+
+
+def test_an_error_further_on_ends_the_processes_at_once(tmp_path, filters):
+    """Not when the garbage is collected, which may happen in one of the threads that wait for them."""
+    context, children = StageContext(tmp_path, {}, {}), psutil.Process().children
+    with pytest.raises(OSError), ExamplesWriter(tmp_path) as writer:
+        config = CleaningConfig(clean=filters("Short"), workers=2)
+        batches = clean(Given((e.id, e) for e in conversations(500)), config, context, writer)
+        assert next(batches) and children()
+        raise OSError("no space left")
+    assert not children()
 
 
 @pytest.mark.parametrize(

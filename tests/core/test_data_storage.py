@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from belle_core.data import ExamplesWriter, read_examples
 from belle_core.data.chunks import Lines
 from belle_core.data.storage import parse_line, text_of
 from belle_core.data.supply import Given
+from belle_core.errors import BelleError
 
 
 def example(number):
@@ -35,6 +37,16 @@ def test_what_is_written_is_read_back(tmp_path):
     assert list(read_examples(artifact, "train")) == examples and list(read_examples(artifact, "dev")) == []
     assert artifact.splits == {"train": 6} and artifact.licences == ["MIT"]
     assert artifact.characters == sum(len(text_of(one)) for one in examples)
+
+
+def test_a_file_that_somebody_removes_is_told(tmp_path):
+    """Else the artifact would be published without it: the folder is made again for the scratch of a later filter."""
+    with ExamplesWriter(tmp_path) as writer:
+        writer.write("train", example(1))
+        writer.write("dev", example(2))
+        (tmp_path / "train.jsonl").unlink()
+        with pytest.raises(BelleError, match=r"train\.jsonl was removed"):
+            writer.finish(licences=[])
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
