@@ -82,7 +82,7 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
             f"{where}: no known format fits the records ({keys}); say data.columns={renamed}",
             f"{where}：没有格式适合这些记录（{keys}）；请写 data.columns={renamed}",
         )
-    if lists := _lists(objects):
+    if lists := _lists(objects, formats):
         raise BelleError(
             f"{where}: the file is one object, and its records stand in lists ({lists}); save each list as a file of its own",
             f"{where}：整个文件是一个对象，记录在其中的列表里（{lists}）；请把每个列表存为单独的文件",
@@ -111,11 +111,12 @@ def _renamed(objects: list[dict[str, Any]], formats: dict[str, Format], total: i
     return "{" + ", ".join(f"{name}: '{key}'" for key, name in others.items()) + "}"
 
 
-def _lists(objects: list[dict[str, Any]]) -> str:
-    """Names of the lists of objects in the only record of a file."""
-    (only, *others) = objects or [{}]
-    return (
-        "" if others else ", ".join(k for k, v in only.items() if isinstance(v, list) and v and isinstance(v[0], dict))
+def _lists(objects: list[dict[str, Any]], formats: dict[str, Format]) -> str:
+    """Names of the lists of records in the only object of a file."""
+    only = objects[0] if len(objects) == 1 else {}
+    first = {key: value[:1] for key, value in only.items() if isinstance(value, list)}
+    return ", ".join(
+        key for key, one in first.items() if one and isinstance(one[0], dict) and _fitting(one, formats, 1)
     )
 
 
@@ -124,7 +125,15 @@ def _keys(objects: list[dict[str, Any]]) -> str:
     seen: dict[str, str] = {}
     for record in objects:
         for key, value in record.items():
-            seen.setdefault(str(key)[:40], type(value).__name__)
+            seen.setdefault(str(key)[:40], _kind(value))
     return ", ".join(f"{key}: {kind}" for key, kind in list(seen.items())[:12]) or say(
         "no object among them", "其中没有 JSON 对象"
     )
+
+
+def _kind(value: Any) -> str:
+    """The type of a value; of a list of objects what its first one holds, since a speaker may have an unknown name."""
+    if not (isinstance(value, list) and value and isinstance(value[0], dict)):
+        return type(value).__name__
+    inner = ", ".join(f"{key}: {item!r:.20}" for key, item in list(value[0].items())[:4])
+    return f"list of {{{inner}}}"

@@ -362,9 +362,10 @@ def test_a_file_that_breaks_off_says_where_and_how_much_was_good(tmp_path, capsy
         (b'{"words": "x", "n": 1}\n', "no known format fits the records (words: str, n: int); known: "),
         (b'{"instruction": "q", "output": {}}\n', "(instruction: str, output: dict)"),
         (
-            b'{"train": [{"a": 1}], "n": 1, "test": [{"a": 2}]}',
+            b'{"train": [{"text": "a"}], "n": 1, "test": [{"text": "b"}]}',
             "lists (train, test); save each list as a file of its own",
         ),
+        (b'{"messages": [{"role": "visitor", "content": "q"}]}', "(messages: list of {role: 'visitor', content: 'q'})"),
         (b"[1, 2]", "no known format fits the records (no object among them)"),
         (b'{"a": 1,,}\n', "1 of 1 records (100.00%) cannot be read"),
         (b'{"instruction": "q", "output": " "}', "no example is left (empty_answer 1)"),
