@@ -12,6 +12,8 @@ from belle_core.errors import BelleError
 
 EMPTY = b"PK\x05\x06"
 """Begins a zip archive without members."""
+OFFICE = "[Content_Types].xml"
+"""Stands in every workbook and document of Excel and Word, which are zip archives."""
 TAR = b"ustar"
 """Stands at byte 257 of a tar archive, which may be packed itself."""
 READERS = 2
@@ -49,6 +51,11 @@ def readable(member: str) -> str:
 def _zipped(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if _is_data(entry.filename)]
+    if any(entry.filename == OFFICE for entry in entries):
+        raise BelleError(
+            f"{path}: is an Office document; save a table as CSV (UTF-8) and a text as plain text first",
+            f"{path}：是 Office 文档；请先把表格另存为 CSV（UTF-8），把文字另存为纯文本",
+        )
     if locked := next((entry.filename for entry in entries if entry.flag_bits & 1), None):
         raise BelleError(
             f"{path}: {locked} is encrypted; unpack the archive with its password first",

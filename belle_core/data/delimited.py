@@ -148,6 +148,8 @@ def _record(row: list[str], header: list[str], place: Place, file: TextFile) -> 
         return Broken(place, "broken_encoding", encoding_trouble(file, offsets))
     if len(row) != len(header):
         return Broken(place, "broken_row", f"{len(row)} fields where the header has {len(header)}")
+    if row[0].strip("\ufeff \t") == header[0] and [field.strip("\ufeff \t") for field in row] == header:
+        return Broken(place, "broken_row", "the header stands here again")
     return Record(
         place, {name: field for name, field in zip(header, row, strict=True) if field or not name.startswith(NAMELESS)}
     )

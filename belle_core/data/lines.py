@@ -19,7 +19,7 @@ def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterato
         if text is None:
             why = f"the line is longer than {LONGEST:,} characters"
             yield Broken(Place(source, line, number), "broken_json", why)
-        elif not (text := text.strip(" \t\r")):
+        elif not (text := text.strip("\ufeff \t\r")):  # a mark stands at every seam of files put together
             continue
         elif file.invalid and BROKEN in text:
             offsets = [file.invalid.popleft() for _ in range(text.count(BROKEN)) if file.invalid]

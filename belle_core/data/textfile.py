@@ -20,6 +20,7 @@ CONTAINERS = {
     b"PAR1": ("a Parquet table", "Parquet 表格"),
     b"ARROW1": ("an Arrow table", "Arrow 表格"),
     b"%PDF": ("a PDF document", "PDF 文档"),
+    b"\xd0\xcf\x11\xe0": ("an old Office document", "旧版 Office 文档"),
     b"GGUF": ("a GGUF model", "GGUF 模型"),
     ZIP: ("a zip archive inside another file", "套在另一个文件里的 zip 压缩包"),
 }

@@ -31,6 +31,7 @@ WORDS = (
     (r"a comma is missing between two records", "两条记录之间缺少逗号"),
     (r"not (\S+) at byte offset (\d+)", r"字节偏移 \2 处不是 \1"),
     (r"(\d+) fields where the header has (\d+)", r"有 \1 个字段，而表头有 \2 个"),
+    (r"the header stands here again", "此处又出现了一次表头"),
     (r"line contains NUL", "该行含有零字节"),
     (r"a carriage return stands outside quotes", "引号外有单独的回车符"),
     (r"field larger than field limit (\(\d+\))", r"字段过长 \1"),

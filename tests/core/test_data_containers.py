@@ -316,6 +316,21 @@ def test_rows_that_do_not_fit_cost_themselves(tmp_path):
     assert len(values(items[:50] + items[51:])) == 51
 
 
+def test_files_put_together_keep_their_marks_and_headers_to_themselves(tmp_path):
+    one = "question,answer\r\n" + "".join(f"问{n},答{n}\r\n" for n in range(50))
+    (tmp_path / "data").write_bytes(one.encode("utf-8-sig") * 2)
+    items = read(tmp_path / "data")
+    assert values(items[:50]) == values(items[51:]) and items[50].why == "the header stands here again"
+    (tmp_path / "data").write_bytes(lines(ROWS[:3]).decode().encode("utf-8-sig") * 2)
+    assert values(read(tmp_path / "data")) == ROWS[:3] * 2
+
+
+def test_an_office_document_says_what_to_save_it_as(tmp_path):
+    (tmp_path / "data.xlsx").write_bytes(zipped({"[Content_Types].xml": b"<?xml?>", "xl/workbook.xml": b"<?xml?>"}))
+    with pytest.raises(BelleError, match=r"data.xlsx: is an Office document; save a table as CSV"):
+        read(tmp_path / "data.xlsx")
+
+
 def test_bytes_in_a_table_that_are_no_text(tmp_path):
     rows = "question,answer\n" + "".join(f"问{n},答{n}\n" for n in range(50))
     (tmp_path / "data").write_bytes(rows.encode() + b"a,\xff\nb,c\n")

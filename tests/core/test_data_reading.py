@@ -287,6 +287,7 @@ def test_a_file_without_content(tmp_path):
         (b"\x28\xb5\x2f\xfdrest", "the packed data is damaged"),
         (b"BZhrest", "the packed data is damaged"),
         (b"%PDF-1.4", "a PDF document"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Office document"),
         (b"<!DOCTYPE html><html>", "is a web page"),
         (b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
         (b"some\0thing", "zero bytes"),
