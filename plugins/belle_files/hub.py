@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import fields
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from belle_core.language import say
 from belle_files.config import FilesConfig, ReadingConfig
 from belle_files.hub_config import HubConfig
 from belle_files.repository import Repository, open_repository
-from belle_files.repository_splits import files_of, splits_in
+from belle_files.repository_splits import files_of, matching, splits_in
 from belle_files.stage import read
 
 
@@ -54,7 +53,7 @@ def fetch(config: HubConfig, context: StageContext) -> Examples:
 def _wanted(config: HubConfig, repository: Repository) -> dict[str, list[str]]:
     """Files in the repository by option: ``path``, and ``dev`` and ``test`` where they are splits."""
     if config.files:
-        names = [name for name in repository.names if fnmatch(name, config.files)]
+        names = matching(repository.names, [config.files])
         if not names:
             raise _nothing(config, f"files={config.files}", repository.names)
         return {"path": names}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatch
 from typing import Any
 
 import yaml
@@ -15,6 +14,7 @@ DATA = re.compile(r"\.(parquet|arrow|jsonl?|csv|tsv|txt|zip|tar|tgz)(\.(gz|bz2|x
 ABOUT = re.compile(
     r"(^|/)(dataset_infos?|dataset_dict|state|config)\.json$|(^|/)(requirements|licen[cs]e|readme)[^/]*$", re.I
 )
+SHARD = re.compile(r"data/([\w.]+)-\d{5}-of-\d{5}[^/]*\.[^/]+")
 WORDS = {
     "test": ("test", "testing", "eval", "evaluation"),
     "validation": ("validation", "valid", "dev", "val"),
@@ -25,27 +25,46 @@ WORDS = {
 
 def splits_in(repository: Repository, subset: str) -> dict[str, list[str]]:
     """Patterns or names of files by split; raises ``BelleError`` for a subset that is not there."""
-    configs = _configs(repository)
-    if configs:
-        chosen = [one for one in configs if str(one.get("config_name", "default")) == subset] if subset else \
-            [one for one in configs if one.get("default") or one.get("config_name", "default") == "default"] or configs[:1]  # fmt: skip
-        if not chosen:
-            known = ", ".join(str(one.get("config_name", "default")) for one in configs)
-            raise BelleError(
-                f"data.subset={subset}: there is none; known: {known}", f"data.subset={subset}：没有；现有：{known}"
-            )
-        if (files := chosen[0].get("data_files")) is not None:
-            return _declared(files)
+    config = _chosen(_configs(repository), subset)
+    folder = str(config.get("data_dir") or "").removeprefix("./").strip("/")
+    within = f"{folder}/" if folder else ""
+    if (files := config.get("data_files")) is not None:
+        return {split: [within + pattern for pattern in patterns] for split, patterns in _declared(files).items()}
     names = [name for name in repository.names if DATA.search(name) and not ABOUT.search(name)]
-    if subset:
+    names = [name for name in names if name.startswith(within)]
+    if subset and not within:
         names = [name for name in names if subset in name.split("/")[:-1]] or [name for name in names if subset in name]
-    return _by_words(names)
+    return _by_shards(names) or _by_words(names)
+
+
+def _chosen(configs: list[dict[str, Any]], subset: str) -> dict[str, Any]:
+    """The card's entry for *subset*, or for its default; empty where the card says nothing."""
+    named = {str(one.get("config_name", "default")): one for one in configs}
+    if not configs:
+        return {}
+    if not subset:
+        marked = next((one for one in configs if one.get("default")), None)
+        return marked or named.get("default") or configs[0]
+    if subset not in named:
+        known = ", ".join(named)
+        raise BelleError(
+            f"data.subset={subset}: there is none; known: {known}", f"data.subset={subset}：没有；现有：{known}"
+        )
+    return named[subset]
 
 
 def files_of(repository: Repository, splits: dict[str, list[str]], split: str) -> list[str]:
     """The files of a split, in order; ``dev`` is also called ``validation``."""
     patterns = splits.get(split) or splits.get({"dev": "validation", "val": "validation"}.get(split, split), [])
-    return [name for name in repository.names if any(name == one or fnmatch(name, one) for one in patterns)]
+    return matching(repository.names, patterns)
+
+
+def matching(names: list[str], patterns: list[str]) -> list[str]:
+    """The *names* that are meant by *patterns*, as the hub understands them: ``*`` stays within a folder, ``**`` goes below."""
+    from fsspec.utils import glob_translate  # what datasets itself asks
+
+    known = [re.compile(glob_translate(pattern.removeprefix("./"))) for pattern in patterns]
+    return [name for name in names if name in patterns or any(one.match(name) for one in known)]
 
 
 def _configs(repository: Repository) -> list[dict[str, Any]]:
@@ -72,6 +91,15 @@ def _declared(files: Any) -> dict[str, list[str]]:
         path = one["path"] if isinstance(one, dict) else one
         split = str(one.get("split", "train")) if isinstance(one, dict) else "train"
         splits.setdefault(split, []).extend([path] if isinstance(path, str) else path)
+    return splits
+
+
+def _by_shards(names: list[str]) -> dict[str, list[str]]:
+    """Splits as ``push_to_hub`` names their files; what it did not write is then no data."""
+    splits: dict[str, list[str]] = {}
+    for name in names:
+        if found := SHARD.fullmatch(name):
+            splits.setdefault(found[1], []).append(name)
     return splits
 
 

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlparse
 import pyarrow
 import pytest
 from belle_files.repository import Repository
-from belle_files.repository_splits import files_of, splits_in
+from belle_files.repository_splits import files_of, matching, splits_in
+from datasets.data_files import resolve_pattern
 from loopback_hub import COMMIT, Hub, served, surroundings
 from pyarrow import parquet
 
@@ -162,6 +163,8 @@ def repository(*names, card=""):
         (["train.jsonl.gz", "dev.jsonl.gz", "test.csv"], "dev", ["dev.jsonl.gz"]),
         (["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "data/test-00000-of-00001.parquet"],
          "train", ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]),
+        (["data/train_sft-00000-of-00001.parquet", "data/train_gen-00000-of-00001.parquet", "data/notes.json"],
+         "train_sft", ["data/train_sft-00000-of-00001.parquet"]),
         (["chat.json", "test.json"], "train", ["chat.json"]),
         (["latest.json", "contest.json"], "train", ["contest.json", "latest.json"]),  # the words are within others
         (["validation/0.arrow", "train/0.arrow", "train/state.json"], "validation", ["validation/0.arrow"]),
@@ -184,6 +187,37 @@ def test_the_card_tells_subsets():
     assert files_of(folders, splits_in(folders, "zh"), "train") == ["zh/a.json"]
     broken = repository("a.json", card="---\nconfigs: [\n---\n")
     assert files_of(broken, splits_in(broken, ""), "train") == ["a.json"]
+
+
+def test_a_folder_of_the_card_is_all_of_a_subset():
+    card = "---\nconfigs:\n- config_name: zh\n  data_dir: zh\n- config_name: en\n  data_dir: en\n  data_files: t*.json\n---\n"
+    found = repository("zh/a.json", "en/train.json", "en/b.json", "zh-en.json", card=card)
+    assert files_of(found, splits_in(found, ""), "train") == ["zh/a.json"]
+    assert files_of(found, splits_in(found, "en"), "train") == ["en/train.json"]
+
+
+NAMES = [
+    "train.json",
+    "data/train-0.json",
+    "data/sub/train-1.json",
+    "zh/train.json",
+    "zh/a/b.json",
+    "en/train-2.parquet",
+]
+PATTERNS = ["*.json", "data/*", "data/**", "**/*.json", "zh/**/*.json", "**/train*", "*/train-*", "data/train-[0-9].json",
+            "zh/[!a]*", "**", "./train*", "train.json", "{zh,en}/*"]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns_mean_what_they_mean_to_datasets(tmp_path, pattern):
+    for name in NAMES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    try:
+        expected = {str(Path(path).relative_to(tmp_path)) for path in resolve_pattern(pattern, str(tmp_path))}
+    except FileNotFoundError:
+        expected = set()
+    assert set(matching(NAMES, [pattern])) == expected
 
 
 @pytest.mark.parametrize(
