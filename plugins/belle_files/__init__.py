@@ -24,6 +24,7 @@ def belle_stages() -> list[Stage]:
             config=HubConfig,
             run="belle_files.hub:fetch",
             check="belle_files.hub:check",
+            estimate="belle_files.hub:estimate",
             produces=Examples,
         ),
     ]

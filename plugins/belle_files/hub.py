@@ -14,8 +14,9 @@ from belle_core.data.splits import held_out
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_files.config import FilesConfig, ReadingConfig
+from belle_files.estimate import estimate as estimate_files
 from belle_files.hub_config import HubConfig
-from belle_files.repository import Repository, open_repository
+from belle_files.repository import Repository, cached_repository, open_repository
 from belle_files.repository_splits import files_of, matching, splits_in
 from belle_files.stage import read
 
@@ -42,12 +43,26 @@ def fetch(config: HubConfig, context: StageContext) -> Examples:
             ),
             file=sys.stderr,
         )
-    paths = {option: [str(repository.fetch(name)) for name in names] for option, names in wanted.items()}
-    common = {f.name: getattr(config, f.name) for f in fields(ReadingConfig)}
-    examples = read(FilesConfig(**{**common, "source": config.source or config.name, **paths}), context)
+    examples = read(_as_files(config, repository, wanted), context)
     about = {"name": config.name, "hub": config.hub, "commit": repository.commit, "files": wanted}
     (Path(context.directory) / "hub.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return examples
+
+
+def estimate(config: HubConfig, known: dict[str, Any]) -> dict[str, Any]:
+    """As for files on disk, where an earlier run has fetched them; nothing is asked of the hub."""
+    try:
+        repository = cached_repository(config.name, config.revision, config.hub)
+        return estimate_files(_as_files(config, repository, _wanted(config, repository)), known)
+    except BelleError:  # not here, or only in part
+        return {"licences": [config.licence] if config.licence else []}
+
+
+def _as_files(config: HubConfig, repository: Repository, wanted: dict[str, list[str]]) -> FilesConfig:
+    """The same as ``+data=files``; what is not in the cache is fetched."""
+    paths = {option: [str(repository.fetch(name)) for name in names] for option, names in wanted.items()}
+    common = {f.name: getattr(config, f.name) for f in fields(ReadingConfig)}
+    return FilesConfig(**{**common, "source": config.source or config.name, **paths})
 
 
 def _wanted(config: HubConfig, repository: Repository) -> dict[str, list[str]]:

@@ -30,6 +30,16 @@ def open_repository(name: str, revision: str | None, hub: str) -> Repository:
         raise _not_found(name, revision, hub, type(error).__name__) from error
 
 
+def cached_repository(name: str, revision: str | None, hub: str) -> Repository:
+    """The same without asking the hub; raises ``BelleError`` when no earlier run fetched any of it."""
+    try:
+        if hub != "modelscope":
+            return _cached(name, revision)
+    except Exception as error:
+        raise _not_found(name, revision, hub, type(error).__name__) from error
+    raise _not_found(name, revision, hub, "its client fetches all files before it tells their names")
+
+
 def _huggingface(name: str, revision: str | None) -> Repository:
     from huggingface_hub import HfApi, hf_hub_download
 
@@ -48,9 +58,14 @@ def _huggingface(name: str, revision: str | None) -> Repository:
 
 
 def _cached(name: str, revision: str | None) -> Repository:
-    """What an earlier run fetched."""
-    from huggingface_hub import snapshot_download
+    """What an earlier run fetched; of several commits the one that came last, where none is asked for."""
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.file_download import repo_folder_name
 
+    commits = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="dataset"), "snapshots")
+    fetched = sorted(commits.glob("*"), key=lambda folder: folder.stat().st_mtime)
+    if revision is None and fetched:
+        return _directory(fetched[-1], fetched[-1].name)
     folder = Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
     return _directory(folder, folder.name)
 

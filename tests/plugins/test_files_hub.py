@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlparse
 
 import pyarrow
 import pytest
+from belle_files.hub import estimate
+from belle_files.hub_config import HubConfig
 from belle_files.repository import Repository
 from belle_files.repository_splits import files_of, matching, splits_in
 from datasets.data_files import resolve_pattern
@@ -59,11 +61,11 @@ def hub():
         yield server
 
 
-def belle(tmp_path, hub, *arguments, offline=False):
+def belle(tmp_path, hub, *arguments, offline=False, command=""):
     """A process that knows only the loopback hub."""
     environment = surroundings(hub, tmp_path / "hf") | ({"HF_HUB_OFFLINE": "1"} if offline else {})
-    command = [sys.executable, "-m", "belle_core", "+data=hub", *arguments]
-    return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    call = [sys.executable, "-m", "belle_core", *command.split(), "+data=hub", *arguments]
+    return subprocess.run(call, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def lines(tmp_path, split):
@@ -82,6 +84,13 @@ def test_a_data_set_is_fetched_by_name_with_the_token_and_again_from_the_cache(t
     assert json.loads(about.read_text())["commit"] == COMMIT and not any("en.jsonl" in path for path, _ in hub.seen)
     again = belle(tmp_path, hub, "data.name=team/set", f"data.revision={COMMIT}", "store=second", offline=True)
     assert again.returncode == 0, again.stderr
+    calls = len(hub.seen)
+    plan = belle(tmp_path, hub, "data.name=team/set", "data.dev=2", command="plan", offline=True)
+    assert "data: 3 training examples" in plan.stdout and len(hub.seen) == calls, plan.stdout + plan.stderr
+
+
+def test_a_plan_without_the_files_says_no_more_than_it_knows():
+    assert estimate(HubConfig(name="team/no-such-set", licence="MIT"), {"limit": None}) == {"licences": ["MIT"]}
 
 
 def test_what_the_hub_does_not_have_is_one_line(tmp_path, hub):
