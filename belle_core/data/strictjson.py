@@ -50,7 +50,8 @@ class StrictDecoder:
         """The value that *text* is; raises :class:`Malformed`."""
         value, end = self.decode(text)
         if end < len(text):
-            raise Malformed("more after the end of the value", end)
+            comma = text[end:].strip() == ","
+            raise Malformed("a comma stands after the value" if comma else "more after the end of the value", end)
         return value
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -331,6 +331,11 @@ def test_a_bad_line_costs_nothing_but_itself(tmp_path, bad):
     assert BAD[bad] in only.why and str(only.place) == "data:2"
 
 
+def test_a_comma_after_a_line_is_named(tmp_path):
+    one, two = read_bytes(tmp_path, '{"n": 1},\n{"n": 2}\n')
+    assert broken([one])[0].why.startswith("a comma stands after the value") and values([two]) == [{"n": 2}]
+
+
 @pytest.mark.parametrize("bad", [bad for bad in BAD if bad != '{"a": 1} {"a": 2}'])
 def test_a_bad_element_costs_nothing_but_itself_where_elements_begin_lines(tmp_path, bad):
     items = read_bytes(tmp_path, f'[\n  {{"n": 1}},\n  {bad},\n  {{"n": 2}},\n  {{\n  "n": 3}}\n]\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Refused, Unreadable, read_examples
 from belle_core.data.formats import choose_format, load_format
 from belle_core.data.places import Place, sources_of
+from belle_core.data.troubles import in_chinese
 from belle_core.plugins import load_catalog
 from belle_core.testing import check_plugin
 
@@ -414,6 +416,9 @@ def test_what_is_not_the_layout_is_unreadable(name, record, reason):
     with pytest.raises(Unreadable) as caught:
         convert(name, record)
     assert caught.value.reason == reason
+    assert re.search("[\u4e00-\u9fff]", in_chinese(caught.value.evidence)), (
+        f"nobody has translated: {caught.value.evidence}"
+    )
 
 
 @pytest.mark.parametrize(
