@@ -8,15 +8,18 @@ import zipfile
 from random import Random
 
 import datasets
+import pandas
 import pytest
 from belle_files.config import FilesConfig
 from belle_files.estimate import estimate
+from belle_files.stage import read
 
 from belle_core import run
 from belle_core.api import prepare
 from belle_core.conversation import Conversation
 from belle_core.data import read_examples
 from belle_core.errors import BelleError
+from belle_core.stages import StageContext
 
 KNOWN = {"shared": {}, "inputs": {}, "limit": None}
 
@@ -177,6 +180,61 @@ def test_mistakes_in_names_are_told(factory, options, message):
     with pytest.raises(BelleError, match=message) as caught:
         files(*options)
     assert "\n" not in str(caught.value)
+
+
+# ---- written by others: what datasets, pandas and csv make of random texts ----
+
+LETTERS = "问答你好，。abc Z09\"'`,;\t\n\\/|{}[]<>&#=：\u3000\u00a0\u200b\ufeff😀𠀀é\u2028\u2029\x0b\x0c\x85\x7f"
+TALKS = {
+    "messages": lambda system, said: {"messages": [{"role": "system", "content": system}] * bool(system)
+                                      + [{"role": role, "content": text} for role, text in said]},
+    "sharegpt": lambda system, said: {"system": system, "conversations": [
+        {"from": {"user": "human", "assistant": "gpt"}[role], "value": text} for role, text in said]},
+    "pair": lambda system, said: {"system": system, "question": said[0][1], "answer": said[1][1]},
+}  # fmt: skip
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-32", "gb18030")
+
+
+def talks(draw, *, long):
+    """Random conversations, with blank texts nowhere."""
+    text = lambda: draw.choice("问abc") + "".join(draw.choices(LETTERS, k=draw.randrange(20))) + "。"  # noqa: E731
+    for _ in range(40):
+        said = [(role, text()) for _ in range(draw.randint(1, 3) if long else 1) for role in ("user", "assistant")]
+        yield draw.choice(["", text()]), said
+
+
+def written(folder, rows, *, flat):
+    """The files and directories in which the reference writers put *rows*; only flat ones fit into a table of text."""
+    data, frame = datasets.Dataset.from_list(rows), pandas.DataFrame(rows)
+    data.to_json(folder / "lines.jsonl")
+    data.to_json(folder / "array.json.gz", lines=False, orient="records", force_ascii=False, compression="gzip")
+    data.to_parquet(folder / "data.parquet")
+    data.save_to_disk(folder / "saved", num_shards=2)
+    datasets.DatasetDict(train=data, test=data).save_to_disk(folder / "split")
+    frame.to_json(folder / "index.json", orient="index", force_ascii=False)
+    frame.to_json(folder / "lines.zst", orient="records", lines=True)
+    for encoding in ENCODINGS:
+        (folder / encoding).write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding=encoding)
+    if flat:
+        data.to_csv(folder / "data.csv")
+        frame.to_csv(folder / "excel.csv", sep=";", encoding="utf-8-sig", lineterminator="\r\n")
+        frame.to_csv(folder / "excel.txt", sep="\t", encoding="utf-16", index=False)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("layout", TALKS)
+def test_whatever_others_write_is_read_back(tmp_path, layout):
+    expected = list(talks(Random(layout), long=layout != "pair"))
+    (tmp_path / "in").mkdir()
+    paths = written(tmp_path / "in", [TALKS[layout](*talk) for talk in expected], flat=layout == "pair")
+    assert len(paths) >= 11
+    for path in paths:
+        directory = tmp_path / "out" / path.name
+        directory.mkdir(parents=True)
+        context = StageContext(directory=directory, shared={}, inputs={})
+        artifact = read(FilesConfig(path=str(path)), context)
+        found = [(one.system, [(turn.role, turn.text) for turn in one.turns]) for one in conversations(artifact)]
+        assert found == expected and not artifact.rejected, path.name
 
 
 # ---- saved by Hugging Face datasets, the program itself ----
