@@ -20,8 +20,6 @@ import threading
 from pathlib import Path
 from random import Random
 
-from clean_speed import WORDS
-
 CHAINS = {
     "read and write": ["data/clean=none"],
     "filters of records": ["data/clean=belle_clean", "~data.clean.exact", "~data.clean.near"],
@@ -40,7 +38,7 @@ def write_records(source: Path, target: Path, count: int, characters: int) -> in
                 messages: list[dict[str, str]] = []
                 while sum(len(m["content"]) for m in messages) < characters:
                     turn = random.choice(turns)
-                    question = f"关于{WORDS[number % 16]}（{number}）：{turn['instruction']}\n{turn['input']}".strip()
+                    question = f"（{number}）{turn['instruction']}\n{turn['input']}".strip()
                     messages += [
                         {"role": "user", "content": question},
                         {"role": "assistant", "content": turn["output"] or "无。"},

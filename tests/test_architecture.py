@@ -276,3 +276,35 @@ def test_the_check_of_messages_can_fail(tmp_path):
         encoding="utf-8",
     )
     assert [int(wrong.split(":")[0]) for wrong in wrong_messages(path)] == [1, 2, 3]
+
+
+BENCHES = sorted((ROOT / "bench").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", BENCHES, ids=name_of)
+def test_what_a_bench_imports_from_here_is_there(path):
+    """Nothing runs these scripts day by day, so nothing else would tell that a name they need is gone."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (source := source_of(node.module or "", path.parent)):
+            missing = {alias.name for alias in node.names} - names_in(source)
+            assert not {name for name in missing if not source_of(f"{node.module}.{name}", path.parent)}, node.module
+
+
+def source_of(module: str, beside: Path) -> Path | None:
+    """The file of a module of this project, or of a script *beside* the one that imports it."""
+    places = [folder.joinpath(*module.split(".")) for folder in (ROOT, PLUGINS, beside)]
+    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return next((file for file in files if file.is_file()), None)
+
+
+def names_in(path: Path) -> set[str]:
+    """What a module defines or imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name) for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
