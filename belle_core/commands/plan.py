@@ -134,8 +134,11 @@ def step_lines(step: PlannedStep) -> list[str]:
     if (examples := step.figures.get("examples")) is None:
         return [] if step.type != "Examples" else [f"{step.name}: {say(*UNKNOWN)}"]
     characters = number(step.figures.get("characters"))
-    lines = [say(f"{step.name}: {number(examples)} training examples, {characters} characters",
-                 f"{step.name}：训练样本 {number(examples)} 条，{characters} 个字符")]  # fmt: skip
+    about = say("about ", "约 ") if step.figures.get("about") else ""
+    filters = ", ".join(step.figures.get("undecided", ()))
+    more = say(f", of which {filters} may drop more", f"（{filters} 可能再去掉一些）") if filters else ""
+    lines = [say(f"{step.name}: {about}{number(examples)} training examples, {characters} characters{more}",
+                 f"{step.name}：训练样本{about}{number(examples)} 条，{characters} 个字符{more}")]  # fmt: skip
     return lines + ([calls_line(step)] if "tokens" in step.figures and not step.cached else [])
 
 

@@ -36,6 +36,7 @@ class Semantic:
     """
 
     whole = True
+    asks_a_model = True
 
     def __init__(self, config: SemanticConfig) -> None:
         self.config, self.directory = config, Path(config.model).expanduser()

@@ -3,49 +3,56 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Refused
 from belle_core.data.formats import choose_format, load_format
+from belle_core.data.outlook import outlook
 from belle_core.data.places import Record
 from belle_core.data.records import open_file, read_records
 from belle_core.data.splits import held_out
-from belle_core.data.storage import text_of
 from belle_core.data.tables import TableFile
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
 from belle_files.inputs import Input, inputs_of
 
 SAMPLE = 500
-RATE = 20_000.0  # examples per second of one core, rather too low
 
 
 def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of examples and characters, bytes to write and seconds; projected from the beginning of the first file."""
+    """Numbers of examples and characters, bytes to write and seconds; projected from the beginning of the first file.
+
+    Filters of single records are tried there; ``undecided`` names those that look at many, which may drop more.
+    """
     inputs = inputs_of(config, "path")
-    examples, whole, characters, size, bulk = _sample(inputs[0], config)
-    total = examples if whole and len(inputs) == 1 else _bytes_of(inputs) * bulk / max(size, 1.0)
-    limit = known["limit"]
+    examples, whole, size, bulk = _sample(inputs[0], config)
+    whole = whole and len(inputs) == 1
+    total = len(examples) if whole else round(_bytes_of(inputs) * bulk / max(size, 1.0))
+    found = outlook(examples, config, total=total)
+    total, limit = round(total * found.kept), known["limit"]
     parts = {name: held_out(name, getattr(config, name)) for name in ("test", "dev")}
-    splits = {name: part.size(int(total)) for name, part in parts.items() if part.number}
-    splits["train"] = max(0, int(total) - sum(splits.values()))
+    splits = {name: part.size(total) for name, part in parts.items() if part.number}
+    splits["train"] = max(0, total - sum(splits.values()))
     if limit is not None:
         splits = {name: min(count, limit) for name, count in splits.items()}
     count = sum(splits.values())
-    return {
+    figures = {
         "examples": splits["train"],
         "splits": splits,
-        "characters": int(splits["train"] * characters),
-        "bytes": int(count * size * 1.1),
-        "seconds": count / RATE,
+        "characters": int(splits["train"] * found.characters),
+        "bytes": int(count * found.bytes),
+        "about": not whole,
+        "undecided": found.undecided,
         "licences": [config.licence] if config.licence else [],
     }
+    return figures if found.seconds is None else figures | {"seconds": count / max(found.kept, 0.01) * found.seconds}
 
 
-def _sample(one: Input, config: FilesConfig) -> tuple[int, bool, float, float, float]:
-    """Examples in the first records, whether these are all, characters and bytes per example, and bytes read per byte on disk."""
+def _sample(one: Input, config: FilesConfig) -> tuple[list[Example], bool, float, float]:
+    """The examples in the first records, whether these are all, bytes read for each, and bytes read per byte on disk."""
     with open_file(one.source, config.encoding) as file:
         items = list(islice(read_records(file, one.source), SAMPLE))
         bulk = 1.0 if isinstance(file, TableFile) else file.density
@@ -54,19 +61,17 @@ def _sample(one: Input, config: FilesConfig) -> tuple[int, bool, float, float, f
     catalog = load_catalog()
     named, where = config.format != "auto", str(one.source.path)
     format = load_format(catalog, config.format if named else choose_format(values, catalog, where=where))
-    examples: list[Example] = []
+    source, examples = config.source or one.source.stem, list[Example]()
     for record, value in zip(records, values, strict=True):
         try:
             found = format.examples(value, record.place) if isinstance(value, dict) else []
-            examples += [item for item in found if isinstance(item, Example)]
+            examples += [replace(item, source=item.source or source) for item in found if isinstance(item, Example)]
         except Refused:
             pass
     size = sum(len(json.dumps(value, ensure_ascii=False).encode()) for value in values)
     if isinstance(file, TableFile) and file.rows:
         bulk = file.rows * size / max(len(values), 1) / file.size
-    count = max(len(examples), 1)
-    characters = sum(len(text_of(example)) for example in examples) / count
-    return len(examples), len(items) < SAMPLE, characters, size / count, bulk
+    return examples, len(items) < SAMPLE, size / max(len(examples), 1), bulk
 
 
 def _bytes_of(inputs: list[Input]) -> int:

@@ -25,6 +25,7 @@ class Perplexity:
     """Reasons: ``high``, ``low``. Examples without a token to predict are kept. Scores are kept in the scratch folder as they are made."""
 
     whole = False
+    asks_a_model = True
 
     def __init__(self, config: PerplexityConfig) -> None:
         self.config, self.directory = config, Path(config.model).expanduser()

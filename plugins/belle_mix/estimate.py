@@ -34,6 +34,8 @@ def estimate(config: MixConfig, known: dict[str, Any]) -> dict[str, Any]:
         "splits": splits,
         "characters": int(characters),
         "bytes": int(characters * 3.5),  # Chinese in UTF-8, and the frame of JSON
+        "about": any(figures.get("about") or figures.get("undecided") for figures in sources.values()),
+        "undecided": list(config.clean),
         "seconds": sum(splits.values()) / RATE,
         "licences": licences,
     }

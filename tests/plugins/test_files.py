@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle_core import run
+from belle_core.api import prepare
 from belle_core.conversation import Conversation, Example
 from belle_core.data import Dropped, read_examples
 from belle_core.data.formats import choose_format
@@ -581,6 +582,24 @@ def test_the_plan_knows_how_much_there_is(tmp_path):
     large = write(tmp_path / "b.jsonl", [record(i, answer="好的" if i % 9 else "") for i in range(20_000)])
     assert estimate(FilesConfig(path=str(large)), known)["examples"] == pytest.approx(20_000 * 8 / 9, rel=0.1)
     assert estimate(FilesConfig(path=str(large), dev="0.1"), known | {"limit": 7})["splits"] == {"dev": 7, "train": 7}
+
+
+def test_the_plan_tries_filters_on_the_first_records(tmp_path):
+    """So it knows what those of single records leave, and does not claim to know what others do."""
+    path = write(tmp_path / "a.jsonl", [record(i, answer="好" if i % 3 else "够长的回答") for i in range(300)])
+    chosen = ["+filter@data.clean.length=length", "data.clean.length.min=4", "+filter@data.clean.exact=exact"]
+    known = {"shared": {}, "inputs": {}, "limit": None}
+
+    def figures(*more):
+        (step,) = prepare(["+data=files", f"data.path={path}", *chosen, *more]).steps
+        return estimate(step.section, known)
+
+    artifact = files(f"data.path={path}", *chosen[:2])
+    assert figures()["splits"] == artifact.splits == {"train": 100}
+    assert figures()["undecided"] == ["exact"] and not figures()["about"]
+    size = (artifact.directory / "train.jsonl").stat().st_size
+    assert figures()["characters"] == artifact.characters and figures()["bytes"] == size
+    assert figures()["seconds"] > 0 and "seconds" not in figures("data.runner=ray")
 
 
 @pytest.mark.parametrize("plugin", ["files", "alpaca"])
