@@ -35,7 +35,7 @@ def summary(artifact: Artifact) -> str:
     if isinstance(artifact, Examples):
         dropped = sum(artifact.rejected.values())
         text = ", ".join(f"{name} {count:,}" for name, count in artifact.splits.items())
-        return text + (say(f"; {dropped} rejected", f"；拒绝 {dropped}") if dropped else "")
+        return text + (say(f"; {dropped:,} dropped", f"；丢弃 {dropped:,}") if dropped else "")
     if isinstance(artifact, Evaluation):
         return ", ".join(f"{name} {value:.1%}" for name, value in artifact.scores.items())
     if isinstance(artifact, (Runnable, RewardModel)):
@@ -43,7 +43,8 @@ def summary(artifact: Artifact) -> str:
         return say(f"{artifact.parameters:,} parameters", f"{artifact.parameters:,} 个参数") + metrics
     if isinstance(artifact, Bundle):
         return f"{artifact.directory / artifact.main} ({size_text(artifact.size)})"
-    return ", ".join(f"{name} {value}" for name, value in artifact.facts().items() if isinstance(value, (int, str)))
+    facts = {name: value for name, value in artifact.facts().items() if isinstance(value, (int, str))}
+    return ", ".join(f"{name} {value:,}" if type(value) is int else f"{name} {value}" for name, value in facts.items())
 
 
 def size_text(count: float) -> str:

@@ -116,8 +116,8 @@ def show(plan: Plan) -> None:
             click.echo(line)
     totals = as_dict(plan)["totals"]
     written, seconds = size(totals["bytes"]), duration(totals["seconds"])
-    click.echo(say(f"to write {written} · time {seconds} · paid calls {totals['calls']}, cost {totals['cost']:g}",
-                   f"将写入 {written} · 用时 {seconds} · 付费调用 {totals['calls']} 次，费用 {totals['cost']:g}"))  # fmt: skip
+    click.echo(say(f"to write {written} · time {seconds} · paid calls {totals['calls']}, cost {totals['cost']:.4g}",
+                   f"将写入 {written} · 用时 {seconds} · 付费调用 {totals['calls']} 次，费用 {totals['cost']:.4g}"))  # fmt: skip
     data, model = (
         "; ".join(map(visible, plan.data_licences)) or say(*UNKNOWN),
         visible(plan.model_licence) or say(*UNKNOWN),

@@ -95,7 +95,7 @@ def _words(words: dict[str, Any]) -> list[Block]:
         "英文动词按词表识别，宾语取到名词短语结束处。",
     )
     if words["method"] == "bigrams":
-        note += say(' Without jieba (pip install "belle[look]") only pairs of Chinese characters are counted.', ' 未安装 jieba（pip install "belle[look]"），中文只统计相邻两字。')  # fmt: skip
+        note += say(' Without jieba (pip install "belle[look]") only pairs of Chinese characters are counted.', '未安装 jieba（pip install "belle[look]"），中文只统计相邻两字。')  # fmt: skip
     return [Words(note), *shown] if shown else []
 
 
@@ -121,4 +121,4 @@ def _example(split: str, example: Example) -> Record:
 
 def _cut(text: str) -> str:
     left = len(text) - CHARACTERS
-    return f"{text[:CHARACTERS]}{say(f' … {left:,} more characters', f'……另有 {left:,} 字')}" if left > 0 else text
+    return f"{text[:CHARACTERS]}{say(f' … {left:,} more characters', f'……另有 {left:,} 字符')}" if left > 0 else text

@@ -86,5 +86,5 @@ def _split(folder: Path, option: str) -> Path:
     names = ", ".join(map(str, splits))
     raise BelleError(
         f"{option}={folder}: the saved data set has no split train but {names}; name the directory of one",
-        f"{option}={folder}：保存的数据集没有 train 部分，只有 {names}；请写其中一个的目录",
+        f"{option}={folder}：保存的数据集没有 train 划分，只有 {names}；请写其中一个的目录",
     )

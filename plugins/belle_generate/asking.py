@@ -56,6 +56,6 @@ def _examples(config: FromQuestionsConfig, context: StageContext) -> Examples:
         there = ", ".join(examples.splits)
         raise BelleError(
             f"split={config.split}: the data has no such split, only {there}",
-            f"split={config.split}：数据中没有这一部分，只有 {there}",
+            f"split={config.split}：数据中没有这个划分，只有 {there}",
         )
     return examples

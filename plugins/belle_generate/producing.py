@@ -189,7 +189,7 @@ class Production:
     def _words(self, callers: Callers) -> str:
         rejected = sum(self._writer.reasons.values())
         why = self._why()
-        text = say(f" · rejected {rejected:,} ({why})", f" · 拒绝 {rejected:,}（{why}）") if rejected else ""
+        text = say(f" · dropped {rejected:,} ({why})", f" · 丢弃 {rejected:,}（{why}）") if rejected else ""
         for name, caller in callers.items():
             text += " · " + (f"{name}: " if len(callers) > 1 else "") + caller.ledger.words()
         return text
