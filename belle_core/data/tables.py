@@ -87,13 +87,21 @@ class TableFile:
 
 
 def _plain(value: Any) -> Any:
-    """*value* as JSON: dates and decimals as text, no bytes, no NaN."""
+    """*value* as JSON: dates, decimals and bytes that are text as text, no other bytes, no NaN."""
     if isinstance(value, (str, int, type(None))):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):  # a map is a list of pairs
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return None if isinstance(value, bytes) else str(value)
+    return _text(value) if isinstance(value, bytes) else str(value)
+
+
+def _text(value: bytes) -> str | None:
+    """Texts that were written as bytes, as Spark and Impala do; ``None`` for a picture."""
+    try:
+        return None if b"\0" in value else value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -130,6 +130,15 @@ def test_columns_that_json_does_not_have(tmp_path):
     ]
 
 
+def test_texts_written_as_bytes_are_texts_and_maps_are_pairs(tmp_path):
+    columns = {
+        "a": ["问".encode(), b"\xff\xd8", b"a\0"],
+        "m": pyarrow.array([[("k", 1)]] * 3, pyarrow.map_("string", "int64")),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "data")
+    assert values(read(tmp_path / "data")) == [{"a": text, "m": [["k", 1]]} for text in ("问", None, None)]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_of_a_table_may_end_in_any_way(tmp_path, end):
     (tmp_path / "data").write_bytes(end.join(["question,answer", *(f"问{n},答{n}" for n in range(100))]).encode())
