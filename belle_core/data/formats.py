@@ -104,8 +104,8 @@ def _fitting(objects: list[dict[str, Any]], formats: dict[str, Format], total: i
 def _renamed(objects: list[dict[str, Any]], formats: dict[str, Format], total: int) -> str:
     """What ``data.columns`` must be where the names of fields are known but for capitals and spaces; else empty."""
     bare = {key: key.strip().lower() for record in objects for key in record}
-    others = {key: name for key, name in bare.items() if key != name and name not in bare}
-    lowered = [{bare[key]: value for key, value in record.items()} for record in objects]
+    others = {key: name for key, name in bare.items() if key != name not in bare and len(name) > 1}  # A, B: choices
+    lowered = [{others.get(key, key): value for key, value in record.items()} for record in objects]
     if not others or len(_fitting(lowered, formats, total)) != 1:
         return ""
     return "{" + ", ".join(f"{name}: '{key}'" for key, name in others.items()) + "}"

@@ -1,4 +1,4 @@
-"""UltraChat's records: ``data`` is a list of texts, which user and assistant say in turn."""
+"""UltraChat's ``data`` and LIMA's ``conversations``: lists of texts, which user and assistant say in turn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, list_field, system_field
 from belle_formats.turns import Message, converse
 
-USED = ("id", "data", *SYSTEM)
+KEYS = ("conversations", "data")
+USED = ("id", *KEYS, *SYSTEM)
 
 
 class AlternatingFormat:
@@ -18,10 +19,10 @@ class AlternatingFormat:
     refines: tuple[str, ...] = ()
 
     def matches(self, record: dict[str, Any]) -> bool:
-        """Whether there is a list of two texts or more beside an id."""
-        texts = record.get("data")
+        """Whether there is a list of two texts or more; ``data`` may hold anything else where no id stands beside it."""
+        texts = record.get(key := _key(record))
         return (
-            "id" in record
+            (key != "data" or "id" in record)
             and isinstance(texts, list)
             and len(texts) > 1
             and all(isinstance(text, str) for text in texts)
@@ -29,13 +30,17 @@ class AlternatingFormat:
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
-        texts = list_field(record, "data")
+        texts = list_field(record, _key(record))
         if not all(isinstance(text, str) for text in texts):
-            raise Unreadable("wrong_type:data", "should be a list of texts")
+            raise Unreadable(f"wrong_type:{_key(record)}", "should be a list of texts")
         messages = [Message(("user", "assistant")[number % 2], text) for number, text in enumerate(texts)]
         conversation, refused = converse(messages, system_field(record))
         kept = [Example(place.id_of(record.get("id")), conversation, **about(record, USED))] if conversation else []
         return [*kept, *refused]
+
+
+def _key(record: dict[str, Any]) -> str:
+    return KEYS[0] if KEYS[0] in record else KEYS[1]
 
 
 FORMAT = AlternatingFormat()

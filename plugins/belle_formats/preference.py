@@ -20,10 +20,10 @@ NAMES = (
     ("messages", "rejected_messages"),
 )
 """(better, worse); of the third pair a ``label`` says which is which."""
-BEFORE = ("conversations", "messages", "prompt")
+BEFORE = ("conversations", "messages", "prompt", "context")
 """Where the conversation before the answers may stand, as messages."""
 QUESTIONS = ("prompt", "question", "instruction", "query")
-USED = ("id", *BEFORE, *QUESTIONS, "input", "history", *SYSTEM, *(name for pair in NAMES for name in pair))
+USED = ("id", *BEFORE[:3], *QUESTIONS, "input", "history", *SYSTEM, *(name for pair in NAMES for name in pair))
 
 
 class PreferenceFormat:
@@ -102,7 +102,8 @@ def _asked(record: dict[str, Any]) -> list[Message]:
     text = text_field(record, key)
     if is_dialogue(text):
         return written_out(text)
-    material = "" if key == "input" else text_field(record, "input", optional=True)
+    context = record["context"] if isinstance(record.get("context"), str) else ""
+    material = joined(context, "" if key == "input" else text_field(record, "input", optional=True))
     return [*(Message(turn.role, turn.text) for turn in history(record)), Message("user", joined(text, material))]
 
 

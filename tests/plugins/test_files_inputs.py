@@ -62,6 +62,10 @@ def test_capitals_in_names_of_fields_are_seen_through(tmp_path):
     assert said == "data.columns={id: 'ID', question: 'Question', answer: 'ANSWER'}"
     assert conversations(files("data.path=a.csv", said)) == ASKED[:2]
     assert said in caught.value.chinese
+    choice = {"question": "问", "A": "甲", "B": "乙", "answer": "A"}
+    write(tmp_path / "choice.json", [choice])
+    with pytest.raises(BelleError, match="known: alpaca"):  # multiple choice, whatever its letters are called
+        files("data.path=choice.json")
 
 
 def test_a_field_that_no_record_has_is_told(tmp_path, capsys):

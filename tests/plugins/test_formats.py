@@ -81,7 +81,7 @@ RECORDS = {
         {"conversation_id": 1, "category": "QA", "conversation": [{"human": "问", "assistant": "答"}]},
         {"conversation": [{"system": "规则", "input": "问", "output": "答"}, {"input": "问", "output": "答"}]},
     ],
-    "alternating": [{"id": "0", "data": ["问", "答", "问", "答"]}],
+    "alternating": [{"id": "0", "data": ["问", "答", "问", "答"]}, {"conversations": ["问", "答"], "source": "wikihow"}],
     "completion": [{"prompt": [{"role": "user", "content": "问"}], "completion": [{"role": "assistant", "content": "答"}]}],
     "moss": [
         {"conversation_id": 1, "meta_instruction": "规则\n", "num_turns": 1, "category": "Code", "chat": {"turn_1": {
@@ -114,6 +114,8 @@ RECORDS = {
         {"question": "问", "response_chosen": "好", "response_rejected": "差", "system": "", "history": []},
         {"input": "问", "output_1": "差", "output_2": "好", "label": 2},
         {"query": "问", "response": "好", "rejected_response": "差"},
+        {"context": [{"role": "human", "text": "问"}], "chosen": {"role": "assistant", "text": "好"},
+         "rejected": {"role": "assistant", "text": "差"}},
         {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "好"}], "rejected_response": "差"},
         {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "好"}],
          "rejected_messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "差"}]},
@@ -158,6 +160,11 @@ def test_half_a_million():
 def test_what_a_question_is_about_is_asked_with_it(names, material):
     example = only("pair", {names[0]: "问", material: "材料", names[1]: "答"})
     assert example.conversation == pair("问\n材料", "答") and example.meta == {}
+
+
+def test_what_a_pair_of_answers_is_about_is_asked_too():
+    example = only("preference", {"prompt": "问", "context": "材料", "chosen": "好", "rejected": "差"})
+    assert example.conversation == pair("问\n材料", "好")
 
 
 def test_multi_turn_chat_inside_the_instruction():
