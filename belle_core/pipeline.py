@@ -215,7 +215,8 @@ def disk_error(error: OSError, root: Path) -> BelleError | None:
             f"{folder} was removed while a step wrote into it; repeat the command",
             f"{folder} 在步骤写入期间被删除；请重复同一命令",
         )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and inside:
+    refused = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and inside
+    if refused or (error.errno == errno.ENOENT and error.filename == str(root)):  # /proc and the like take no directory
         return BelleError(
             f"the store {root} cannot be written ({error.strerror}); choose another with store=<directory> or BELLE_STORE",
             f"存储目录 {root} 不可写（{error.strerror}）；用 store=<目录> 或环境变量 BELLE_STORE 换一个",

@@ -18,8 +18,14 @@ from belle_core.language import say
 
 
 def store_root(configured: str) -> Path:
-    """Absolute directory of the store."""
-    return Path(configured).expanduser().resolve()
+    """Absolute directory of the store; raises ``BelleError`` where something else is called so."""
+    root = Path(configured).expanduser().resolve()
+    if root.exists() and not root.is_dir():
+        raise BelleError(
+            f"the store {root} is no directory; choose another with store=<directory> or BELLE_STORE",
+            f"存储目录 {root} 不是目录；用 store=<目录> 或环境变量 BELLE_STORE 换一个",
+        )
+    return root
 
 
 class Store:

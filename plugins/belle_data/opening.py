@@ -30,6 +30,8 @@ class Opened:
 
 def open_examples(reference: str) -> Opened:
     """The examples behind *reference*; files are read into the store first. Raises ``BelleError`` when there are none."""
+    if not reference.strip():
+        raise BelleError("name a run, a fingerprint, a file or a directory", "请写运行、指纹、文件或目录")
     store = default_store()
     name, _, step = reference.partition("/")
     if run := find_run(store.root, name):

@@ -38,7 +38,13 @@ def stats(reference: str, html: Path | None, as_json: bool) -> None:
     statistics = count(opened.examples)
     found = statistics.plain()
     path = html or _place(opened)
-    write_page(path, page_of(opened.name, statistics, found))
+    try:
+        write_page(path, page_of(opened.name, statistics, found))
+    except OSError as error:
+        raise BelleError(
+            f"{path} cannot be written ({error.strerror}); say --html <file>",
+            f"无法写入 {path}（{error.strerror}）；请用 --html <文件> 指定位置",
+        ) from error
     if as_json:
         print_json(found | {"page": str(path)})
         return

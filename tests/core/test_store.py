@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from belle_core.api import run
 from belle_core.artifacts import Examples, Tokenizer
 from belle_core.digest import Digests
 from belle_core.errors import BelleError
@@ -163,3 +164,12 @@ def test_removing_frees_the_bytes(tmp_path):
     made = commit(store)
     assert store.remove(made.directory) >= 5
     assert store.find(Examples, KEY) is None and not os.listdir(tmp_path / "Examples")
+
+
+def test_a_place_that_can_be_no_store_is_told(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BelleError, match="is no directory"):
+        run(["+data=demo", f"store={tmp_path / 'file'}"], quiet=True)
+    if os.path.isdir("/proc/self"):
+        with pytest.raises(BelleError, match="cannot be written"):
+            run(["+data=demo", "store=/proc/store"], quiet=True)

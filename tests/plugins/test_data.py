@@ -106,7 +106,9 @@ def test_what_is_not_examples_is_refused(named):
     for arguments, words_of_it in (
         (["show", "nothing.jsonl"], "nor a file"),
         (["show", "fwe"], "did you mean the run 'few'"),
+        (["show", ""], "name a run"),
         (["stats", named, "--html", "nowhere/page.html"], "no such directory"),
+        (["stats", named, "--html", "/proc/page.html"], "cannot be written"),
         (["show", named, "--split", "trian"], "train"),
         (["show", named, "--where", "categori=a"], "category"),
         (["show", named, "--reason", "empty_anser"], "reason"),
