@@ -14,6 +14,7 @@ A run is a list of steps, each chosen with +<stage>=<name>; options follow as ke
   belle +data=files data.path=my.jsonl +train=lora +eval=reference +deploy=gguf
   belle -m +train=lora,full                       a sweep; steps that jobs share are made once
   belle plan +train=lora model=llama7b            look before you run
+  belle data stats my.jsonl                       what is in a file, and what is odd about it
   belle +train=lora --cfg job                     every option of a choice, with its value
 
 Other commands: belle plan | plugins | runs | compare | chat | predict | inspect | data | doctor | completion (belle <command> --help)
@@ -29,6 +30,7 @@ CHINESE = """belle：人人可用的大语言模型引擎
   belle +data=files data.path=my.jsonl +train=lora +eval=reference +deploy=gguf
   belle -m +train=lora,full                       参数扫描；共同的步骤只做一次
   belle plan +train=lora model=llama7b            运行前查看计划
+  belle data stats my.jsonl                       文件里有什么、哪里不对劲
   belle +train=lora --cfg job                     某个选择的全部选项及取值
 
 其他命令：belle plan | plugins | runs | compare | chat | predict | inspect | data | doctor | completion（belle <命令> --help）

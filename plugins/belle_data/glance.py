@@ -66,7 +66,7 @@ def _examples(found: dict[str, Any]) -> Figure:
 def _dropped(found: dict[str, Any]) -> Figure:
     dropped, kept = sum(found["rejected"].values()), sum(found["splits"].values())
     filters = len(found["cleaned"])
-    ran = say(f"{filters} filters", f"{filters} 个过滤器") if filters else say("no filter ran", "未经过滤")
+    ran = say(f"filters: {filters}", f"{filters} 个过滤器") if filters else say("no filter ran", "未经过滤")
     notes = [ran]
     if dropped:
         reason, most = min(found["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))

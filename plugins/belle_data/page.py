@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
+from belle_core.artifacts import Examples
 from belle_core.conversation import Example
 from belle_core.language import say
 from belle_core.report.page import Bars, Block, Figures, Record, Section, Table, Words, page
@@ -19,6 +22,8 @@ VALUES = 12
 """Different numbers that have a bar each; more are gathered in ranges."""
 CHARACTERS = 1500
 """Shown of one text, so that the page stays small whatever the data hold."""
+HITS = 12
+"""Questions of evaluations that are shown."""
 TURNS = 8
 """Shown of one conversation."""
 
@@ -29,6 +34,7 @@ def page_of(name: str, statistics: Statistics, found: dict[str, Any]) -> str:
         Section(say("At a glance", "概览"), [Figures(glance(found)), Words(f"{say('fingerprint', '指纹')} {found['fingerprint']}")]),
         Section(say("Lengths", "长度"), _lengths(statistics, found)),
         Section(say("Languages, categories, sources", "语言、类别与来源"), [_names(say(*title), found[key]) for key, title in NAMES.items() if set(found[key]) != {"-"}]),
+        Section(say("Contamination", "评测污染"), _contamination(statistics.examples, found["found"])),
         Section(say("Filters", "过滤"), _filters(found["cleaned"])),
         Section(say("Dropped records", "丢弃的记录"), _dropped(found)),
         Section(say("Verbs and topics", "动词与主题"), _words(found["words"])),
@@ -64,6 +70,23 @@ def _names(title: str, counts: Mapping[str, int]) -> Bars:
     return Bars(title, ("", say("examples", "样本数")), [*listed[:BARS], *more])
 
 
+def _contamination(examples: Examples, found: Mapping[str, Any]) -> list[Block]:
+    """Questions of evaluations that stand in the data, beside what the data ask."""
+    hits: list[Block] = []
+    for name in (name for name, one in found.items() if "against" in one):
+        path = examples.directory / f"{name}.jsonl"
+        if path.is_file():
+            with path.open(encoding="utf-8") as file:
+                hits += [_hit(json.loads(line)) for line in islice(file, HITS - len(hits))]
+    return hits
+
+
+def _hit(note: Mapping[str, Any]) -> Record:
+    asked, learned = say("the evaluation asks", "评测的问题"), say("the data ask", "数据中的问题")
+    title = f"{note.get('evaluation', '')} · {note.get('share', 1):.0%}"
+    return Record(title, [(asked, _cut(note.get("evaluated", ""))), (learned, _cut(note.get("trained", "")))])
+
+
 def _filters(cleaned: Mapping[str, Mapping[str, int]]) -> list[Block]:
     rows = [[name, *(f"{counts.get(key, 0):,}" for key in COLUMNS)] for name, counts in cleaned.items()]
     headings = [say("filter, in order", "过滤器（按顺序）"), *(say(*title) for title in COLUMNS.values())]
@@ -89,11 +112,16 @@ def _words(words: dict[str, Any]) -> list[Block]:
     english = words["english"]
     shown = [*_bars(words, ""), *_bars(english, say(" (English)", "（英文）"))]
     note = say(
-        f"From {words['looked_at']:,} Chinese and {english['looked_at']:,} English questions drawn at random; {words['others']:,} drawn questions in other languages are left out. "
-        "English verbs are told by a list, their objects by the words at which a noun phrase ends.",
-        f"取自随机抽取的 {words['looked_at']:,} 个中文问题和 {english['looked_at']:,} 个英文问题；抽到的 {words['others']:,} 个其他语言的问题未计。"
-        "英文动词按词表识别，宾语取到名词短语结束处。",
+        f"From {words['looked_at']:,} Chinese and {english['looked_at']:,} English questions drawn at random.",
+        f"取自随机抽取的 {words['looked_at']:,} 个中文问题和 {english['looked_at']:,} 个英文问题。",
     )
+    if words["others"]:
+        note += say(
+            f" {words['others']:,} drawn questions in other languages are left out.",
+            f"抽到的 {words['others']:,} 个其他语言的问题未计。",
+        )
+    if english["looked_at"]:
+        note += say(" English verbs are told by a list, their objects by the words at which a noun phrase ends.", "英文动词按词表识别，宾语取到名词短语结束处。")  # fmt: skip
     if words["method"] == "bigrams":
         note += say(' Without jieba (pip install "belle[look]") only pairs of Chinese characters are counted.', '未安装 jieba（pip install "belle[look]"），中文只统计相邻两字。')  # fmt: skip
     return [Words(note), *shown] if shown else []

@@ -362,6 +362,12 @@ def test_contamination_that_stays_in_the_data_is_told(tmp_path):
     ]
     run(["+data=files", f"data.path={path}", *wanted, "name=seen"], quiet=True)
     assert plain("stats", "seen")["found"]["seen"]["examples_found"] == 2
+    page = Path(plain("stats", "seen")["page"]).read_text(encoding="utf-8")
+    assert re.search(
+        r"eval\.jsonl.{0,20}100%.*the evaluation asks.*写一首关于春天的诗<.*the data ask.*写一首关于春天的诗<",
+        page,
+        re.DOTALL,
+    )
     shown = " ".join(call("stats", "seen").split())
     assert "contamination 2 ⚠ examples like 1 of 1 questions of eval.jsonl; kept" in shown
 
