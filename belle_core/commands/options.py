@@ -27,6 +27,10 @@ def _complete_run(context: click.Context, parameter: click.Parameter, incomplete
     return [CompletionItem(run.name) for run in read_runs(default_store().root) if run.name.startswith(incomplete)]
 
 
+def _complete_run_or_file(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file"), *_complete_run(context, parameter, incomplete)]
+
+
 def with_overrides(command: F) -> F:
     """``OVERRIDES…`` as for a run, and ``--config-dir``."""
     command = click.argument("overrides", nargs=-1, shell_complete=_complete)(command)
@@ -40,9 +44,9 @@ def with_json(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help=help_text)(command)
 
 
-def run_arguments(name: str = "names", **how: Any) -> Callable[[F], F]:
-    """Names of runs, completed from the store."""
-    return click.argument(name, shell_complete=_complete_run, **how)
+def run_arguments(name: str = "names", *, files: bool = False, **how: Any) -> Callable[[F], F]:
+    """Names of runs, completed from the store; with *files*, files where no run begins so."""
+    return click.argument(name, shell_complete=_complete_run_or_file if files else _complete_run, **how)
 
 
 def with_yes(command: F) -> F:

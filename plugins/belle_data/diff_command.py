@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import print_json, visible, with_json
+from belle_core.commands.options import print_json, run_arguments, visible, with_json
 from belle_core.conversation import Example
 from belle_core.language import say
 from belle_data.opening import open_examples
@@ -20,8 +20,8 @@ LINE = 100
 
 
 @click.command("diff", help=say("What was added, removed and changed from FIRST to SECOND.", "从 FIRST 到 SECOND 增加、删除和改动了什么。"))  # fmt: skip
-@click.argument("first")
-@click.argument("second")
+@run_arguments("first", files=True)
+@run_arguments("second", files=True)
 @click.option("--count", type=click.IntRange(min=0), default=3, show_default=True, help=say("Examples shown of each kind.", "每类显示多少条样本。"))  # fmt: skip
 @with_json
 def diff(first: str, second: str, count: int, as_json: bool) -> None:

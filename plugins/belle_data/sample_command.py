@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from belle_core.commands.options import print_json, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_data.conditions import known
@@ -17,7 +17,7 @@ from belle_data.opening import open_examples
 
 
 @click.command("sample", help=say("Draw examples by a seed, as JSON Lines that +data=files reads.", "按种子抽样，输出 +data=files 可读的 JSON Lines。"))  # fmt: skip
-@click.argument("reference")
+@run_arguments("reference", files=True)
 @click.option("--count", type=click.IntRange(min=1), default=10, show_default=True, help=say("How many; with --by of each group.", "抽取多少条；使用 --by 时为每组的条数。"))  # fmt: skip
 @click.option("--by", help=say("Draw from every group alike: category, source, meta.<key> …", "按组分层抽取：category、source、meta.<键> 等。"))  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help=say("Another seed, another draw.", "随机种子。"))

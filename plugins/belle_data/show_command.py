@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from belle_core.artifacts import Examples
-from belle_core.commands.options import print_json, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.conversation import Example
 from belle_core.generation.text import printable
 from belle_core.language import say
@@ -22,7 +22,7 @@ from belle_data.transcript import transcript
 
 
 @click.command("show", help=say("Examples in full, or dropped records with --reason.", "完整显示样本；用 --reason 显示被丢弃的记录。"))  # fmt: skip
-@click.argument("reference")
+@run_arguments("reference", files=True)
 @click.option("--split", help=say("Only train, dev or test.", "只看 train、dev 或 test。"))
 @click.option("--where", multiple=True, help=say(
     "name=value or name~part: id, category, source, question, answer, system, text, turns, meta.<key>. Several must all hold.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import print_json, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.report.page import portion, write_page
@@ -23,7 +23,7 @@ FEW = 10
 
 
 @click.command("stats", help=say("Count what the examples are like; writes a page that opens offline.", "统计样本的情况，并写出可离线打开的网页。"))  # fmt: skip
-@click.argument("reference")
+@run_arguments("reference", files=True)
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help=say(
     "Where the page goes; otherwise beside the run, or a new temporary directory.", "网页的位置；默认放在运行目录，否则放入新的临时目录。"))  # fmt: skip
 @with_json

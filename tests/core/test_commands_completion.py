@@ -59,6 +59,7 @@ def test_names_of_runs(store):
     run(["+data=demo", "data.size=20", "name=erste"], quiet=True)
     assert bash("belle runs show er", 3) == ["erste"]
     assert bash("belle compare erste er", 3) == ["erste"]
+    assert bash("belle data stats er", 3) == ["er", "erste"]  # the first says that files may follow
 
 
 def test_zsh_and_fish():
@@ -96,7 +97,12 @@ complete_line
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
 @pytest.mark.parametrize(
     ("split", "expected"),
-    [("belle +train = lo", ["lora"]), ("belle +tra", ["option -o nospace", "+train="]), ("belle pla", ["plan"])],
+    [
+        ("belle +train = lo", ["lora"]),
+        ("belle +tra", ["option -o nospace", "+train="]),
+        ("belle pla", ["plan"]),
+        ("belle data show my", ["option -o default", ""]),
+    ],
 )
 def test_the_script_in_bash_itself(tmp_path, split, expected):
     program = tmp_path / "belle"
