@@ -20,7 +20,7 @@ class ContaminationConfig:
     threshold: float = 0.65
     """Least share of a question's n-grams, weighted by how rare they are in the evaluation, that must stand in what an example asks (0.3 to 1)."""
     size: int = 3
-    """Characters of an n-gram."""
+    """Characters of an n-gram; twice as many where a question is mostly letters."""
 
     def __post_init__(self) -> None:
         at_least(self, size=2)

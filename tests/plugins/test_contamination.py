@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import re
+import time
 import unicodedata
 
 import pytest
@@ -158,6 +160,38 @@ def test_the_index_misses_nothing(texts, text):
     wanted = brute(texts, text, 2, 0.65)
     assert (found[1] if found else 0.0) == pytest.approx(min(wanted, found[1] if found else 1.0), abs=1e-6)
     assert bool(found) == bool(wanted)
+
+
+def test_letters_need_longer_pieces_than_chinese_characters():
+    """All trigrams of a short English question stand somewhere in a long text that has nothing to do with it."""
+    asked = [
+        "total spending",
+        "The heart has",
+        "What is the boiling point of water at sea level?",
+        "光合作用需要哪些条件？",
+    ]
+    index = Questions(asked, size=3, threshold=0.65)
+    text = (
+        "Spent totals and hearts that have spending on the total of this; what boils is water, pointing at the sea. "
+        * 30
+    )
+    assert index.find(text) is None and index.find("TOTAL SPENDING!") == (0, 1.0)
+    assert index.find("Please tell me: at sea level, what is the boiling point of water?")[0] == 2
+    assert index.find("请问光合作用其实需要哪些条件呢？")[0] == 3
+
+
+@pytest.mark.slow
+def test_english_questions_are_found_and_english_data_is_hardly_flagged(shared):
+    """2,000 questions of GSM8K, changed, and 20,000 Alpaca records that ask none of them; a comparison takes less than a millisecond."""
+    lines = (shared / "data/math/gsm8k_train_first2000.jsonl").read_text(encoding="utf-8").splitlines()
+    asked, choose = [json.loads(line)["question"] for line in lines], random.Random(1)
+    index = Questions(asked, size=3, threshold=0.65)
+    assert sum(index.find(paraphrased(text, choose)) is not None for text in asked) >= 0.95 * len(asked)
+    with gzip.open(shared / "data/alpaca/alpaca_data.json.gz", "rt", encoding="utf-8") as file:
+        records = json.load(file)[:20_000]
+    started = time.process_time()
+    flagged = sum(index.find(f"{record['instruction']}\n{record['input']}") is not None for record in records)
+    assert flagged <= 0.001 * len(records) and time.process_time() - started < 20
 
 
 def test_paraphrases_of_the_real_evaluation_are_found(shared):
