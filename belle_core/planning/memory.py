@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ADAM_STATES = 2
 AT_ONCE = 32
 """As in ``belle_core.generation.local``."""
-POOL = {False: 300 << 20, True: 160 << 20}
+POOL = {False: 250 << 20, True: 160 << 20}
 """Bytes of main memory that the C library asks for in advance, that kernels of matrix products take, and that lie idle between
 large tensors of ever new sizes; by whether there is an adapter, under which the output layer's gradient is not among these."""
 GAPS = {True: 0.15, False: 0.45}
