@@ -31,12 +31,17 @@ def text_field(record: dict[str, Any], key: str, *, optional: bool = False) -> s
 
 def system_field(record: dict[str, Any]) -> str:
     """The system text beside a question or messages, which OpenOrca calls ``system_prompt``."""
-    return joined(*(text_field(record, name, optional=True) for name in SYSTEM))
+    system = text_field(record, "system", optional=True)
+    return joined(system, text_field(record, SYSTEM[1])) if SYSTEM[1] in record else system
 
 
 def thoughtful(answer: str, thought: Any) -> str:
     """*answer* after the *thought* that led to it, as models that reason write both (DeepSeek-R1, Qwen 3)."""
-    if not (isinstance(thought, str) and thought.strip() and answer.strip()) or answer.lstrip().startswith("<think>"):
+    if (
+        not thought
+        or not (isinstance(thought, str) and thought.strip() and answer.strip())
+        or answer.lstrip().startswith("<think>")
+    ):
         return answer
     return f"<think>\n{thought.strip()}\n</think>\n\n{answer}"
 

@@ -77,15 +77,18 @@ def _message(value: Any) -> Message:
     name = str(value[fields[0]])
     if (role := ROLES.get(name.lower())) is None:
         raise Dropped(f"role:{name[:20]}", excerpt(str(value[fields[1]]), around=100))
+    message = Message(role, _text(value[fields[1]]))
+    return message if len(value) == 2 else _annotated(message, value)
+
+
+def _annotated(message: Message, value: dict[str, Any]) -> Message:
+    """*message* with what stands beside its speaker and its text."""
     if calls := next((key for key in CALLS if value.get(key)), None):
         raise Dropped("not_text", excerpt(f"{calls}: {value[calls]}", around=100))
-    text, thought = _text(value[fields[1]]), next((value[key] for key in THOUGHTS if value.get(key)), None)
     read_only = any(value.get(key) is False for key in LEARNED)
-    return Message(
-        role,
-        thoughtful(text, thought) if role == "assistant" else text,
-        0.0 if read_only else _weight(value.get("weight")),
-    )
+    message = message._replace(weight=0.0 if read_only else _weight(value.get("weight")))
+    thought = next((value[key] for key in THOUGHTS if value.get(key)), None)
+    return message._replace(text=thoughtful(message.text, thought)) if message.role == "assistant" else message
 
 
 def _weight(value: Any) -> float:
