@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,9 @@ class Input:
     source: Source
     columns: Columns
     most: int | None = None
-    """Read no more records than this."""
+    """Read no more records than this, from all files of the set together."""
+    set: int = 0
+    """Which of the named data sets it belongs to."""
 
     def value_of(self, record: Record) -> Any:
         """The record's value under the names that the formats know."""
@@ -36,12 +39,20 @@ def inputs_of(config: FilesConfig, name: str) -> list[Input]:
     option, value = f"data.{name}", getattr(config, name)
     if name == "path" and config.names:
         sets = chosen(value, config.names)
-        files = [(path, one.columns, one.most) for one in sets for path in expand(str(one.path), option=option)]
-    else:
-        columns = Columns(dict(config.columns or {}))
-        files = [(path, columns, None) for path in _files(value, option)]
-    known = {path: (columns, most) for path, columns, most in files}
-    return [Input(source, *known[source.path]) for source in sources_of([path for path, *_ in files])]
+        found = [(path, n, one) for n, one in enumerate(sets) for path in expand(str(one.path), option=option)]
+        return [Input(source, one.columns, one.most, n) for source, (_, n, one) in _with_sources(found)]
+    columns = Columns(dict(config.columns or {}))
+    return [Input(source, columns) for source in sources_of(list(_files(value, option)))]
+
+
+def _with_sources(files: list[tuple[Any, ...]]) -> Iterator[tuple[Source, tuple[Any, ...]]]:
+    """The sources of files, an archive's several among them, each with what stands beside its path; a path may come again."""
+    paths = [path for path, *_ in files]
+    sources = sources_of(paths)
+    held, times, following = Counter(source.path for source in sources), Counter(paths), iter(sources)
+    for file in files:
+        for _ in range(held[file[0]] // times[file[0]]):
+            yield next(following), file
 
 
 def _files(value: Any, option: str) -> Iterator[Path]:

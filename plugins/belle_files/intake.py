@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from itertools import chain, islice
@@ -47,6 +48,7 @@ class Intake:
         self._complete = True
         self._file: TextFile | TableFile | None = None
         self._plain: dict[bool, str] = {}
+        self._of_sets: Counter[int] = Counter()  # records read, of each named data set
         self._fields: set[str] = set()  # that the first records of all files so far have
 
     def chunks(self, size: int) -> Iterator[Chunk]:
@@ -78,7 +80,7 @@ class Intake:
     def _all(self, inputs: list[Input], size: int) -> Iterator[Chunk]:
         for number, one in enumerate(inputs):
             with open_file(one.source, self.config.encoding) as self._file:
-                items = islice(unparsed_records(self._file, one.source), one.most)
+                items = self._at_most(one, unparsed_records(self._file, one.source))
                 head = list(islice(items, HEAD))
                 self._keep_apart(one.source)
                 origin = self._origin(one, head)
@@ -88,6 +90,15 @@ class Intake:
                 last = number + 1 == len(inputs) or inputs[number + 1].source.path != one.source.path
                 self._read += self._file.size if last else 0  # all members of an archive are one file
             self._file = None
+
+    def _at_most(self, one: Input, items: Iterator[Any]) -> Iterator[Any]:
+        """*items* until the files of their set have given as many as they may."""
+        if one.most is None:
+            yield from items
+            return
+        for item in islice(items, one.most - self._of_sets[one.set]):
+            self._of_sets[one.set] += 1
+            yield item
 
     def _keep_apart(self, source: Source) -> None:
         """Raise ``BelleError`` when plain text stands beside records: most likely a page about the data."""

@@ -108,6 +108,9 @@ INFO = {
     "far part": {"ms_hub_url": "team/set", "split": "train_sft", "subset": "zh"},
     "some": {"file_name": "plain.json", "num_samples": "2"},
     "half": {"file_name": "plain.json", "split": "train[:50%]"},
+    "two": {"file_name": "bilingual.json", "columns": {"prompt": "zh", "response": "zh_a"}},
+    "tongues": {"file_name": "bilingual.json", "columns": {"prompt": "en", "response": "en_a"}},
+    "folder": {"file_name": "more", "num_samples": 4},
     "wrong": {"file_name": "plain.json", "columns": {"prompt": "instruction", "response": "reply"}},
     "list": ["plain.json"],
     "columns": {"file_name": "plain.json", "columns": {"prompt": ["instruction"]}},
@@ -124,6 +127,9 @@ def factory(tmp_path):
     write(folder / "chat.json", [{"talk": talk}] * 3)
     write(folder / "pairs.json", [{"q": "问0", "good": "答0", "bad": "差"}])
     write(folder / "judged.json", [{"q": "问0", "a": "答0", "good": True}, {"q": "问1", "a": "差", "good": False}])
+    write(folder / "bilingual.json", [{"zh": "问0", "zh_a": "答0", "en": "q", "en_a": "a"}])
+    for name in "abc":
+        write(folder / "more" / f"{name}.json", [{"instruction": f"{name}{n}", "output": "答"} for n in range(3)])
     write(folder / "pages.json", [{"content": "从前有座山。"}])
     return folder
 
@@ -147,6 +153,16 @@ def test_the_data_sets_of_llama_factory_as_they_are(factory, path):
     (page,) = read_examples(files(f"data.path={path}", "data.names=[pages]"), "train")
     assert page.text == "从前有座山。"
     assert estimate(FilesConfig(path=path, names=["plain"]), KNOWN)["splits"] == {"train": 3}
+
+
+def test_two_data_sets_may_be_columns_of_one_file(factory):
+    both = conversations(files("data.path=data", "data.names=[two,plain,tongues]"))
+    assert both == [ASKED[0], *ASKED, Conversation.of("q", "a")]
+
+
+def test_the_files_of_a_data_set_share_its_number(factory):
+    found = conversations(files("data.path=data", "data.names=[folder,plain]"))
+    assert [one.question for one in found] == ["a0", "a1", "a2", "b0", "问0", "问1", "问2"]
 
 
 @pytest.mark.parametrize("path", ["data", "data/dataset_info.json"])
