@@ -24,10 +24,22 @@ Groups = Callable[[str], list[str]]
 def quoted(override: str) -> str:
     """*override* as Hydra reads it: ``data.path=数据.jsonl`` and ``data.path=~/a.jsonl`` get the quotes that nobody thinks of."""
     match = re.fullmatch(r"([+~]{0,2}[\w/@.]+)=(.*)", override, re.ASCII | re.DOTALL)
-    if match is None or READABLE.fullmatch(match[2]) or SIGNS.search(match[2]):
+    if match is None:
         return override
-    value = re.sub(r"\\+$", lambda found: 2 * found[0], match[2])
-    return f"{match[1]}='{value}'"
+    key, value = match.groups()
+    if value.startswith(("[", "{")) and not re.search(r"""['"=()\\]|\$\{""", value):
+        entry = r"[^][{},:]+" if "{" in value else r"[^][{},]+"
+        return f"{key}={re.sub(entry, lambda found: _text(found[0]), value)}"
+    return override if SIGNS.search(value) else f"{key}={_text(value)}"
+
+
+def _text(value: str) -> str:
+    """*value* in quotes if Hydra needs them; blanks around it stay outside."""
+    bare = value.strip()
+    if READABLE.fullmatch(bare):
+        return value
+    ended = re.sub(r"\\+$", lambda found: 2 * found[0], bare)
+    return value.replace(bare, f"'{ended}'")
 
 
 def key_of(override: str) -> str:

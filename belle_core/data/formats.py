@@ -101,9 +101,17 @@ def _fitting(objects: list[dict[str, Any]], formats: dict[str, Format], total: i
     return [name for name in fitting if name not in general]
 
 
+CHINESE = {
+    "问题": "question", "提问": "question", "问": "question", "答案": "answer", "回答": "answer", "回复": "answer", "答": "answer",
+    "指令": "instruction", "输入": "input", "输出": "output", "文本": "text", "正文": "text", "对话": "conversations", "消息": "messages",
+}  # fmt: skip
+"""What fields of published formats are called in files that people make by hand."""
+
+
 def _renamed(objects: list[dict[str, Any]], formats: dict[str, Format], total: int) -> str:
-    """What ``data.columns`` must be where the names of fields are known but for capitals and spaces; else empty."""
-    bare = {key: key.strip().lower() for record in objects for key in record}
+    """What ``data.columns`` must be where the names of fields are known but for capitals, spaces or language; else empty."""
+    plain = {key: key.strip().lower() for record in objects for key in record}
+    bare = {key: CHINESE.get(name, name) for key, name in plain.items()}
     others = {key: name for key, name in bare.items() if key != name not in bare and len(name) > 1}  # A, B: choices
     lowered = [{others.get(key, key): value for key, value in record.items()} for record in objects]
     if not others or len(_fitting(lowered, formats, total)) != 1:

@@ -228,8 +228,10 @@ def test_a_text_that_can_mean_only_one_thing_needs_no_quotes(text):
     "override",
     [
         "data.path='数据.jsonl'",
-        "data.path=[甲.jsonl,乙.jsonl]",
-        "data.columns={问: 答}",
+        "data.path=['甲.jsonl',乙.jsonl]",
+        "data.columns={question: 'F', answer: 答}",
+        "data.weights={chat: 3, math: 1}",
+        "train.rank=[4, 8]",
         "--config-dir=配置",
         "data.path=a,数",
         "a=1",
@@ -237,6 +239,13 @@ def test_a_text_that_can_mean_only_one_thing_needs_no_quotes(text):
 )
 def test_what_has_signs_of_its_own_is_left_as_typed(override):
     assert quoted(override) == override
+
+
+def test_chinese_in_lists_and_mappings_needs_no_quotes():
+    listed = compose_run(["+data=files", "data.path=[甲.jsonl, ~/我的 数据.jsonl, b.jsonl]"]).config.data
+    assert listed.path == ["甲.jsonl", "~/我的 数据.jsonl", "b.jsonl"]
+    renamed = compose_run(["+data=files", "data.path=a", "data.columns={question: 问题, answer: 答案}"]).config.data
+    assert renamed.columns == {"question": "问题", "answer": "答案"}
 
 
 def test_a_choice_of_what_is_absent_needs_the_plus():

@@ -68,6 +68,14 @@ def test_capitals_in_names_of_fields_are_seen_through(tmp_path):
         files("data.path=choice.json")
 
 
+@pytest.mark.parametrize(("asked", "answered"), [("问题", "答案"), ("指令", "输出"), ("提问", "回复")])
+def test_chinese_names_of_fields_are_seen_through(tmp_path, asked, answered):
+    write(tmp_path / "a.jsonl", [{asked: f"问{n}", answered: f"答{n}"} for n in range(3)])
+    with pytest.raises(BelleError, match="no known format fits") as caught:
+        files("data.path=a.jsonl")
+    assert conversations(files("data.path=a.jsonl", str(caught.value).split("; say ")[1])) == ASKED
+
+
 def test_a_field_that_no_record_has_is_told(tmp_path, capsys):
     write(tmp_path / "a.json", [{"question": "问0", "answer": "答0"}])
     (tmp_path / "b.jsonl").write_text('{"q": "问1", "answer": "答1", "who": "x"}')
