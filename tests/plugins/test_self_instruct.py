@@ -16,6 +16,7 @@ import pytest
 from belle_generate.self_instruct.config import SelfInstructConfig
 from belle_generate.self_instruct.form import Task, prompt_of, tasks_in
 from belle_generate.self_instruct.novelty import Novelty, rouge_l, tokens_of
+from belle_generate.self_instruct.prefixes import ROOM
 from belle_generate.self_instruct.rules import why_rejected
 from belle_generate.self_instruct.seeds import read_seeds
 from llm_server import Fault, LlmServer
@@ -256,6 +257,28 @@ def test_no_decision_differs_from_comparing_with_all(threshold):
             novelty.add(text)
             kept.append(tokens)
     assert 100 < repeats < 600
+
+
+def test_long_texts_that_are_much_alike_do_not_make_the_index_grow_without_bound():
+    """Word problems have very many paths of common characters; what a model that repeats itself writes has more."""
+    random, novelty, kept, repeats = Random(4), Novelty(0.8), [], 0
+    for number in range(220):
+        text = "".join(random.choice("".join(THINGS)) for _ in range(70))
+        if kept and random.random() < 0.3:
+            text = random.choice(novelty.texts)
+            for place in random.sample(range(60), random.randint(2, 20)):
+                text = text[:place] + random.choice("小明买了") + text[place + 1 :]
+        if number % 40 == 0:
+            text = random.choice(["哈" * 300, text * 5, "请继续写。" * 40])
+        tokens = tokens_of(text)
+        repeated = any(rouge_l(tokens, other) > 0.8 for other in kept)
+        assert (novelty.repeated(text) is not None) == repeated
+        repeats += repeated
+        if not repeated:
+            novelty.add(text)
+            kept.append(tokens)
+    assert 15 < repeats < 100
+    assert sum(map(len, novelty._tree._nodes.values())) < 2 * ROOM * len(kept)
 
 
 def test_no_decision_differs_on_real_instructions(shared):

@@ -5,7 +5,7 @@ least ``m t / (2 - t)``, and so L at least ``o = t (m + n) / 2`` for that n. Ord
 Then the k rarest of the L common ones stand among the ``m - o + k`` rarest of the text, for every k, and they stand so in
 both texts (prefix filtering, Chaudhuri et al. 2006). The tree is entered by the rarest common token; a node that holds many texts is
 split by the second, and so on, with whether it stands before or behind the one above: a subsequence keeps the order.
-So lists stay short where texts become many, which keeps the time per text from growing with their number.
+So lists stay short where texts become many, which keeps the time per text from growing much with their number.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from math import ceil
 TINY = 1e-9  # against rounding
 FULL = 24
 """Texts in a node that make it split."""
+ROOM = 100
+"""Entries that a text has on average, above which no node is split: long texts of common tokens have very many paths."""
 DEPTH = 6
 """Tokens of the longest path."""
+SPARE, REPEATS = 40, 8
+"""A text with more rarest tokens than that to choose from, or more repetitions among them, is compared with all: paths multiply."""
 PLACES = 16
 """Bits of a place in an entry."""
 
@@ -32,16 +36,23 @@ class PrefixTree:
         self._split: set[int] = set()
         """Nodes that keep only texts which may have no further token in common with a similar one."""
         self._texts: list[_Ordered] = []
+        self._entries = 0
+        self._apart: list[int] = []
 
     def add(self, tokens: list[str]) -> None:
         """Enter a text; it gets the next number."""
         self._texts.append(self._order(tokens))
-        self._enter(len(self._texts) - 1, 0, 0, -1)
+        if self._texts[-1].tangled:
+            self._apart.append(len(self._texts) - 1)
+        else:
+            self._enter(len(self._texts) - 1, 0, 0, -1)
 
     def find(self, tokens: list[str]) -> set[int]:
         """Numbers of all texts whose ROUGE-L with *tokens* can reach the threshold, and of some others."""
-        found: set[int] = set()
         text = self._order(tokens)
+        if text.tangled:
+            return set(range(len(self._texts)))
+        found = set(self._apart)
         waiting = [(0, 0, -1)]
         while waiting:
             node, depth, last = waiting.pop()
@@ -60,12 +71,15 @@ class PrefixTree:
                 continue
             entries = self._nodes.setdefault(path, [])
             entries.append(number << PLACES | place)
-            if len(entries) > FULL and path not in self._split and depth + 1 < DEPTH:
+            self._entries += 1
+            full = len(entries) > FULL and self._entries < ROOM * len(self._texts)
+            if full and path not in self._split and depth + 1 < DEPTH:
                 self._divide(path, depth + 1, entries)
 
     def _divide(self, path: int, depth: int, entries: list[int]) -> None:
         self._split.add(path)
         self._nodes[path] = [entry for entry in entries if self._texts[entry >> PLACES].least <= depth]
+        self._entries -= len(entries) - len(self._nodes[path])
         for entry in entries:
             if self._texts[entry >> PLACES].least > depth:
                 self._enter(entry >> PLACES, path, depth, entry & ((1 << PLACES) - 1))
@@ -86,6 +100,11 @@ class _Ordered:
 
     def __init__(self, tokens: list[str], places: list[int], spare: int, least: int) -> None:
         self.tokens, self.places, self.spare, self.least = tokens, places, spare, least
+
+    @property
+    def tangled(self) -> bool:
+        """Whether it has too many paths."""
+        return self.spare > SPARE or len(self.tokens) - len(set(self.tokens)) > REPEATS
 
     def longer(self, path: int, depth: int, last: int) -> Iterator[tuple[int, int]]:
         """*path*, of *depth* tokens of which the last is the *last* by rank, with every token that may follow."""
