@@ -113,8 +113,9 @@ def _grams(text: str, size: int) -> frozenset[str]:
 
 
 def _lettered(text: str) -> bool:
-    """Whether most of *text* are Latin letters."""
-    return 2 * len(LATIN.findall(text)) > len(text)
+    """Whether most of *text* are Latin letters, and hardly any are Chinese as around a piece of code."""
+    wide = (len(text.encode("utf-8", "surrogatepass")) - len(text)) // 2
+    return 16 * wide < len(text) < 2 * len(LATIN.findall(text))
 
 
 def _plain(text: str) -> str:

@@ -7,23 +7,23 @@ from belle_filters import corpus_config as many
 EXTRA = "clean"
 
 
-def _filter(name: str, options: type, run: str, *, extra: str | None = None) -> Part:
-    return Part(kind="filter", name=name, config=options, run=f"belle_filters.{run}", extra=extra)
+def _filter(name: str, options: type, run: str, *, extra: str | None = None, version: int = 1) -> Part:
+    return Part(kind="filter", name=name, config=options, run=f"belle_filters.{run}", extra=extra, version=version)
 
 
 @hookimpl
 def belle_parts() -> list[Part]:
     return [
-        _filter("html", one.HtmlConfig, "html:Html", extra=EXTRA),
-        _filter("repair", one.RepairConfig, "repair:Repair", extra=EXTRA),
-        _filter("language", one.LanguageConfig, "language:Language", extra=EXTRA),
+        _filter("html", one.HtmlConfig, "html:Html", extra=EXTRA, version=2),
+        _filter("repair", one.RepairConfig, "repair:Repair", extra=EXTRA, version=2),
+        _filter("language", one.LanguageConfig, "language:Language", extra=EXTRA, version=2),
         _filter("untranslated", one.UntranslatedConfig, "untranslated:Untranslated"),
-        _filter("assistant", one.AssistantConfig, "assistant:Assistant"),
-        _filter("refusal", one.RefusalConfig, "refusal:Refusal"),
-        _filter("repetition", one.RepetitionConfig, "repetition:Repetition"),
-        _filter("truncated", one.TruncatedConfig, "truncated:Truncated"),
-        _filter("impossible", one.ImpossibleConfig, "impossible:Impossible"),
-        _filter("personal", one.PersonalConfig, "personal:Personal"),
+        _filter("assistant", one.AssistantConfig, "assistant:Assistant", version=2),
+        _filter("refusal", one.RefusalConfig, "refusal:Refusal", version=2),
+        _filter("repetition", one.RepetitionConfig, "repetition:Repetition", version=2),
+        _filter("truncated", one.TruncatedConfig, "truncated:Truncated", version=2),
+        _filter("impossible", one.ImpossibleConfig, "impossible:Impossible", version=2),
+        _filter("personal", one.PersonalConfig, "personal:Personal", version=2),
         _filter("length", one.LengthConfig, "length:Length"),
         _filter("score", one.ScoreConfig, "score:Score"),
         _filter("pieces", one.PiecesConfig, "pieces:Pieces"),
