@@ -15,8 +15,8 @@ PLAIN_CHOICE = re.compile(r"\+?[\w/@.-]+=[\w./-]+")
 """A group choice without signs that need Hydra's parser."""
 READABLE = re.compile(r"[\w\s/\\+.$%*@?|:-]*", re.ASCII)
 """Values that Hydra reads without quotes."""
-SIGNS = re.compile(r"""[\[\]{},'"=]|^\w+\(|\$\{""", re.ASCII)
-"""What means something to Hydra: lists, mappings, sweeps, quotes, functions, references."""
+SIGNS = re.compile(r"""[\[\]{}'"=]|^\w+\(|\$\{""", re.ASCII)
+"""What means something to Hydra: lists, mappings, quotes, functions, references; a comma between values is a sweep's."""
 Groups = Callable[[str], list[str]]
 """Options of a config group by its name; empty when there is no such group."""
 
@@ -30,7 +30,7 @@ def quoted(override: str) -> str:
     if value.startswith(("[", "{")) and not re.search(r"""['"=()\\]|\$\{""", value):
         entry = r"[^][{},:]+" if "{" in value else r"[^][{},]+"
         return f"{key}={re.sub(entry, lambda found: _text(found[0]), value)}"
-    return override if SIGNS.search(value) else f"{key}={_text(value)}"
+    return override if SIGNS.search(value) else f"{key}={re.sub('[^,]+', lambda found: _text(found[0]), value)}"
 
 
 def _text(value: str) -> str:

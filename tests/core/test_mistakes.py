@@ -233,7 +233,6 @@ def test_a_text_that_can_mean_only_one_thing_needs_no_quotes(text):
         "data.weights={chat: 3, math: 1}",
         "train.rank=[4, 8]",
         "--config-dir=配置",
-        "data.path=a,数",
         "a=1",
     ],
 )
@@ -246,6 +245,11 @@ def test_chinese_in_lists_and_mappings_needs_no_quotes():
     assert listed.path == ["甲.jsonl", "~/我的 数据.jsonl", "b.jsonl"]
     renamed = compose_run(["+data=files", "data.path=a", "data.columns={question: 问题, answer: 答案}"]).config.data
     assert renamed.columns == {"question": "问题", "answer": "答案"}
+
+
+def test_chinese_in_a_sweep_needs_no_quotes():
+    assert quoted("data.path=甲.jsonl,b.jsonl") == "data.path='甲.jsonl',b.jsonl"
+    assert "several values need a sweep" in the_mistake("+data=demo", "note=第一次,试试")
 
 
 def test_a_choice_of_what_is_absent_needs_the_plus():
