@@ -6,6 +6,7 @@ them are read ahead whether one process works on them or twenty.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -79,7 +80,7 @@ class _Cleaning:
             batches = self._records(supply, records, corpora, self.kept and self.kept / f"{place}.bin")
             for number, named in enumerate(corpora):
                 batches = self._corpus(batches, named, number)
-            supply = _Passed(batches)
+            supply = _Passed(batches, self.writer)
         return batches
 
     def report(self) -> dict[str, dict[str, int]]:
@@ -144,22 +145,34 @@ class _Cleaning:
 
 
 class _Passed:
-    """What one segment leaves, as the supply of the next: a batch is a chunk."""
+    """What one segment leaves, as the supply of the next: a batch is a chunk. What the segment says of a batch is written when the next one has
+    worked on it, since how many batches are read ahead is up to the runner."""
 
     reader = LINES
 
-    def __init__(self, batches: Iterator[Batch]) -> None:
-        self._batches = batches
+    def __init__(self, batches: Iterator[Batch], writer: ExamplesWriter) -> None:
+        self._batches, self._writer = batches, writer
+        self._said: deque[list[tuple[str, bytes]]] = deque()
 
     def chunks(self, size: int) -> Iterator[Chunk]:
-        """Every batch that has something left."""
-        return (Chunk(batch.origin, batch.wheres, batch.lines) for batch in self._batches if len(batch))
+        """Every batch that has something left. What is said before the first one is not held: it may be much, and nothing is ahead of it."""
+        batches = filter(len, self._batches)
+        batch, said = next(batches, None), list[tuple[str, bytes]]()
+        while batch:
+            self._said.append(said)
+            yield Chunk(batch.origin, batch.wheres, batch.lines)
+            with self._writer.held() as said:
+                batch = next(batches, None)
+        self._said.append(said)
 
     def taken(self, chunk: Chunk, outcome: Outcome) -> None:
         """Nothing is refused."""
+        self._writer.release(self._said.popleft())
 
     def done(self) -> None:
         """Nothing was refused."""
+        for said in self._said:  # behind the last batch
+            self._writer.release(said)
 
 
 def segments(filters: list[Named]) -> Iterator[tuple[list[Named], list[Named]]]:

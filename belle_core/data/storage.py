@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -43,6 +43,7 @@ class ExamplesWriter:
         """When two questions are alike, if a filter of near duplicates has said so; a split then keeps them together."""
         self.characters = 0
         self._records: set[str] = set()
+        self._held: list[tuple[str, bytes]] | None = None
         self._end = 0  # bytes of train that stay when others are held out
         self._stack = ExitStack()
         self._files: dict[str, IO[bytes]] = {}
@@ -88,14 +89,31 @@ class ExamplesWriter:
     def reject(self, where: str, reason: str, evidence: str = "", *, id: str = "") -> None:
         """Note a dropped record: *where* it stood (``file:line``), a short *reason*, and what shows it, on one line and without personal data."""
         record = {"where": where, "reason": reason, "evidence": redacted(evidence)[:500].replace("\n", "⏎")}
-        self._file("rejected").write(_dump(record | ({"id": id} if id else {})))
+        self.release([("rejected", _dump(record | ({"id": id} if id else {})))])
         self.reasons[reason] += 1
 
     def note_down(self, name: str, record: dict[str, Any]) -> None:
         """Add *record* to ``<name>.jsonl``, without personal data."""
         texts = {key: redacted(value) if isinstance(value, str) else value for key, value in record.items()}
-        file = self._file(f"{name}_found" if name in (*SPLITS, "rejected") else name)
-        file.write(_dump(texts))
+        self.release([(f"{name}_found" if name in (*SPLITS, "rejected") else name, _dump(texts))])
+
+    @contextmanager
+    def held(self) -> Iterator[list[tuple[str, bytes]]]:
+        """Inside, what is rejected and noted down is collected, for :meth:`release`; so its place does not depend on how far ahead it was
+        found."""
+        before, self._held = self._held, []
+        try:
+            yield self._held
+        finally:
+            self._held = before
+
+    def release(self, lines: list[tuple[str, bytes]]) -> None:
+        """Write lines with the name of the file of each, or let them be held where all are."""
+        if self._held is not None:
+            self._held += lines
+            return
+        for name, line in lines:
+            self._file(name).write(line)
 
     def note(self) -> str:
         """What was kept and dropped so far, in a few words."""

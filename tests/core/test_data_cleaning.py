@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -217,6 +218,20 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path, filters):
         )
     assert found[0] == found[1]
     assert found[0][0]["splits"]["train"] > 0
+
+
+def test_the_bytes_do_not_depend_on_how_much_is_read_ahead(tmp_path, filters, monkeypatch):
+    """A cluster reads more than this machine does, also of what a filter of all has decided on and said."""
+    found = []
+    for ahead in (2, 5, 60):
+        monkeypatch.setattr(cleaning, "AHEAD", ahead)
+        folder = tmp_path / str(ahead)
+        cleaned(folder, conversations(500), filters("AboveMean", "Pieces", "First", "Upper"))
+        found.append([(folder / f"{name}.jsonl").read_bytes() for name in ("train", "rejected")])
+    assert found[0] == found[1] == found[2]
+    reasons = [line.split(b'"reason":"')[1].split(b'"')[0] for line in found[0][1].splitlines()]
+    assert {b"first", b"abovemean:below_mean"} == set(reasons)
+    assert sum(one != other for one, other in pairwise(reasons)) > 50  # batch by batch
 
 
 def test_nothing_is_lost(tmp_path, filters):

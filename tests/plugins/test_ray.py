@@ -131,6 +131,7 @@ CHAINS = {
         "+filter@data.clean.near=near",
         "+filter@data.clean.pieces=pieces",
         "+filter@data.clean.personal=personal",
+        "+filter@data.clean.assistant=assistant",
     ],
 }
 
