@@ -39,12 +39,17 @@ def summary(artifact: Artifact) -> str:
     if isinstance(artifact, Evaluation):
         return ", ".join(f"{name} {value:.1%}" for name, value in artifact.scores.items())
     if isinstance(artifact, (Runnable, RewardModel)):
-        metrics = "".join(f", {name} {value:.4g}" for name, value in artifact.metrics.items())
+        metrics = "".join(f", {name} {_figure(value)}" for name, value in artifact.metrics.items())
         return say(f"{artifact.parameters:,} parameters", f"{artifact.parameters:,} 个参数") + metrics
     if isinstance(artifact, Bundle):
         return f"{artifact.directory / artifact.main} ({size_text(artifact.size)})"
     facts = {name: value for name, value in artifact.facts().items() if isinstance(value, (int, str))}
     return ", ".join(f"{name} {value:,}" if type(value) is int else f"{name} {value}" for name, value in facts.items())
+
+
+def _figure(value: float) -> str:
+    """Four digits; whole numbers in full from a thousand on."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def size_text(count: float) -> str:

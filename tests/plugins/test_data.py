@@ -376,6 +376,17 @@ def test_contamination_that_stays_in_the_data_is_told(tmp_path):
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
     playwright = pytest.importorskip("playwright.sync_api")
+    long = [conversation(f"l{n}", f"问{n}", "答" * 3000, category="very-long-name-" * 20 + str(n)) for n in range(3)]
+    run(
+        [
+            "+data=files",
+            f"data.path={write(tmp_path / 'long.jsonl', [*RECORDS, *long])}",
+            "data.max_unreadable=1",
+            "name=long",
+        ],
+        quiet=True,
+    )
+    named = "long"
     call("stats", named, "--html", tmp_path / "page.html")
     asked, said = [], []
     with playwright.sync_playwright() as session:
@@ -393,7 +404,11 @@ def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
                e.font = '40px ' + getComputedStyle(document.body).fontFamily; e.fillText(c, 0, 40);
                return e.getImageData(0, 0, 60, 60).data.join() })"""
         )
+        tab.set_viewport_size({"width": 360, "height": 700})
+        width = tab.evaluate("document.documentElement.scrollWidth")
+        titles = tab.evaluate("[...document.querySelectorAll('table.bars')].map(e => e.caption.textContent)")
         browser.close()
+    assert width <= 360 and {"each answer", "Categories", "by reason"} <= set(titles)
     assert asked == [(tmp_path / "page.html").as_uri()] and said == []
     assert "春眠不觉晓" in shown and '<script>alert("x")</script>' in shown and plots >= 4
     assert len(set(drawn)) == 3
