@@ -31,6 +31,8 @@ def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
     examples, whole, size, bulk = _sample(inputs[0], config)
     whole = whole and len(inputs) == 1
     total = len(examples) if whole else round(_bytes_of(inputs) * bulk / max(size, 1.0))
+    most = {one.set: one.most for one in inputs}.values()  # of dataset_info.json
+    total = min(total, sum(number for number in most if number)) if all(most) else total
     found = outlook(examples, config, total=total)
     total, limit = round(total * found.kept), known["limit"]
     parts = {name: held_out(name, getattr(config, name)) for name in ("test", "dev")}

@@ -171,6 +171,7 @@ def test_two_data_sets_may_be_columns_of_one_file(factory):
 def test_the_files_of_a_data_set_share_its_number(factory):
     found = conversations(files("data.path=data", "data.names=[folder,plain]"))
     assert [one.question for one in found] == ["a0", "a1", "a2", "b0", "问0", "问1", "问2"]
+    assert estimate(FilesConfig(path="data", names=["folder"]), KNOWN)["splits"] == {"train": 4}
 
 
 @pytest.mark.parametrize("path", ["data", "data/dataset_info.json"])
