@@ -90,7 +90,8 @@ def _lengths(found: dict[str, Any]) -> list[Figure]:
 def _languages(found: dict[str, Any]) -> Figure:
     counts, total = found["languages"], sum(found["languages"].values())
     told = [f"{label_of(name)} {portion(count, total)}" for name, count in counts.items()]
-    foreign = total - next(iter(counts.values()), 0)
+    certain = [count for name, count in counts.items() if name != "?"]  # numbers and code are in no language
+    foreign = sum(certain) - max(certain, default=0)
     label = say("languages", "语言") if _is_text(found) else say("languages of questions", "问题的语言")
     return Figure(label, next(iter(told), "-"), " · ".join(told[1:]), foreign >= FOREIGN * total > 0)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from belle_core.commands.options import visible
 from belle_core.language import say
 from belle_core.report.page import Figure, portion
 from belle_data.glance import label_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LENGTHS = {
     "example": ("whole example", "整条样本"),
@@ -30,7 +35,6 @@ def print_table(
     """One table; nothing for no rows. Columns from *numbers_from* on are aligned to the right."""
     if not rows:
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -39,7 +43,7 @@ def print_table(
         table.add_column(heading, justify="right" if number >= numbers_from else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell_of(cell)) for cell in row))
-    console = Console(highlight=False)
+    console = _console()
     console.print(Text(visible(title), style="bold"))
     console.print(table)
     console.print()
@@ -47,7 +51,6 @@ def print_table(
 
 def print_figures(figures: Sequence[Figure]) -> None:
     """Label, value and note of each, one below the other; odd ones are marked."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -57,9 +60,17 @@ def print_figures(figures: Sequence[Figure]) -> None:
     for figure in figures:
         value = Text(visible(figure.value)).append(" ⚠" if figure.odd else "", style="yellow")
         table.add_row(Text(visible(figure.label), style="bold"), value, Text(visible(figure.note)))
-    console = Console(highlight=False)
+    console = _console()
     console.print(table)
     console.print()
+
+
+def _console() -> Console:
+    """As wide as the terminal; lines of a file or a pipe may be long, since whoever reads them looks for words."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
+    return Console(highlight=False, width=wide)
 
 
 def cell_of(value: object) -> str:

@@ -322,6 +322,8 @@ def test_what_is_odd_is_marked_and_what_is_not_is_not(tmp_path):
     fine = [conversation(f"{n}", f"第{n}个问题是什么", "答案是这个") for n in range(40)]
     path = write(tmp_path / "fine.jsonl", fine)
     assert odd("fine", f"data.path={path}", "data.licence=MIT") == set()
+    sums = [conversation(f"s{n}", f"{n} + {n} = ?", "这是答案") for n in range(20)]
+    assert odd("sums", f"data.path={write(tmp_path / 'sums.jsonl', [*fine, *sums])}", "data.licence=MIT") == set()
     assert odd("unlicensed", f"data.path={path}") == {"licences"}
     bad = [
         *fine,
