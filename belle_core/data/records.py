@@ -133,7 +133,7 @@ def _is_lines(text: str, complete: bool) -> bool:
     """Whether one of several first lines is an object by itself; of an object over several lines the inner ones are indented."""
     lines = text.split("\n", 20)
     whole = [line.rstrip() for line in (lines if complete and len(lines) <= 20 else lines[:-1])]
-    several = "\n" in text.rstrip() and text[0] != "[" and "{" not in whole
+    several = "\n" in text.rstrip() and text[0] != "[" and "{" not in whole and not whole[0].endswith("[")
     return several and any(line.startswith("{") and _is_value(line) for line in whole)
 
 

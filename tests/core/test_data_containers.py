@@ -464,6 +464,11 @@ def test_an_object_around_the_list_of_records(tmp_path, whole, indent):
         read(tmp_path / "data")
 
 
+def test_a_record_a_line_inside_an_object(tmp_path):
+    (tmp_path / "data").write_text('{"data": [\n' + ",\n".join(map(json.dumps, ROWS[:3])) + "\n]}\n")
+    assert values(read(tmp_path / "data")) == ROWS[:3]
+
+
 @pytest.mark.parametrize(
     "record",
     [
