@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from belle_core.conversation import Example
-from belle_core.data import Place, Refused
+from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, list_field, system_field
 from belle_formats.turns import converse, is_messages, listed, messages_of
 
@@ -19,7 +19,10 @@ class CompletionFormat:
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether both begin with a message."""
-        return all(is_messages(listed(record.get(key))) for key in ("prompt", "completion"))
+        try:
+            return all(is_messages(listed(record.get(key))) for key in ("prompt", "completion"))
+        except Unreadable:  # of this layout, and broken
+            return True
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the messages left out of it; raises ``Unreadable`` and ``Dropped``."""

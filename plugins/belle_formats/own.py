@@ -27,6 +27,8 @@ class OwnFormat:
         if not self.matches(record):
             return OPENAI.examples(record, place)
         rest, worse = {key: value for key, value in record.items() if key != "rejected"}, tuple(record["rejected"])
+        if not all(text.strip() for text in worse):
+            raise Dropped("empty_answer", f"rejected: {' / '.join(worse)[:100]}")
         asked = messages_of(rest["messages"][-1:])[0].role == "user"
         if asked:
             rest["messages"] = [*rest["messages"], {"role": "assistant", "content": worse[0]}]

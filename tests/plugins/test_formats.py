@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
+from functools import reduce
 from itertools import chain
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -487,6 +490,48 @@ def test_turns_in_are_turns_kept_plus_turns_refused(name, said):
         lines += [turn.text for turn in example.conversation.turns] + [example.conversation.system]
     pieces = [piece for line in lines for piece in line.split("\n") if piece.strip()]
     assert sorted(pieces) == sorted(expected)
+
+
+ODD = [None, 0, 2.5, True, "", "x", " ", [], {}, [None], ["a"], [["a", "b"]], {"a": 1}, [{}], "Human: a\nAssistant:",
+       {"role": "user", "content": "x"}, [{"role": "user", "content": "q"}], {"role": ["user"], "content": ["x"]}]  # fmt: skip
+BESIDE = ["label", "kto_tag", "system", "history", "images", "id", "weights", "rejected", "input", "context"]
+
+
+def places(value, path=()):
+    """The paths of all values inside *value*."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+def spoilt(record, draw):
+    """*record* with a few values that are missing or something else."""
+    record = deepcopy(record)
+    for _ in range(draw.randint(1, 3)):
+        *path, last = draw.choice([*places(record), (draw.choice(BESIDE),)])
+        inner = reduce(lambda value, key: value[key], path, record)
+        if draw.random() < 0.7 or not isinstance(inner, dict):
+            inner[last] = deepcopy(draw.choice(ODD))
+        else:
+            inner.pop(last, None)
+    return record
+
+
+def test_whatever_a_record_holds_is_read_right_or_refused():
+    draw, formats = Random(0), {name: load_format(load_catalog(), name) for name in RECORDS}
+    for _ in range(2000):
+        name = draw.choice(list(RECORDS))
+        record = spoilt(draw.choice(RECORDS[name]), draw)
+        for format in (formats[name], *(one for one in formats.values() if one.matches(record))):
+            try:
+                found = [one for one in format.examples(record, HERE) if isinstance(one, Example) and one.conversation]
+            except Refused:
+                continue
+            for example in found:
+                roles = [turn.role for turn in example.conversation.turns]
+                assert roles == (["user", "assistant"] * len(roles))[: len(roles)], record
+                assert roles and (roles[-1] == "assistant" or example.rejected), record
+                assert all(map(str.strip, [*texts(example), *example.rejected])), record
 
 
 PLAIN = st.text("甲乙丙丁abc，。 x=1", min_size=1, max_size=8).map(str.strip).filter(bool)
