@@ -123,13 +123,13 @@ def test_structured_output_where_it_is_offered(tmp_path, structured, kind):
         Fault(raw=b'{"choices": []}'),
         Fault(raw=b"null"),
         Fault(drop=True),
-        Fault(sleep=0.6, then="zu spät"),
+        Fault(sleep=4, then="zu spät"),
     ],
     ids=["429", "500", "503", "broken-json", "html", "no-choices", "null", "dropped", "late"],
 )
 def test_a_failure_is_tried_again_and_never_kept(tmp_path, fault):
     with LlmServer(first_then(fault)) as server:
-        (reply,), _ = ask_all(config(server, timeout=0.4), tmp_path, ["问"])
+        (reply,), _ = ask_all(config(server, timeout=2), tmp_path, ["问"])
     assert reply.text == "好的。" and len(server.bodies) == 2
     (kept,) = [line for _, line in Record(tmp_path / "endpoint.calls.jsonl")._journal.records() if "reply" in line]
     assert kept["reply"]["text"] == "好的。"
@@ -219,8 +219,8 @@ def test_calls_are_reserved_at_their_most_and_settled_at_what_they_cost():
 
 
 def test_a_call_without_an_answer_counts_as_paid(tmp_path):
-    with LlmServer(first_then(Fault(sleep=0.5, then="spät"))) as server:
-        _, asker = ask_all(config(server, timeout=0.25), tmp_path, ["问"])
+    with LlmServer(first_then(Fault(sleep=4, then="spät"))) as server:
+        _, asker = ask_all(config(server, timeout=2), tmp_path, ["问"])
     assert asker.ledger.spent.calls == 2  # one may have been billed without our hearing of it
     assert Record(tmp_path / "endpoint.calls.jsonl").spent == asker.ledger.spent
 
@@ -354,11 +354,11 @@ def test_an_error_ends_the_background_and_cancels_what_runs():
     started = time.monotonic()
     with pytest.raises(BelleError, match="stop"), Background() as background:
         list(in_order(background, range(5), work, ahead=lambda: 4))
-    assert cancelled and time.monotonic() - started < 10
+    assert cancelled and time.monotonic() - started < 25
 
 
 def test_calls_that_are_broken_off_end_at_once_and_count_as_paid(tmp_path):
-    with LlmServer(latency=lambda number: 3.0) as server:
+    with LlmServer(latency=lambda number: 60.0) as server:
         asker = caller(config(server), tmp_path)
         started = time.monotonic()
         with pytest.raises(BelleError, match="enough"), Background() as background:
@@ -367,7 +367,7 @@ def test_calls_that_are_broken_off_end_at_once_and_count_as_paid(tmp_path):
             while len(server.bodies) < 3:
                 time.sleep(0.01)
             raise BelleError("enough", "够了")
-        assert time.monotonic() - started < 2.5 and len(server.bodies) == 3
+        assert time.monotonic() - started < 55 and len(server.bodies) == 3
     assert Record(tmp_path / "endpoint.calls.jsonl").spent.calls == 3
 
 

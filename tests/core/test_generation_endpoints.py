@@ -251,7 +251,7 @@ def test_an_answer_that_trickles_is_waited_for_no_longer_than_was_said(ask):
 
     started = time.monotonic()
     error, spent = ask(raw_server(trickle), timeout=0.4, retries=0)
-    assert time.monotonic() - started < 3 and "endpoint.timeout" in str(error) and spent.calls == 1
+    assert time.monotonic() - started < 0.1 * len(raw) / 2 and "endpoint.timeout" in str(error) and spent.calls == 1
 
 
 # --- budget and journal

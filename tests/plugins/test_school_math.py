@@ -71,10 +71,10 @@ def test_values_are_python_s(text):
     ],
 )
 def test_what_is_no_arithmetic_is_refused_at_once(text):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(Unreadable):
         evaluate(text)
-    assert time.monotonic() - started < 0.1
+    assert time.process_time() - started < 1  # some would take for ever
 
 
 @pytest.mark.parametrize(
