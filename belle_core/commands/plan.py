@@ -144,9 +144,13 @@ def step_lines(step: PlannedStep) -> list[str]:
 
 def calls_line(step: PlannedStep) -> str:
     """What a language model will be asked, roughly."""
-    tokens, cost = number(step.figures["tokens"]), f"{step.cost:.4g} {step.figures.get('currency', '')}".rstrip()
-    return say(f"  calls    about {step.calls:,}, {tokens} tokens, cost {cost}",
-               f"  调用     约 {step.calls:,} 次，{tokens} 个词元，费用 {cost}")  # fmt: skip
+    tokens, price = number(step.figures["tokens"]), f"{step.cost:.4g} {step.figures.get('currency', '')}".rstrip()
+    if not step.cost and step.calls:  # nothing is known to be free
+        cost = say("no prices given (price_input, price_output)", "未给出价格（price_input、price_output）")
+    else:
+        cost = say(f"cost {price}", f"费用 {price}")
+    return say(f"  calls    about {step.calls:,}, {tokens} tokens, {cost}",
+               f"  调用     约 {step.calls:,} 次，{tokens} 个词元，{cost}")  # fmt: skip
 
 
 def training_lines(name: str, training: Training) -> list[str]:

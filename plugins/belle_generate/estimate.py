@@ -18,7 +18,12 @@ from belle_generate.config import (
     RoleChatConfig,
     SchoolMathConfig,
 )
+from belle_generate.evolve import BROADER, DEEPER
+from belle_generate.multi_turn import ASK as ASK_ON
+from belle_generate.preference import ASK as ASK_JUDGE
 from belle_generate.producing import Job
+from belle_generate.role_chat import ASK as ASK_SCENE
+from belle_generate.school_math import ASK as ASK_PROBLEMS
 from belle_generate.self_instruct.config import SelfInstructConfig
 
 TASK = 130
@@ -27,8 +32,6 @@ ANSWER = 350
 """Characters of an answer to a single question."""
 FURTHER = 30
 """Characters of a further question in a dialogue."""
-INSTRUCTIONS = 250
-"""Characters of what a request says besides its material."""
 PROBLEM = 200
 """Characters of a word problem with its solution."""
 CORRECT = 3.5
@@ -64,7 +67,7 @@ def multi_turn(config: MultiTurnConfig, known: dict[str, Any]) -> dict[str, Any]
     turns = config.turns
     pair = FURTHER + ANSWER
     read = sum(asked + turn * pair for turn in range(turns)) + sum(
-        INSTRUCTIONS + asked + turn * pair for turn in range(1, turns)
+        len(ASK_ON) + asked + turn * pair for turn in range(1, turns)
     )
     written = turns * ANSWER + (turns - 1) * FURTHER
     amount = Amount(size * (2 * turns - 1), size * read, size * written)
@@ -75,7 +78,8 @@ def evolve(config: EvolveConfig, known: dict[str, Any]) -> dict[str, Any]:
     """Two calls a round; instructions grow by some thirty characters each time."""
     size, asked = questions(config, known)
     rounds = config.rounds
-    read = sum(INSTRUCTIONS + 2 * asked + 60 * round for round in range(rounds))
+    says = (len(DEEPER) + len(BROADER)) // 2
+    read = sum(says + 2 * asked + 60 * round for round in range(rounds))
     written = sum(asked + 30 * (round + 1) + ANSWER for round in range(rounds))
     amount = Amount(2 * size * rounds, size * read, size * written)
     return figures(config, size * rounds, size * written, {"endpoint": amount})
@@ -88,7 +92,7 @@ def preference(config: PreferenceConfig, known: dict[str, Any]) -> dict[str, Any
     amounts: dict[str, Amount] = defaultdict(Amount)
     amounts["endpoint"] += Amount(size, size * asked, size * ANSWER)
     amounts["second" if "second" in paid else "endpoint"] += Amount(size, size * asked, size * ANSWER)
-    judging = Amount(2 * size, 2 * size * (INSTRUCTIONS + asked + 2 * ANSWER), 2 * size * 60)
+    judging = Amount(2 * size, 2 * size * (len(ASK_JUDGE) + asked + 2 * ANSWER), 2 * size * 60)
     amounts["judge" if "judge" in paid else "endpoint"] += judging
     return figures(config, size, size * (asked + ANSWER), dict(amounts))
 
@@ -97,14 +101,14 @@ def role_chat(config: RoleChatConfig, known: dict[str, Any]) -> dict[str, Any]:
     """One call a dialogue."""
     size = min(config.size, known["limit"] or config.size)
     written = 80 + config.lines * 30
-    return figures(config, size, size * written, {"endpoint": Amount(size, size * INSTRUCTIONS, size * written)})
+    return figures(config, size, size * written, {"endpoint": Amount(size, size * len(ASK_SCENE), size * written)})
 
 
 def school_math(config: SchoolMathConfig, known: dict[str, Any]) -> dict[str, Any]:
     """Five problems a call, of which some do not compute."""
     size = min(config.size, known["limit"] or config.size)
     calls = max(1, round(size / CORRECT))
-    amount = Amount(calls, calls * INSTRUCTIONS, calls * 5 * PROBLEM)
+    amount = Amount(calls, calls * len(ASK_PROBLEMS), calls * 5 * PROBLEM)
     return figures(config, size, size * PROBLEM, {"endpoint": amount})
 
 

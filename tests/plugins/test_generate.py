@@ -298,6 +298,42 @@ def test_every_stage_tells_its_calls_and_costs_beforehand(questions, name, calls
     assert step.calls == calls and step.cost > 0 and step.figures["tokens"] > 0 and not plan.problems
 
 
+@pytest.mark.parametrize("name", ["distill", "multi_turn", "evolve", "preference"])
+def test_the_plan_is_what_the_endpoint_counts(make, questions, name):
+    """Where answers are as long as it supposes: calls equal, tokens of questions and answers within 15%."""
+    from belle_core.planning import make_plan
+
+    def answer(body):
+        text, random = question_of(body), chance(body)
+        if text.startswith("请比较两个"):
+            first, second = text.split("【回答A】\n")[1].split("\n\n")[0], text.split("【回答B】\n")[1].split("\n\n")[0]
+            better = "A" if first > second else "B"
+            return json.dumps({"reason": "更清楚" * 9, "better": better}, ensure_ascii=False)
+        further = text.startswith("下面是用户与助手") or "改写方法：" in text or "全新的任务" in text
+        return "".join(
+            random.choice("春眠不觉晓处闻啼鸟夜来风雨声") for _ in range(30 if further else random.randint(250, 450))
+        )
+
+    with LlmServer(answer) as server:
+        own = [f"data.questions={questions}", "data.endpoint.model=m", f"data.endpoint.base_url={server.url}"]
+        (step,) = make_plan([f"+data={name}", *own]).steps
+        make(name, server, f"data.questions={questions}")
+    read = sum(len(message["content"]) for body in server.bodies for message in body["messages"])
+    assert step.calls == server.paid.total()
+    assert step.figures["tokens"] == pytest.approx(read + server.tokens["completion_tokens"], rel=0.15)
+
+
+def test_a_plan_without_prices_does_not_say_that_it_costs_nothing(questions):
+    from belle_core.commands.plan import calls_line
+    from belle_core.planning import make_plan
+
+    own = [f"data.questions={questions}", "data.endpoint.model=m", "data.endpoint.base_url=http://localhost:1/v1"]
+    (step,) = make_plan(["+data=distill", *own]).steps
+    assert "no prices given" in calls_line(step) and "cost" not in calls_line(step)
+    (step,) = make_plan(["+data=distill", *own, "data.endpoint.price_output=10"]).steps
+    assert "cost 0.0" in calls_line(step)
+
+
 def test_wrong_options_are_refused():
     from belle_generate.config import EvolveConfig, MultiTurnConfig, RoleChatConfig, SchoolMathConfig
 
