@@ -385,7 +385,7 @@ def test_progress_counts_questions_whose_answers_were_rejected_too(make, questio
     with LlmServer(lambda body: "好。" if "乙" not in question_of(body) else "…") as server:
         make("distill", server, f"data.questions={questions}", "data.endpoint.concurrency=1")
     last = capsys.readouterr().err.splitlines()[-1]
-    assert "4/4 done" in last and "kept 3" in last and "rejected 1 (empty_answer 1)" in last and "4 calls" in last
+    assert "4/4 done" in last and "kept 3" in last and "dropped 1 (empty_answer 1)" in last and "4 calls" in last
 
 
 def test_what_is_recorded_of_the_drawing_is_what_was_sent(make, questions):
