@@ -32,8 +32,8 @@ def template_for(
     if not jinja:
         known = ", ".join(n for n in catalog.names("template") if n != name)
         raise BelleError(
-            f"{where} carries no chat template; say which it was trained with, by model.template= or in a chat by --template: {known}",
-            f"{where} 没有对话模板；请用 model.template=（对话时用 --template）指明训练时所用的模板：{known}",
+            f"{where} carries no chat template; say which it was trained with, by model.template=, for an endpoint by its template=, in a chat by --template: {known}",
+            f"{where} 没有对话模板；请用 model.template=（接口用其 template=，对话时用 --template）指明训练时所用的模板：{known}",
         )
     if part is not None:
         return cast(Template, part(jinja, special, bos=bos, eos=eos, where=where))

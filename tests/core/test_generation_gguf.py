@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from scripted import random_model, saying
 
@@ -9,6 +12,8 @@ from belle_core.artifacts import Bundle
 from belle_core.conversation import Conversation, Turn
 from belle_core.encoding import Encoder
 from belle_core.generation import Sampling, open_engine
+from belle_core.generation.calls import EndpointConfig, Request
+from belle_core.generation.calls.local import LocalModel
 from belle_core.generation.header import trained_context
 from belle_core.tokenization import load_tokenizer, save_tokenizer, tokenizer_from_sentencepiece
 from belle_core.training.loading import template_named
@@ -99,3 +104,22 @@ def test_a_dummy_prefix_stands_only_where_no_text_comes_before(tmp_path, shared)
     for question in QUESTIONS:
         assert engine.encoder.prompt(question) == training.prompt(question)
     engine.close()
+
+
+def test_a_call_that_is_broken_off_does_not_use_a_model_that_was_closed(tmp_path):
+    """Its thread goes on; llama.cpp would end the whole process."""
+    directory = random_model(tmp_path / "model", context_length=2000)
+    config = EndpointConfig(local=str(gguf_of(directory)), max_tokens=300, temperature=1.0)
+
+    async def main():
+        model = LocalModel(config, Path(tmp_path))
+        call = asyncio.ensure_future(model.answer(Request.of("你好")))
+        while not model._busy.locked():
+            await asyncio.sleep(0.001)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert model._busy.locked(), "the thread has not ended yet"
+        await model.close()
+
+    asyncio.run(main())
