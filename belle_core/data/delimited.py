@@ -17,7 +17,7 @@ DELIMITERS = (",", "\t", ";", ", ", "; ")
 """What may stand between fields; with a space, those after it do not count."""
 NAME = re.compile(r"[^\W\d][\w .\-/()（）:?？]{0,39}|#")
 """What the name of a column looks like."""
-WORD = re.compile(r"[^\W\d]\w{0,39}")
+WORD = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
 """The same where spaces follow the delimiters, which in prose they do after every comma."""
 STATED = re.compile(r"""\s*\ufeff?(?P<quote>"?)sep=(?P<sign>.)(?P=quote)[ \t]*(\r?\n|\r|$)""", re.IGNORECASE)
 """A first line for Excel that says what separates the fields."""

@@ -389,7 +389,7 @@ def test_headers_as_people_have_them(tmp_path, text, rows):
 
 
 PROSE = ["春眠不觉晓，处处闻啼鸟。", "Once, long ago, there was a king.\nHe had, they say, three sons.", "一行\n", "a,b",
-         "roses are red, violets are blue\nsugar is sweet, so are you\n", "甲,\n乙,\n",
+         "roses are red, violets are blue\nsugar is sweet, so are you\n", "甲,\n乙,\n", "春天, 夏天\n秋天, 冬天\n",
          "[西游记 / 吴承恩（明） 著 ]\n\n诗曰：", "体验2D巅峰\t8\n60年铁树开花\t5\n"]  # fmt: skip
 
 
