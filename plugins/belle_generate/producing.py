@@ -224,7 +224,10 @@ class Production:
     def _finish(self) -> Examples:
         kept = self._writer.counts["train"]
         if not kept:
-            raise BelleError(f"nothing is left to keep ({self._why()})", f"没有可保留的内容（{self._why()}）")
+            raise BelleError(
+                f"nothing is left to keep ({self._why()}); look at the model, its max_tokens, what is asked and what cleaning drops",
+                f"没有可保留的内容（{self._why()}）；请检查模型、max_tokens、所问的内容和清洗选项",
+            )
         if self._parts:
             limit = self.context.limit or kept
             if self._writer.shingles:
