@@ -73,8 +73,10 @@ def _turn(node: Any, role: str) -> Turn | None:
     return None if node.get("deleted") or not text.strip() else Turn(role, text)
 
 
-def _deleted(node: dict[str, Any]) -> Iterator[Dropped]:
+def _deleted(node: Any) -> Iterator[Dropped]:
     """A message that is not there any more, and all that was said after it."""
+    if not isinstance(node, dict):
+        raise Unreadable("wrong_type:replies", f"{type(node).__name__} where a message should be")
     yield Dropped("deleted", f"{node.get('role')}: {excerpt(str(node.get('text')), around=200)}")
     for reply in list_field(node, "replies"):
         yield from _deleted(reply)

@@ -420,6 +420,7 @@ def test_word_problems():
         ("alternating", {"id": "1", "data": ["问", 3]}, "wrong_type:data"),
         ("completion", {"prompt": []}, "missing_key:completion"),
         ("oasst", {"prompt": {"text": "问", "role": "assistant", "replies": []}}, "wrong_type:replies"),
+        ("oasst", {"prompt": {"text": "", "role": "prompter", "replies": [["a"]]}}, "wrong_type:replies"),
     ],
 )
 def test_what_is_not_the_layout_is_unreadable(name, record, reason):
