@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from belle_core.config import CleaningConfig, RunConfig, TrainConfig
 from belle_core.errors import BelleError, Several
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of, sources_of
+from belle_core.language import say
 from belle_core.plugins import Catalog, load_catalog
 from belle_core.processes import carry_out
 from belle_core.provenance import provenance
@@ -80,6 +82,24 @@ def _check_later(step: Step, config: RunConfig, data: Examples, made: Artifact |
             raise _located(step, error) from error
 
 
+def _tell_licence(step: Step, data: Examples) -> None:
+    """A licence explains data without deciding what they are: those made before keep what was stated then, which is said."""
+    stated = getattr(step.section, "licence", "")
+    if not stated or stated in data.licences:
+        return
+    before = ", ".join(data.licences)
+    print(
+        say(
+            f"belle: {step.name} was made before with {f'the licence {before}' if before else 'no licence stated'}, so {stated} does not stand in it; "
+            f"to have it noted, remove {data.directory} and repeat the command (what was trained on it stays)",
+            f"belle：{step.name} 此前已生成，当时{f'注明的许可证为 {before}' if before else '未注明许可证'}，因此其中没有 {stated}；"
+            f"如需记录，请删除 {data.directory} 后重复同一命令（用它训练的结果不受影响）",
+        ),
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def _located(step: Step, error: BelleError) -> BelleError:
     """*error* with the step that it is about, where more than one of its kind can be there."""
     if step.where == step.stage.kind or isinstance(error, Several):
@@ -123,6 +143,7 @@ def execute(
                     artifact = _make(step, recipe, config, made, store, observe)
         made[step.name] = artifact
         if isinstance(artifact, Examples):
+            _tell_licence(step, artifact)
             for later in steps[number:]:
                 if later.sources.get(Examples) == step.name:
                     _check_later(later, config, artifact, store.find(later.produces, recipes[later.name].key))

@@ -34,8 +34,8 @@ class ReadingConfig(DataConfig):
     """Largest share of records (0 to 1) that cannot be read before the run stops; empty answers do not count."""
     source: str = ""
     """Name of the data in its examples; empty: the name of the file."""
-    licence: str = ""
-    """Licence of the data, as stated by its authors. It stands in the data card, so stating another makes the data anew."""
+    licence: str = option("", identity=False)
+    """Licence of the data, as stated by its authors. Examples made before keep the one that was stated then, and the run says so."""
 
     def __post_init__(self) -> None:
         for name in ("dev", "test"):

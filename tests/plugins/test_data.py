@@ -324,7 +324,7 @@ def test_what_is_odd_is_marked_and_what_is_not_is_not(tmp_path):
     assert odd("fine", f"data.path={path}", "data.licence=MIT") == set()
     sums = [conversation(f"s{n}", f"{n} + {n} = ?", "这是答案") for n in range(20)]
     assert odd("sums", f"data.path={write(tmp_path / 'sums.jsonl', [*fine, *sums])}", "data.licence=MIT") == set()
-    assert odd("unlicensed", f"data.path={path}") == {"licences"}
+    assert odd("unlicensed", f"data.path={write(tmp_path / 'unlicensed.jsonl', fine[1:])}") == {"licences"}
     bad = [
         *fine,
         *fine[:4],

@@ -180,8 +180,22 @@ def test_bytes_count_and_so_does_every_option(tmp_path):
     write(path, [record(i) for i in range(10)])
     seen.add(files("data.path=a.jsonl").fingerprint)
     assert len(seen) == 6
-    licensed = files("data.path=a.jsonl", "data.licence=MIT")
-    assert licensed.fingerprint not in seen and licensed.licences == ["MIT"]  # never the data that state none
+
+
+def test_a_licence_that_is_stated_later_makes_nothing_anew_but_is_not_lost_in_silence(tmp_path, capsys):
+    write(tmp_path / "a.jsonl", [record(i) for i in range(9)])
+    first = files("data.path=a.jsonl")
+    assert "licence" not in capsys.readouterr().err
+    again = files("data.path=a.jsonl", "data.licence=MIT")
+    assert again.fingerprint == first.fingerprint and again.licences == []
+    assert (
+        f"no licence stated, so MIT does not stand in it; to have it noted, remove {first.directory}"
+        in capsys.readouterr().err
+    )
+    shutil.rmtree(first.directory)
+    noted = files("data.path=a.jsonl", "data.licence=MIT")
+    assert noted.fingerprint == first.fingerprint and noted.licences == ["MIT"]
+    assert files("data.path=a.jsonl", "data.licence=MIT") and "licence" not in capsys.readouterr().err
 
 
 # ---- conservation ----
