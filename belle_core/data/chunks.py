@@ -8,17 +8,25 @@ was left out. It keeps no state, so chunks can be worked on anywhere and in any 
 from __future__ import annotations
 
 import json
+import marshal
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
 from belle_core.conversation import Example
 from belle_core.data.batches import Batch
 from belle_core.data.filters import Drop, Recipe
 from belle_core.data.formats import Refused
 from belle_core.data.storage import parse_line
+
+DIGEST = 16
+ENTRY = struct.Struct(f"<{DIGEST}sQI")
+"""What stands before a packed :class:`Outcome`."""
 
 
 class Chunk(NamedTuple):
@@ -30,6 +38,12 @@ class Chunk(NamedTuple):
     """Where each stands."""
     records: list[Any]
     """Each in the form that its reader knows."""
+
+    def digest(self) -> bytes:
+        """The same for equal chunks in all processes."""
+        return blake2b(
+            marshal.dumps(tuple(self), 2), digest_size=DIGEST
+        ).digest()  # later versions depend on references
 
 
 class Reader(Protocol):
@@ -55,15 +69,16 @@ class Outcome:
     added: Counter[int] = field(default_factory=Counter)
     """Examples more than before because some were divided, by number of the filter."""
 
-    def plain(self) -> tuple[Any, ...]:
-        """As values that :mod:`marshal` knows."""
+    def packed(self, chunk: Chunk) -> bytes:
+        """As what became of *chunk*: its digest, length and checksum of what follows, and the values."""
         kept = tuple(vars(self.kept).values())
-        return kept, self.refused, self.dropped, self.read, dict(self.changed), dict(self.added)
+        data = marshal.dumps((kept, self.refused, self.dropped, self.read, dict(self.changed), dict(self.added)))
+        return ENTRY.pack(chunk.digest(), len(data), crc32(data)) + data
 
     @classmethod
-    def of(cls, plain: tuple[Any, ...]) -> Outcome:
-        """The inverse of :meth:`plain`."""
-        kept, refused, dropped, read, changed, added = plain
+    def unpacked(cls, entry: bytes) -> Outcome:
+        """The inverse of :meth:`packed`."""
+        kept, refused, dropped, read, changed, added = marshal.loads(memoryview(entry)[ENTRY.size :])
         return cls(Batch(*kept), refused, dropped, read, Counter(changed), Counter(added))
 
 
@@ -126,10 +141,10 @@ class Work:
         yield example
 
 
-def answering(*recipe: Any) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """The work as :class:`belle_core.data.workers.Pool` wants it: from plain values to plain values."""
+def answering(*recipe: Any) -> Callable[[Any], bytes]:
+    """The work as :class:`belle_core.data.workers.Pool` wants it: from plain values to a packed :class:`Outcome`."""
     work = Work(*recipe)
-    return lambda message: work(Chunk(*message)).plain()
+    return lambda message: work(chunk := Chunk(*message)).packed(chunk)
 
 
 class Lines:

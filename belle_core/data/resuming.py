@@ -7,9 +7,7 @@ before every outcome stands the digest of its chunk: what does not fit, or is to
 from __future__ import annotations
 
 import json
-import marshal
 import os
-import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -21,36 +19,39 @@ from pathlib import Path
 from typing import IO, Any
 from zlib import crc32
 
-from belle_core.data.chunks import Chunk, Outcome
+from belle_core.data.chunks import DIGEST, ENTRY, Chunk
 from belle_core.language import say
 from belle_core.plugins import load_catalog
 
-DIGEST = 16
-ENTRY = struct.Struct(f"<{DIGEST}sQI")
-"""Digest of the chunk; length and checksum of its outcome, which follows."""
-Done = Generator[tuple[Chunk, Outcome]]
+Packed = Generator[tuple[Chunk, bytes]]
+"""Chunks with their packed outcomes."""
 
 
 def resumed(
-    chunks: Iterator[Chunk], recipe: tuple[Any, ...], work: Callable[[Iterator[Chunk]], Done], *, path: Path, ahead: int
-) -> Done:
+    chunks: Iterator[Chunk],
+    recipe: tuple[Any, ...],
+    work: Callable[[Iterator[Chunk]], Packed],
+    *,
+    path: Path,
+    ahead: int,
+) -> Packed:
     """Every chunk with its outcome, in order: the first ones from the file *path*, the others from *work*, which are added to it.
 
     While the file lasts, as many chunks are read *ahead* as *work* reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    about, records = _digest([recipe, _code(recipe)]), 0
+    about, records = _about(recipe), 0
     waiting = deque(islice(chunks, ahead - 1))
     with path.open("r+b") as file:
         end = len(about) if file.read(len(about)) == about else 0
-        for digest, data in _entries(file) if end else ():
+        for digest, entry in _entries(file) if end else ():
             waiting.extend(islice(chunks, 1))
-            if not waiting or digest != _digest(waiting[0]):
+            if not waiting or digest != waiting[0].digest():
                 break
             end = file.tell()
             records += len(waiting[0].records)
-            yield waiting.popleft(), Outcome.of(marshal.loads(data))
+            yield waiting.popleft(), entry
         file.seek(end)
         file.truncate()
         file.write(b"" if end else about)
@@ -59,29 +60,25 @@ def resumed(
         if not waiting and not (waiting := deque(islice(chunks, 1))):
             return
         with closing(work(chain(waiting, chunks))) as left:
-            for chunk, outcome in left:
-                data = marshal.dumps(outcome.plain())
-                file.write(ENTRY.pack(_digest(chunk), len(data), crc32(data)) + data)
+            for chunk, entry in left:
+                file.write(entry)
                 file.flush()  # what was finished before a kill stays
-                yield chunk, outcome
+                yield chunk, entry
 
 
 def _entries(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Digests and outcomes up to the first one that is torn."""
+    """Digests of chunks and whole entries, up to the first one that is torn."""
     length = os.fstat(file.fileno()).st_size
     while len(head := file.read(ENTRY.size)) == ENTRY.size:
         digest, size, checksum = ENTRY.unpack(head)
         if size > length - file.tell() or crc32(data := file.read(size)) != checksum:
             return
-        yield digest, data
+        yield digest, head + data
 
 
-def _digest(value: Any) -> bytes:
-    """Of plain values."""
-    plain = tuple(value) if isinstance(value, Chunk) else json.dumps(value, default=str)
-    return blake2b(
-        marshal.dumps(plain, 2), digest_size=DIGEST
-    ).digest()  # later versions depend on who else holds a value
+def _about(recipe: tuple[Any, ...]) -> bytes:
+    plain = json.dumps([recipe, _code(recipe)], default=str)
+    return blake2b(plain.encode(), digest_size=DIGEST).digest()
 
 
 def _code(recipe: tuple[Any, ...]) -> list[Any]:

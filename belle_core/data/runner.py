@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from belle_core.data.chunks import Chunk, Outcome, Work
-from belle_core.data.resuming import Done, resumed
+from belle_core.data.chunks import Chunk, Outcome, Work, answering
+from belle_core.data.resuming import Packed, resumed
 from belle_core.data.workers import Pool, cores, ordered
 from belle_core.names import unknown
 from belle_core.plugins import load_catalog
@@ -32,32 +32,36 @@ class Runner(Protocol):
 
 def outcomes(
     chunks: Iterator[Chunk], recipe: tuple[Any, ...], *, runner: str, workers: int, ahead: int, kept: Path | None = None
-) -> Done:
+) -> Generator[tuple[Chunk, Outcome]]:
     """Every chunk with its outcome. *recipe*: the arguments of :class:`Work`; *ahead*: chunks that are read before the first one's
     outcome is used, with any runner. Fewer are not worth starting processes for, nor noting in the file *kept*, from which a run that is
     broken off goes on. Raises ``BelleError`` for an unknown runner."""
     run = runner_of(runner)
     head = list(islice(chunks, ahead))
     chunks = chain(head, chunks)
-    few = len(head) < ahead or ahead == 1
-    alone = few or (runner == LOCAL and (workers or cores()) == 1)
+    if len(head) < ahead or ahead == 1:
+        yield from _here(chunks, Work(*recipe), ahead)
+        return
 
-    def work(chunks: Iterator[Chunk]) -> Done:
-        return _here(chunks, recipe, ahead) if alone else _elsewhere(run, chunks, recipe, workers, ahead)
+    def work(chunks: Iterator[Chunk]) -> Packed:
+        if runner == LOCAL and (workers or cores()) == 1:
+            return _here(chunks, answering(*recipe), ahead)
+        return _elsewhere(run, chunks, recipe, workers, ahead)
 
-    yield from work(chunks) if few or not kept else resumed(chunks, recipe, work, path=kept, ahead=ahead)
+    with closing(resumed(chunks, recipe, work, path=kept, ahead=ahead) if kept else work(chunks)) as done:
+        for chunk, entry in done:
+            yield chunk, Outcome.unpacked(entry)
 
 
-def _here(chunks: Iterator[Chunk], recipe: tuple[Any, ...], ahead: int) -> Done:
-    work = Work(*recipe)
+def _here(chunks: Iterator[Chunk], work: Callable[[Chunk], Any], ahead: int) -> Generator[tuple[Chunk, Any]]:
     return ordered(chunks, lambda chunk: _Later(work, chunk), ahead=ahead)
 
 
-def _elsewhere(run: Runner, chunks: Iterator[Chunk], recipe: tuple[Any, ...], workers: int, ahead: int) -> Done:
+def _elsewhere(run: Runner, chunks: Iterator[Chunk], recipe: tuple[Any, ...], workers: int, ahead: int) -> Packed:
     function = ("belle_core.data.chunks:answering", list(recipe))
     with closing(run(map(tuple, chunks), function, workers=workers, ahead=ahead)) as answers:
         for message, answer in answers:
-            yield Chunk(*message), Outcome.of(answer)
+            yield Chunk(*message), answer
 
 
 def runner_of(name: str) -> Runner:
@@ -82,9 +86,9 @@ def processes(
 class _Later:
     """Does the work in this process, and not before it is asked for the answer."""
 
-    def __init__(self, work: Work, chunk: Chunk) -> None:
+    def __init__(self, work: Callable[[Chunk], Any], chunk: Chunk) -> None:
         self._work, self._chunk = work, chunk
 
-    def result(self) -> Outcome:
+    def result(self) -> Any:
         """The outcome."""
         return self._work(self._chunk)

@@ -305,7 +305,7 @@ def test_no_process_is_left_when_somebody_stops_early(tmp_path, filters):
         line_of(Example("long", Conversation.of("问", "答" * 100_000))) for _ in lines[::3]
     ]  # no pipe holds it
     answers = [pool.submit((None, ["a:1"], [line])) for line in lines]
-    assert [Outcome.of(answer.result()).kept.lines for answer in answers] == [[line] for line in lines]
+    assert [Outcome.unpacked(answer.result()).kept.lines for answer in answers] == [[line] for line in lines]
     pool.close()
     assert pool.processes() and all(process.poll() is not None for process in pool.processes())
 
