@@ -16,6 +16,7 @@ from belle_core.generation.calls.request import (
     longest,
     most_prompt_tokens,
 )
+from belle_core.language import say
 
 ENDINGS = {
     LENGTH: LENGTH,
@@ -43,9 +44,9 @@ def reply_of(answer: dict[str, Any], request: Request, config: EndpointConfig) -
         unseen = _text(message.get("reasoning_content") or message.get("reasoning"))
         ended = str(choice.get("finish_reason") or "").lower()
     except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise Failed("malformed answer: no text of a choice in it", billed=True) from error
+        raise Failed(say("malformed answer: no text of a choice in it", "回答中没有文本"), billed=True) from error
     if ended in BROKEN:
-        raise Failed(f"broken off: {ended}", billed=True)
+        raise Failed(say(f"broken off: {ended}", f"回答中断：{ended}"), billed=True)
     prompt, completion = _cost(answer.get("usage"), most_prompt_tokens(request), said + unseen)
     if not ended and completion >= longest(request, config):
         ended = LENGTH

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import warnings
 from typing import Any
 
 from belle_core.errors import BelleError
@@ -35,6 +36,7 @@ class Endpoint:
         key = api_key(config)
         self._secret = key if config.key_name else ""
         timeout = Timeout(config.timeout, connect=min(config.timeout, CONNECTING))
+        warnings.filterwarnings("ignore", "coroutine 'connect_tcp", RuntimeWarning)  # of a call that is broken off
         self._client = AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=timeout, max_retries=0)
         self._instead: dict[str, str] = {}
         self._answered = False
@@ -65,26 +67,28 @@ class Endpoint:
         api = self._client.chat.completions if self.config.mode == "chat" else self._client.completions
         more = {name: body[name] for name in body if name not in KNOWN}
         known = {name: body[name] for name in body if name in KNOWN}
-        late = Failed(f"no answer within {self.config.timeout:g} s ({self.where}.timeout)", billed=True)
+        seconds, option = f"{self.config.timeout:g}", f"{self.where}.timeout"
+        late = Failed(
+            say(f"no answer within {seconds} s ({option})", f"{seconds} 秒内没有回答（{option}）"), billed=True
+        )
         try:
             async with asyncio.timeout(self.config.timeout):  # the client's own begins anew with every byte
                 response = await api.with_raw_response.create(**known, extra_body=more or None)
         except TimeoutError as error:
             raise late from error
         except openai.APITimeoutError as error:
-            raise (late if _sent(error) else Failed("no connection in time", billed=False)) from error
+            raise (late if _sent(error) else Failed(say("no connection in time", "连接超时"), billed=False)) from error
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             words = words_of(str(cause) or type(cause).__name__, secret=self._secret)
-            raise Failed(f"no connection ({words})", billed=_sent(error)) from error
+            raise Failed(say(f"no connection ({words})", f"连接失败（{words}）"), billed=_sent(error)) from error
         try:
             answer = json.loads(response.http_response.content)
         except ValueError:
             answer = response.http_response.text
         if not isinstance(answer, dict):
-            raise Failed(
-                f"malformed answer: {words_of(answer, secret=self._secret)[:80]!r} instead of JSON", billed=True
-            )
+            shown = repr(words_of(answer, secret=self._secret)[:80])
+            raise Failed(say(f"malformed answer: {shown} instead of JSON", f"回答不是 JSON：{shown}"), billed=True)
         return answer
 
     def _learns(self, error: Any, body: dict[str, Any]) -> bool:
@@ -126,7 +130,7 @@ class Endpoint:
         code = str(error.get("code", "")) if isinstance(error, dict) else ""
         words = words_of(error, secret=self._secret)
         if not code.isdecimal() or not 400 <= int(code) < 600:
-            return Failed(f"error instead of an answer: {words}", billed=True)
+            return Failed(say(f"error instead of an answer: {words}", f"返回的是错误：{words}"), billed=True)
         return meaning(int(code), error, self.config, words=words)
 
     async def close(self) -> None:
