@@ -117,8 +117,9 @@ def find_personal(text: str) -> list[Finding]:
     for match in NAMED.finditer(text) if named else ():
         name = str(match.lastgroup)
         found.append(Finding(*match.span(name), "passport" if name == "passport" else "account"))
+    others = tuple(found)
     for match in NUMBER.finditer(text):
-        if any(f.start <= match.start() < f.end for f in found) or not (kind := _kind(match.group())):
+        if any(f.start <= match.start() < f.end for f in others) or not (kind := _kind(match.group())):
             continue
         if not (match.group().isdigit() and _reckoned(text, *match.span())):
             found.append(Finding(*match.span(), kind))

@@ -27,7 +27,7 @@ ASKED = re.compile(
 TAG = re.compile(
     r"<(?!/?(?:p|div|span|br|hr|a|b|i|u|s|em|strong|code|pre|kbd|samp|var|sub|sup|mark|small|del|ins|q|cite|abbr|ol|ul|li|dl|dt|dd|h[1-6]|blockquote|"
     r"table|thead|tbody|tfoot|tr|th|td|caption|colgroup|col|img|figure|figcaption|button|svg|path|details|summary|section|article|header|footer|center|font|tt|math|annotation|semantics|m[a-z]+)"
-    r"(?:\s+[\w:@.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)|\s+(?:disabled|checked|nowrap|hidden|open|reversed))*\s*/?>|!--)",
+    r"(?:\s+[\w:@.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s<>]+)|\s+(?:disabled|checked|nowrap|hidden|open|reversed))*\s*/?>|!--)",
     re.IGNORECASE,
 )
 """A ``<`` that begins no element: of a comparison, a template of C++, a placeholder."""

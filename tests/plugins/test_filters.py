@@ -394,7 +394,7 @@ def test_truncated(answer, reason):
     assert verdict("truncated", "问", answer) == reason
 
 
-@pytest.mark.parametrize("unit", ["好", "a", "a@", "![图片", "$", "请提供", "<p>", "我是"])
+@pytest.mark.parametrize("unit", ["好", "a", "a@", "![图片", "$", "请提供", "<p>", "我是", '<p><a b="', "13812345678 "])
 @pytest.mark.parametrize("name", ["truncated", "impossible", "refusal", "assistant", "html", "repair", "personal"])
 def test_the_time_grows_with_the_length_only(name, unit):
     one = made(name)
