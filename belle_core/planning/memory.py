@@ -19,7 +19,7 @@ AT_ONCE = 32
 POOL = {False: 250 << 20, True: 160 << 20}
 """Bytes of main memory that the C library asks for in advance, that kernels of matrix products take, and that lie idle between
 large tensors of ever new sizes; by whether there is an adapter, under which the output layer's gradient is not among these."""
-GAPS = {True: 0.15, False: 0.45}
+GAPS = {True: 0.15, False: 0.55}
 """What the C library's heap has between pieces in use, as a share of what comes and goes; by ``Method.own_layers``. Both as
 measured on Linux (``tests/core/test_planning_processes.py``)."""
 StateBytes = Callable[[str, tuple[int, ...], int], int]
