@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,15 +112,31 @@ def test_a_call_that_is_broken_off_does_not_use_a_model_that_was_closed(tmp_path
     directory = random_model(tmp_path / "model", context_length=2000)
     config = EndpointConfig(local=str(gguf_of(directory)), max_tokens=300, temperature=1.0)
 
+    begun, go_on, order = threading.Event(), threading.Event(), []
+
     async def main():
         model = LocalModel(config, Path(tmp_path))
+        engine = model._engine
+        complete, close = engine.complete, engine.close
+
+        def slowly(*arguments):
+            begun.set()
+            go_on.wait(60)
+            answers = complete(*arguments)
+            order.append("answered")
+            return answers
+
+        engine.complete, engine.close = slowly, lambda: (order.append("closed"), close())
         call = asyncio.ensure_future(model.answer(Request.of("你好")))
-        while not model._busy.locked():
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(begun.wait, 60)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert model._busy.locked(), "the thread has not ended yet"
-        await model.close()
+        closing = asyncio.ensure_future(model.close())
+        await asyncio.sleep(0.05)
+        assert not order
+        go_on.set()
+        await closing
 
     asyncio.run(main())
+    assert order == ["answered", "closed"]
