@@ -135,6 +135,7 @@ def trainable(*overrides: str) -> tuple[int, int]:
     return training["trainable"], training["memory"]["optimizer"]
 
 
+@pytest.mark.slow
 def test_what_is_frozen_does_not_train():
     adapter = 8 * LAYERS * (4 * 2 * HIDDEN + 3 * (HIDDEN + INNER))
     assert trainable("+train=embeddings") == (2 * TABLE, 8 * 2 * TABLE)
