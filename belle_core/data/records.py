@@ -133,8 +133,19 @@ def _is_lines(text: str, complete: bool) -> bool:
     """Whether one of several first lines is an object by itself; of an object over several lines the inner ones are indented."""
     lines = text.split("\n", 20)
     whole = [line.rstrip() for line in (lines if complete and len(lines) <= 20 else lines[:-1])]
-    several = "\n" in text.rstrip() and text[0] != "[" and "{" not in whole and not whole[0].endswith("[")
+    several = "\n" in text.rstrip() and "{" not in whole and not whole[0].endswith("[") and not _opens_array(whole[0])
     return several and any(line.startswith("{") and _is_value(line) for line in whole)
+
+
+def _opens_array(line: str) -> bool:
+    """Whether an array of records begins here; one that ends in its line and holds none is a line like any other."""
+    if line[0] != "[":
+        return False
+    try:
+        value, end = StrictDecoder().decode(line)
+    except Malformed:
+        return True
+    return end < len(line) or any(isinstance(item, dict) for item in value)  # type: ignore[attr-defined]
 
 
 def _is_value(line: str) -> bool:

@@ -16,7 +16,7 @@ from belle_files.config import FilesConfig
 from belle_files.estimate import estimate
 from belle_files.intake import Intake
 from belle_files.stage import read
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from belle_core import run
@@ -207,6 +207,7 @@ BROKEN = st.sampled_from(['{"a": NaN}', '{"a": 1', "oh", '{"a": "\\ud800"}', '{"
 
 
 @settings(max_examples=60, deadline=None)
+@example(lines=[[1], ("raw", '{"a": 1'), [1]], dev="0", array=False)
 @given(
     lines=st.lists(GOOD | EMPTY | ODD | BROKEN.map(lambda text: ("raw", text)), min_size=1, max_size=40),
     dev=st.sampled_from(["0", "1", "3", "0.2"]),
