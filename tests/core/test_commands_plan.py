@@ -145,6 +145,7 @@ def test_what_is_frozen_does_not_train():
     assert trainable("+train=lora", "train.whole=[embed_tokens]")[0] == adapter + TABLE
 
 
+@pytest.mark.slow
 def test_the_optimizer_tells_its_state():
     weights, full = trainable("+train=full")
     assert weights == 2 * TABLE + LAYERS * BLOCK + HIDDEN and full == 8 * weights

@@ -143,7 +143,10 @@ def test_two_processes_make_one_artifact_once(tmp_path):
         )
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib", pytest.param("submitit_local", marks=pytest.mark.slow)])
+ELSEWHERE = [pytest.param(name, marks=pytest.mark.slow) for name in ("joblib", "submitit_local")]
+
+
+@pytest.mark.parametrize("launcher", ["basic", *ELSEWHERE])
 def test_a_sweep_makes_shared_steps_once(tmp_path, belle, launcher):
     arguments = [
         "-m",

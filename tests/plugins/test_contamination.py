@@ -216,6 +216,7 @@ def test_real_data_is_hardly_flagged(shared):
     assert 0 < sum(hit is not None for hit in flagged) < 0.005 * len(lines)
 
 
+@pytest.mark.slow
 def test_published_files_that_share_questions(shared):
     """LLaMA-Factory's demo has some 95 of the 51,000 questions; a second translation of the same tasks has many nearly."""
     bare = lambda text: "".join(sign for sign in unicodedata.normalize("NFKC", text).lower() if sign.isalnum())  # noqa: E731

@@ -24,6 +24,7 @@ def test_a_run_from_the_store_sends_nothing(tmp_path, belle):
     assert not (tmp_path / "wandb").exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_does_not_stop_the_run(belle):
     with socket.socket() as taken:  # a port on which nobody listens
         taken.bind(("127.0.0.1", 0))
