@@ -6,8 +6,8 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, list_field, system_field
-from belle_formats.turns import Message, converse
+from belle_core.data.fields import SYSTEM, list_field, system_field
+from belle_formats.turns import Message, examples_of
 
 KEYS = ("conversations", "data")
 USED = ("id", *KEYS, *SYSTEM)
@@ -34,9 +34,7 @@ class AlternatingFormat:
         if not all(isinstance(text, str) for text in texts):
             raise Unreadable(f"wrong_type:{_key(record)}", "should be a list of texts")
         messages = [Message(("user", "assistant")[number % 2], text) for number, text in enumerate(texts)]
-        conversation, refused = converse(messages, system_field(record))
-        kept = [Example(place.id_of(record.get("id")), conversation, **about(record, USED))] if conversation else []
-        return [*kept, *refused]
+        return examples_of(messages, record, place, used=USED, system=system_field(record))
 
 
 def _key(record: dict[str, Any]) -> str:

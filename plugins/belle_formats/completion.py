@@ -6,8 +6,8 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, list_field, system_field
-from belle_formats.turns import converse, is_messages, listed, messages_of
+from belle_core.data.fields import SYSTEM, list_field, system_field
+from belle_formats.turns import examples_of, is_messages, listed, messages_of
 
 USED = ("id", "prompt", "completion", *SYSTEM)
 
@@ -29,9 +29,7 @@ class CompletionFormat:
         lists = {key: listed(record.get(key)) for key in ("prompt", "completion") if key in record}
         asked, said = (messages_of(list_field(lists, key)) for key in ("prompt", "completion"))
         read = [message._replace(weight=0.0) if message.role == "assistant" else message for message in asked]
-        conversation, refused = converse([*read, *said], system_field(record))
-        kept = [Example(place.id_of(record.get("id")), conversation, **about(record, USED))] if conversation else []
-        return [*kept, *refused]
+        return examples_of([*read, *said], record, place, used=USED, system=system_field(record))
 
 
 FORMAT = CompletionFormat()

@@ -6,8 +6,8 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, list_field, system_field
-from belle_formats.turns import converse, is_messages, listed, messages_of, weighed
+from belle_core.data.fields import SYSTEM, list_field, system_field
+from belle_formats.turns import examples_of, is_messages, listed, messages_of, weighed
 
 
 class MessagesFormat:
@@ -29,11 +29,8 @@ class MessagesFormat:
         values = list_field({key: listed(record[key])} if key in record else record, key)
         weights = record.get("weights")
         messages = messages_of(weighed(values, weights) if isinstance(weights, list) else values)
-        system = system_field(record)
-        conversation, refused = converse(messages, system)
         used = ("id", key, *SYSTEM, *(["weights"] if isinstance(weights, list) else []))
-        kept = [Example(place.id_of(record.get("id")), conversation, **about(record, used))] if conversation else []
-        return [*kept, *refused]
+        return examples_of(messages, record, place, used=used, system=system_field(record))
 
 
 SHAREGPT = MessagesFormat("conversations", "conversation", "items")

@@ -6,8 +6,8 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, list_field, system_field, text_field
-from belle_formats.turns import Message, converse
+from belle_core.data.fields import SYSTEM, list_field, system_field, text_field
+from belle_formats.turns import Message, examples_of
 
 NAMES = (("human", "assistant"), ("input", "output"))
 """(question, answer) in Firefly and in XTuner."""
@@ -35,10 +35,8 @@ class FireflyFormat:
                 Message("user", text_field(pair, asks)),
                 Message("assistant", text_field(pair, answers)),
             ]
-        conversation, refused = converse(messages, system_field(record))
-        own = record.get("id", record.get("conversation_id"))
-        kept = [Example(place.id_of(own), conversation, **about(record, USED))] if conversation else []
-        return [*kept, *refused]
+        system, ids = system_field(record), ("id", "conversation_id")
+        return examples_of(messages, record, place, used=USED, system=system, ids=ids)
 
 
 def _names(record: dict[str, Any]) -> tuple[str, str] | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import about, text_field
+from belle_core.data.fields import text_field
 from belle_core.data.personal import excerpt
-from belle_formats.turns import Message, converse
+from belle_formats.turns import Message, examples_of
 
 SPOKEN = re.compile(r"\[(Human|MOSS)\]:[ ]?(.*?)<eo[hma]>\s*", re.DOTALL)
 """A message of ``plain_text``."""
@@ -35,9 +35,8 @@ class MossFormat:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
         messages = _turns(record["chat"]) if "chat" in record else _spoken(text_field(record, "plain_text"))
         key = next((key for key in SYSTEM if key in record), SYSTEM[0])
-        conversation, refused = converse(messages, text_field(record, key, optional=True).strip())
-        own, rest = record.get("conversation_id", record.get("id")), about(record, USED)
-        return [*([Example(place.id_of(own), conversation, **rest)] if conversation else []), *refused]
+        system, ids = text_field(record, key, optional=True).strip(), ("conversation_id", "id")
+        return examples_of(messages, record, place, used=USED, system=system, ids=ids)
 
 
 def _spoken(text: str) -> list[Message]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused
-from belle_core.data.fields import SYSTEM, about, joined, system_field, text_field
+from belle_core.data.fields import SYSTEM, joined, system_field, text_field
 from belle_formats.dialogue import MARK, is_dialogue, written_out
-from belle_formats.turns import Message, converse
+from belle_formats.turns import Message, examples_of
 
 USED = ("id", "instruction", "input", "output", *SYSTEM)
 
@@ -30,9 +30,7 @@ class MultiturnFormat:
         text = joined(text_field(record, "instruction"), text_field(record, "input", optional=True))
         asked = written_out(text) if is_dialogue(text) else [Message("user", text)]
         messages = [*asked, Message("assistant", text_field(record, "output"))]
-        conversation, refused = converse(messages, system_field(record))
-        kept = [Example(place.id_of(record.get("id")), conversation, **about(record, USED))] if conversation else []
-        return [*kept, *refused]
+        return examples_of(messages, record, place, used=USED, system=system_field(record))
 
 
 FORMAT = MultiturnFormat()

@@ -6,9 +6,9 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import about, list_field, text_field
+from belle_core.data.fields import list_field, text_field
 from belle_core.data.personal import excerpt
-from belle_formats.turns import Message, converse
+from belle_formats.turns import Message, examples_of
 
 ROLES = {"usr": "user", "sys": "assistant"}
 
@@ -30,9 +30,7 @@ class PeopleFormat:
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""
         messages = [self._message(number, value) for number, value in enumerate(list_field(record, "messages"))]
-        conversation, refused = converse(messages)
-        rest = about(record, ("id", "messages"))
-        return [*([Example(place.id_of(record.get("id")), conversation, **rest)] if conversation else []), *refused]
+        return examples_of(messages, record, place, used=("id", "messages"))
 
     def _message(self, number: int, value: Any) -> Message:
         if not isinstance(value, dict):

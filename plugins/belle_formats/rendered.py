@@ -7,10 +7,10 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused
-from belle_core.data.fields import about, text_field
+from belle_core.data.fields import text_field
 from belle_core.data.personal import excerpt
 from belle_formats.dialogue import is_dialogue, written_out
-from belle_formats.turns import converse
+from belle_formats.turns import examples_of
 
 TOKENS = re.compile(r"\s*</?s>\s*")
 
@@ -30,9 +30,7 @@ class RenderedFormat:
         text = TOKENS.sub("\n", text_field(record, "text"))
         if not is_dialogue(text):
             raise Dropped("no_dialogue", excerpt(text, around=100))
-        conversation, refused = converse(written_out(text))
-        rest = about(record, ("id", "text"))
-        return [*([Example(place.id_of(record.get("id")), conversation, **rest)] if conversation else []), *refused]
+        return examples_of(written_out(text), record, place, used=("id", "text"))
 
 
 FORMAT = RenderedFormat()

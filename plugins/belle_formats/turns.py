@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from belle_core.conversation import Conversation, Turn
-from belle_core.data import Dropped, Unreadable
-from belle_core.data.fields import thoughtful
+from belle_core.conversation import Conversation, Example, Turn
+from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.fields import about, thoughtful
 from belle_core.data.personal import excerpt
 
 ROLES = {
@@ -121,6 +121,25 @@ def _text(content: Any) -> str:
         if not (isinstance(part, dict) and isinstance(part.get("text"), str)):
             raise Dropped("not_text", excerpt(str(part.get("type") if isinstance(part, dict) else part), around=100))
     return "".join([part["text"] for part in content])
+
+
+def examples_of(
+    messages: Sequence[Message],
+    record: dict[str, Any],
+    place: Place,
+    *,
+    used: Sequence[str],
+    system: str = "",
+    ids: Sequence[str] = ("id",),
+) -> list[Example | Refused]:
+    """The conversation in *messages* as an example, if there is one, and the messages left out of it.
+
+    *used*: keys of *record* that are no more said about it; *ids*: those under which its name may stand. Raises ``Dropped``.
+    """
+    conversation, refused = converse(messages, system)
+    own = next((record[key] for key in ids if key in record), None)
+    kept = [Example(place.id_of(own), conversation, **about(record, used))] if conversation else []
+    return [*kept, *refused]
 
 
 def converse(messages: Sequence[Message], system: str = "") -> tuple[Conversation | None, list[Dropped]]:
