@@ -7,6 +7,7 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused
+from belle_core.data.personal import excerpt
 from belle_formats.conversations import OPENAI
 from belle_formats.turns import messages_of
 
@@ -28,7 +29,7 @@ class OwnFormat:
             return OPENAI.examples(record, place)
         rest, worse = {key: value for key, value in record.items() if key != "rejected"}, tuple(record["rejected"])
         if not all(text.strip() for text in worse):
-            raise Dropped("empty_answer", f"rejected: {' / '.join(worse)[:100]}")
+            raise Dropped("empty_answer", f"rejected: {excerpt(' / '.join(worse), around=100)}")
         asked = messages_of(rest["messages"][-1:])[0].role == "user"
         if asked:
             rest["messages"] = [*rest["messages"], {"role": "assistant", "content": worse[0]}]
@@ -36,7 +37,7 @@ class OwnFormat:
                 rest["weights"] = [*rest["weights"], 1.0]
         found = OPENAI.examples(rest, place)
         if not isinstance(found[0], Example) or len(found) > 1:  # what is compared is the last answer, which is gone
-            raise Dropped("empty_turn", f"rejected: {worse[0][:100]}")
+            raise Dropped("empty_turn", f"rejected: {excerpt(worse[0], around=100)}")
         conversation = found[0].conversation
         assert conversation is not None
         return [replace(found[0], conversation=conversation.prompt() if asked else conversation, rejected=worse)]

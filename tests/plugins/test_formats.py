@@ -377,6 +377,18 @@ def test_our_own_records_are_read_back(conversation, rejected, bad):
     assert (example.conversation, list(example.rejected)) == (conversation, rejected)
 
 
+@pytest.mark.parametrize("rejected", [["字" * 92 + "13912345678", " "], ["字" * 92 + "13912345678"]])
+def test_evidence_of_our_own_records_does_not_end_inside_a_number(rejected):
+    record = {
+        "messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": ""}],
+        "rejected": rejected,
+    }
+    with pytest.raises(Dropped) as caught:
+        convert("own", record)
+    dropped = caught.value
+    assert dropped.reason in ("empty_answer", "empty_turn") and dropped.evidence == f"rejected: {'字' * 92}<phone>"
+
+
 def test_ranked_answers_and_several_instances():
     example = only(
         "ranked", {"instruction": "问", "input": "", "output": ["一", "二", "三"], "history": [["早", "早"]]}
