@@ -65,9 +65,14 @@ def _ranges(title: str, unit: str, counts: Iterable[tuple[str, int]]) -> Bars:
 
 def _names(title: str, counts: Mapping[str, int]) -> Bars:
     listed = [(label_of(name), count) for name, count in counts.items()]
-    rest = listed[BARS:]
+    return Bars(title, ("", say("examples", "样本数")), _first(listed))
+
+
+def _first(counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Those that have a bar each, and all others in one."""
+    rest = counts[BARS:]
     more = [(say(f"… {len(rest):,} more", f"……另有 {len(rest):,} 项"), sum(count for _, count in rest))] if rest else []
-    return Bars(title, ("", say("examples", "样本数")), [*listed[:BARS], *more])
+    return [*counts[:BARS], *more]
 
 
 def _contamination(examples: Examples, found: Mapping[str, Any]) -> list[Block]:
@@ -97,9 +102,7 @@ def _dropped(found: dict[str, Any]) -> list[Block]:
     if not found["rejected"]:
         return []
     frequent = sorted(found["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))
-    rest = frequent[BARS:]
-    more = [(say(f"… {len(rest):,} more", f"……另有 {len(rest):,} 项"), sum(count for _, count in rest))] if rest else []
-    bars = Bars(say("by reason", "按原因"), (say("reason", "原因"), say("records", "条数")), [*frequent[:BARS], *more])
+    bars = Bars(say("by reason", "按原因"), (say("reason", "原因"), say("records", "条数")), _first(frequent))
     kept = [
         Record(f"{reason} · {count:,}", [(one["where"], one["evidence"]) for one in found["evidence"][reason]])
         for reason, count in frequent
