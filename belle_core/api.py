@@ -6,13 +6,16 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 
 from belle_core.artifacts import Artifact
 from belle_core.compose import Composed, compose_run
 from belle_core.config import RunConfig
 from belle_core.console import Console
+from belle_core.errors import BelleError
 from belle_core.events import RunFinished, RunStarted
 from belle_core.identity import Recipe
+from belle_core.language import say
 from belle_core.nodes import following, led, place_of
 from belle_core.observers import fan_out, guests_of
 from belle_core.pipeline import disk_error, execute, preflight, recipes_of
@@ -20,6 +23,7 @@ from belle_core.plugins import load_catalog
 from belle_core.references import find_artifact
 from belle_core.report import write_report
 from belle_core.runs import RunRecord, run_identity, run_name
+from belle_core.stopping import stopped_by
 from belle_core.store import Store, store_root
 from belle_core.wiring import Step, wire
 
@@ -90,12 +94,20 @@ def _run(overrides: list[str], config_dir: str | None, *, quiet: bool) -> Result
         write_report(directory, artifacts)
     except BaseException as caught:
         with suppress(OSError):  # a full disk must not hide the error itself
-            observe(RunFinished(name=name, directory=directory, error=f"{type(caught).__name__}: {caught}"))
+            observe(RunFinished(name=name, directory=directory, error=_why(caught)))
         if isinstance(caught, OSError) and (translated := disk_error(caught, store.root)):
             raise translated from caught
         raise
     observe(RunFinished(name=name, directory=directory, artifacts=artifacts))
     return Result(name, directory, artifacts)
+
+
+def _why(end: BaseException) -> str:
+    """What ended a run, for its record."""
+    if number := stopped_by(end):
+        name = Signals(number).name
+        return say(f"stopped by {name}", f"被 {name} 中断")
+    return str(end) if isinstance(end, BelleError) else f"{type(end).__name__}: {end}"
 
 
 def default_store() -> Store:

@@ -9,8 +9,9 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from belle_core.errors import BelleError, Several
+from belle_core.errors import BelleError, Several, in_one_line
 from belle_core.language import say
+from belle_core.stopping import heard, stopped_by, tell
 
 HYDRA_FLAGS = (
     "-h",
@@ -29,30 +30,20 @@ HYDRA_FLAGS = (
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Entry point of ``belle`` and ``python -m belle_core``; exits with 0, 1 (an error to fix) or 130 (interrupted)."""
+    """Entry point of ``belle`` and ``python -m belle_core``; exits with 0, 1 (an error to fix), or 128 and the signal that ended it."""
     arguments = sys.argv[1:] if arguments is None else arguments
     share_cores()
     try:
-        dispatch(arguments)
+        with heard():
+            dispatch(arguments)
     except BelleError as error:
         fail(error)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more while Python ends is no traceback
-        print(
-            say("\nbelle: interrupted; the same command goes on from here", "\nbelle：已中断；重复同一命令即可继续"),
-            file=sys.stderr,
-        )
-        sys.exit(130)
-    except SystemExit as end:
-        if end.code == 128 + signal.SIGTERM:
-            print(
-                say(
-                    "belle: told to stop; the same command goes on from here",
-                    "belle：收到停止信号；重复同一命令即可继续",
-                ),
-                file=sys.stderr,
-            )
-        raise
+    except (KeyboardInterrupt, SystemExit) as end:
+        if (number := stopped_by(end)) is None:
+            raise
+        signal.signal(number, signal.SIG_IGN)  # one more while Python ends is no traceback
+        tell(number, goes_on=bool(arguments) and not _is_word(arguments[0]))
+        sys.exit(128 + number)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -73,8 +64,9 @@ def dispatch(arguments: list[str]) -> None:
     first = arguments[0] if arguments else "--help"
     if "_BELLE_COMPLETE" in os.environ or first == "--version" or _is_word(first):
         from belle_core.commands import group
+        from belle_core.commands.usage import call
 
-        group(prog_name="belle", args=arguments)
+        call(group, arguments)
     elif arguments in ([], ["--help"], ["-h"]):
         from belle_core.help import help_text
 
@@ -138,7 +130,7 @@ def hydra_service(arguments: list[str]) -> None:
         from belle_core.compose import compose_run
 
         compose_run(split(arguments)[0])  # says the same better, if it is in the overrides
-        raise BelleError(" ".join(str(error).split()), " ".join(str(error).split())) from error
+        raise BelleError(in_one_line(error), in_one_line(error)) from error
 
 
 def fail(error: BelleError) -> NoReturn:

@@ -23,6 +23,7 @@ from belle_core.config import TrainerConfig
 from belle_core.errors import BelleError
 from belle_core.jobs import Job, restored
 from belle_core.stages import Stage, StageContext
+from belle_core.stopping import stops
 from belle_core.worker import WATCHED, report_path
 
 GRACE = 10.0
@@ -141,11 +142,11 @@ class Workers:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Pass SIGINT and SIGTERM on, so that all save and end; only the main thread may."""
+        """Pass signals to stop on, so that all save and end; only the main thread may."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._stop) for number in stops()}
         try:
             yield
         finally:

@@ -102,7 +102,4 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("belle"), prog_name="belle")
 def group() -> None:
-    """belle: be everyone's large language model engine.
-
-    A run is written as options: belle +train=lora model=llama7b (see belle --help). Everything else is a command.
-    """
+    """Runs are no commands, and never come here."""

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from belle_core.api import default_store
 from belle_core.artifacts import TYPES
-from belle_core.commands.options import confirmed, print_json, run_arguments, with_json, with_yes
+from belle_core.commands.options import Finite, confirmed, print_json, run_arguments, with_json, with_yes
 from belle_core.commands.show import locate
 from belle_core.console import size_text
 from belle_core.errors import BelleError
@@ -62,7 +62,7 @@ def remove(reference: str, yes: bool, as_json: bool) -> None:
         "删除没有运行引用的产物和中断留下的残余。",
     ),
 )
-@click.option("--keep-days", type=click.FloatRange(min=0), help=say(
+@click.option("--keep-days", type=Finite(min=0), help=say(
     "Runs that ended longer ago than this no longer protect their artifacts, unless pinned; their records stay.",
     "结束时间早于此天数的运行不再保护其产物（已固定的除外）；运行记录保留。"))  # fmt: skip
 @with_yes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -67,6 +68,16 @@ def confirmed(question: str, yes: bool) -> bool:
         return click.confirm(question, err=True)
     except click.Abort:
         return False
+
+
+class Finite(click.FloatRange):
+    """A range of numbers in which ``nan`` and ``inf`` are not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(say(f"{value} is no number to reckon with", f"{value} 不是可用的数"), param, ctx)
+        return number
 
 
 def visible(text: str) -> str:

@@ -26,6 +26,7 @@ from threading import Lock
 from typing import IO, Any, Protocol, TypeVar
 
 from belle_core.errors import BelleError
+from belle_core.stopping import stops
 
 Item = TypeVar("Item")
 HEADER = struct.Struct("<Q")
@@ -138,7 +139,8 @@ def ordered(items: Iterable[Item], submit: Callable[[Item], Answer], *, ahead: i
 
 def serve() -> None:
     """What a worker process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
+    for number in stops():
+        signal.signal(number, signal.SIG_IGN)  # these reach all processes of a group; the parent ends this one
     gc.set_threshold(50_000)  # a chunk makes thousands of objects, and all go with it
     source, target = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # a filter that prints must not disturb the conversation

@@ -17,8 +17,12 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from belle_core.errors import BelleError
+from belle_core.stopping import leave, stops
 from belle_core.training.disk import disk_errors
 from belle_core.training.sharing.alone import Alone
+
+AGAIN: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+"""Told twice, a run ends at once; a terminal that goes tells it twice by itself."""
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -56,7 +60,7 @@ def readable(path: Any) -> Iterator[None]:
 
 
 class SavesState(Callback):
-    """Saves at the end of an optimizer step: every *seconds*, and on SIGINT or SIGTERM, which then end the run."""
+    """Saves at the end of an optimizer step: every *seconds*, and on a signal to stop, which then ends the run."""
 
     def __init__(self, path: Path, seconds: float, sharing: Alone | None = None) -> None:
         self.path, self.seconds, self.sharing = path, seconds, sharing or Alone()
@@ -66,13 +70,13 @@ class SavesState(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the signals over from Lightning, which gives them back at the end. Until the first step (what the model says as
         it starts may take hours) there is nothing to save: they end the run at once."""
-        self._handle(signal.SIGINT, signal.default_int_handler)
-        self._handle(signal.SIGTERM, _leave)
+        for number in stops():
+            self._handle(number, signal.default_int_handler if number == signal.SIGINT else leave)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From here on they end it between two steps."""
         self._last = time.monotonic()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stops():
             self._handle(number, self._stop)
 
     def _handle(self, number: int, handler: Any) -> None:
@@ -81,9 +85,7 @@ class SavesState(Callback):
 
     def _stop(self, number: int, _: Any) -> None:
         self.stopped_by = number
-        signal.signal(
-            number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler
-        )  # twice: at once
+        signal.signal(number, AGAIN.get(number, signal.SIG_IGN))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Here the state is that between two optimizer steps; all processes save, or none."""
@@ -94,7 +96,3 @@ class SavesState(Callback):
         trainer.save_checkpoint(self.path)
         self._last = time.monotonic()
         trainer.should_stop = trainer.should_stop or stop
-
-
-def _leave(number: int, _: Any) -> None:
-    raise SystemExit(128 + number)

@@ -20,12 +20,26 @@ from belle_core.language import say
 PROMPT = "› "
 
 
-@click.command()
+@click.command(
+    "chat",
+    help=say(
+        "Talk to MODEL: a run, <run>/<step>, an artifact, a Hugging Face directory or a .gguf file.\n\n"
+        "Without MODEL it is the last model of the latest run. Where standard input is no terminal, every line is a question.",
+        "与 MODEL 对话：运行、<运行>/<步骤>、产物、Hugging Face 目录或 .gguf 文件。\n\n"
+        "不写 MODEL 时用最近一次运行的最后一个模型。标准输入不是终端时，每行是一个问题。",
+    ),
+)
 @click.argument("model", required=False)
 @generation_options(temperature=0.0, max_tokens=256)
-@click.option("--system", default="", help="What the model is told before the conversation.")
-@click.option("--once", metavar="QUESTION", help="Print the answer to one question and exit.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per answer.")
+@click.option(
+    "--system", default="", help=say("What the model is told before the conversation.", "对话开始前给模型的系统提示。")
+)
+@click.option(
+    "--once", metavar="QUESTION", help=say("Print the answer to one question and exit.", "只回答这一个问题，然后退出。")
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help=say("One JSON object per answer.", "每个回答输出一个 JSON 对象。")
+)
 def command(
     model: str | None,
     temperature: float,
@@ -37,10 +51,7 @@ def command(
     once: str | None,
     as_json: bool,
 ) -> None:
-    """Talk to MODEL: a run, <run>/<step>, an artifact, a Hugging Face directory or a .gguf file.
-
-    Without MODEL it is the last model of the latest run. Where standard input is no terminal, every line is a question.
-    """
+    """Answers at the terminal, to one question, or to every line of standard input."""
     from belle_chat.source import find_source, name_of, open_source
     from belle_core.generation import Sampling
 

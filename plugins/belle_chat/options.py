@@ -7,34 +7,47 @@ from typing import Any
 
 import click
 
+from belle_core.commands.options import Finite
+from belle_core.language import say
+
 
 def generation_options(*, temperature: float, max_tokens: int) -> Callable[[Any], Any]:
     """How answers are drawn, and by which template questions are written."""
     options = [
         click.option(
             "--temperature",
-            type=click.FloatRange(min=0),
+            type=Finite(min=0),
             default=temperature,
             show_default=True,
-            help="0 takes the likeliest token.",
+            help=say("0 takes the likeliest token.", "0 表示总取最可能的词元。"),
         ),
         click.option(
             "--top-p",
-            type=click.FloatRange(0, 1, min_open=True),
+            type=Finite(0, 1, min_open=True),
             default=1.0,
             show_default=True,
-            help="Sample from the likeliest tokens with this probability together.",
+            help=say(
+                "Sample from the likeliest tokens with this probability together.",
+                "只从累计概率达到此值的最可能词元中采样。",
+            ),
         ),
         click.option(
             "--max-tokens",
             type=click.IntRange(min=1),
             default=max_tokens,
             show_default=True,
-            help="Longest answer, in tokens.",
+            help=say("Longest answer, in tokens.", "回答最长多少词元。"),
         ),
-        click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sampling."),
         click.option(
-            "--template", metavar="NAME", help="Chat template, where the model carries none or another is wanted."
+            "--seed", type=int, default=0, show_default=True, help=say("Seed of the sampling.", "采样的随机种子。")
+        ),
+        click.option(
+            "--template",
+            metavar="NAME",
+            help=say(
+                "Chat template, where the model carries none or another is wanted.",
+                "对话模板；模型没有自带或想换用时指定。",
+            ),
         ),
     ]
 

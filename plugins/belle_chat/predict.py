@@ -15,16 +15,33 @@ from belle_core.errors import BelleError
 from belle_core.language import say
 
 
-@click.command()
+@click.command(
+    "predict",
+    help=say(
+        "Answer QUESTIONS with MODEL: lines of text, or JSON Lines with question, instruction or messages.\n\n"
+        "Interrupted, the same command goes on where it was; OUT appears when all is answered.",
+        "用 MODEL 回答 QUESTIONS：每行一个问题的文本，或带有 question、instruction 或 messages 的 JSON Lines。\n\n"
+        "中断后重复同一命令即可继续；全部回答完毕后才会出现输出文件。",
+    ),
+)
 @click.argument("model")
 @click.argument("questions", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="JSON Lines file of the answers."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help=say("JSON Lines file of the answers.", "存放答案的 JSON Lines 文件。"),
 )
 @generation_options(temperature=0.0, max_tokens=256)
-@click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True, help="Questions at a time.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most this many questions.")
-@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help=say("Questions at a time.", "一次回答多少个问题。"),
+)
+@click.option("--limit", type=click.IntRange(min=1), help=say("At most this many questions.", "最多回答多少个问题。"))
+@click.option("--json", "as_json", is_flag=True, help=say("The summary as JSON.", "以 JSON 输出摘要。"))
 def command(
     model: str,
     questions: Path,
@@ -35,10 +52,7 @@ def command(
     template: str | None,
     **options: Any,
 ) -> None:
-    """Answer QUESTIONS with MODEL: lines of text, or JSON Lines with question, instruction or messages.
-
-    Interrupted, the same command goes on where it was; OUT appears when all is answered.
-    """
+    """Writes all answers or none."""
     from belle_chat.source import find_source, name_of, open_source
     from belle_core.data.asking import read_questions
     from belle_core.generation import Sampling

@@ -10,7 +10,10 @@ from belle_core.language import say
 
 
 @click.command(
-    help="Convert CHECKPOINT (.bin) with its TOKENIZER (.bin) into the new directory TARGET, for model.checkpoint=TARGET."
+    help=say(
+        "Convert CHECKPOINT (.bin) with its TOKENIZER (.bin) into the new directory TARGET, for model.checkpoint=TARGET.",
+        "把 CHECKPOINT（.bin）及其 TOKENIZER（.bin）转换到新目录 TARGET，供 model.checkpoint=TARGET 使用。",
+    )
 )
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("tokenizer", type=click.Path(path_type=Path))

@@ -472,7 +472,8 @@ def test_the_stage_keeps_the_rules_of_the_kit():
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_it_ends_at_once_and_the_same_command_goes_on(tmp_path, how):
     with LlmServer(tasks, latency=lambda number: 0.4) as server:
         command = [
             sys.executable,
@@ -484,9 +485,9 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(tmp_path):
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         while server.paid.total() < 4 and process.poll() is None:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         said, _ = process.communicate(timeout=120)
-        assert process.returncode == 130 and "goes on from here" in said and "Traceback" not in said
+        assert process.returncode == 128 + how and "goes on from here" in said and "Traceback" not in said
         paid = server.paid.total()
         assert run_as_command(server, store=tmp_path / "s", size=60).splits == {"train": 60}
         assert server.paid.total() - len(server.paid) <= 8 and len(server.paid) >= paid - 8
