@@ -11,6 +11,17 @@ from belle_core.data.personal import excerpt
 
 SYSTEM = ("system", "system_prompt")
 """Keys that hold a system text."""
+THOUGHTS = (
+    "reasoning_content",  # as APIs give it: DeepSeek and Qwen
+    "reasoning",  # OpenRouter and vLLM
+    "thinking",  # gpt-oss
+    "Complex_CoT",  # medical-o1
+    "deepseek_reasoning",  # OpenThoughts
+    "deepseek_thinking_trajectory",  # s1K-1.1
+)
+"""Keys that hold what led to an answer, beside it or in its message."""
+SWITCHES = ("on", "off", "true", "false")
+"""What such a key holds where it only says whether there is a thought."""
 MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 """Keys that hold what is no text (LLaVA, LLaMA-Factory, ms-swift)."""
 CATEGORIES = ("category", "class", "kind")
@@ -33,6 +44,14 @@ def system_field(record: dict[str, Any]) -> str:
     """The system text beside a question or messages, which OpenOrca calls ``system_prompt``."""
     system = text_field(record, "system", optional=True)
     return joined(system, text_field(record, SYSTEM[1])) if SYSTEM[1] in record else system
+
+
+def thought_key(record: dict[str, Any]) -> str:
+    """The key under which *record* holds what led to its answer, empty without one."""
+    said = ((key, record[key]) for key in THOUGHTS if key in record)
+    return next(
+        (key for key, value in said if isinstance(value, str) and value.strip().lower() not in ("", *SWITCHES)), ""
+    )
 
 
 def thoughtful(answer: str, thought: Any) -> str:

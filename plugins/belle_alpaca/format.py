@@ -14,10 +14,11 @@ from belle_core.data.fields import (
     question_and_answer,
     system_field,
     text_field,
+    thought_key,
     thoughtful,
 )
 
-USED = ("id", "instruction", "input", "output", *SYSTEM, "history", "reasoning_content")
+USED = ("id", "instruction", "input", "output", *SYSTEM, "history")
 
 
 class AlpacaFormat:
@@ -34,11 +35,11 @@ class AlpacaFormat:
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
         """One example; raises ``Unreadable`` for missing keys and wrong types, ``Dropped`` for empty questions and answers."""
         instruction, answer = text_field(record, "instruction"), text_field(record, "output")
-        answer = thoughtful(answer, record.get("reasoning_content"))
+        answer = thoughtful(answer, record.get(thought := thought_key(record)))
         question = joined(instruction, text_field(record, "input", optional=True))
         last = question_and_answer(question, answer)
         conversation = Conversation((*history(record), *last), system_field(record))
-        return [Example(place.id_of(record.get("id")), conversation, **about(record, USED))]
+        return [Example(place.id_of(record.get("id")), conversation, **about(record, (*USED, thought)))]
 
 
 FORMAT = AlpacaFormat()

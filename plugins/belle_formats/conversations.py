@@ -6,7 +6,7 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, list_field, system_field
+from belle_core.data.fields import SYSTEM, joined, list_field, system_field, text_field
 from belle_formats.turns import examples_of, is_messages, listed, messages_of, weighed
 
 
@@ -30,7 +30,14 @@ class MessagesFormat:
         weights = record.get("weights")
         messages = messages_of(weighed(values, weights) if isinstance(weights, list) else values)
         used = ("id", key, *SYSTEM, *(["weights"] if isinstance(weights, list) else []))
-        return examples_of(messages, record, place, used=used, system=system_field(record))
+        system = joined(system_field(record), _told_to_the_template(record))
+        return examples_of(messages, record, place, used=used, system=system)
+
+
+def _told_to_the_template(record: dict[str, Any]) -> str:
+    """SmolTalk 2's system text, which stands among what its template is given."""
+    given = record.get("chat_template_kwargs")
+    return text_field(given, "custom_instructions", optional=True) if isinstance(given, dict) else ""
 
 
 SHAREGPT = MessagesFormat("conversations", "conversation", "items")

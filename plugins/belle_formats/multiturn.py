@@ -7,7 +7,7 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused
 from belle_core.data.fields import SYSTEM, joined, system_field, text_field
-from belle_formats.dialogue import MARK, is_dialogue, written_out
+from belle_formats.dialogue import is_dialogue, waits, written_out
 from belle_formats.turns import Message, examples_of
 
 USED = ("id", "instruction", "input", "output", *SYSTEM)
@@ -21,9 +21,7 @@ class MultiturnFormat:
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether the instruction is a dialogue that waits for an answer."""
         text = record.get("instruction")
-        if not (is_dialogue(text) and isinstance(record.get("output"), (str, type(None)))):
-            return False
-        return [found[1] for found in MARK.finditer(text)][-1] == "Assistant"
+        return is_dialogue(text) and waits(text) and isinstance(record.get("output"), (str, type(None)))
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the turns left out of it; raises ``Unreadable`` and ``Dropped``."""

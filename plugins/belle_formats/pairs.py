@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from belle_core.conversation import Conversation, Example
-from belle_core.data import Place, Unreadable
+from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import (
     SYSTEM,
     about,
@@ -14,25 +15,38 @@ from belle_core.data.fields import (
     question_and_answer,
     system_field,
     text_field,
+    thought_key,
     thoughtful,
 )
+from belle_formats.dialogue import waits, written_out
+from belle_formats.turns import Message, examples_of
 
 NAMES = (
     ("input", "target"),  # BELLE 0.5M, Firefly 1.1M (with ``kind``)
+    ("instruction", "response"),  # Dolly; before the next, which is what the answer was made with where both stand
     ("prompt", "response"),  # ChatGLM
-    ("query", "response"),  # ms-swift
+    ("query", "response"),  # ms-swift, MetaMath
     ("question", "answer"),  # GSM8K
-    ("question", "response"),
+    ("question", "response"),  # OpenOrca
+    ("Question", "Response"),  # medical-o1
+    ("INSTRUCTION", "RESPONSE"),  # Zhihu-KOL
     ("question", "std_answer"),  # BELLE's evaluation set
-    ("instruction", "response"),  # Dolly
     ("prompt", "completion"),  # OpenAI, before chat
+    ("problem", "deepseek_solution"),  # OpenThoughts
+    ("problem", "generated_solution"),  # OpenMathInstruct 2, OpenMathReasoning
+    ("question", "generated_solution"),  # OpenMathInstruct 1
     ("problem", "solution"),  # MATH, NuminaMath
+    ("question", "deepseek_attempt"),  # s1K-1.1
+    ("question", "solution"),
+    ("inputs", "targets"),  # Aya, xP3
+    ("content", "summary"),  # ADGEN
+    ("input", "content"),  # R1's answers of 110k, with ``reasoning_content``
     ("input", "output"),  # LMFlow
 )
 """(question, answer)."""
 MATERIAL = ("context", "input")
 """What a question is about, where it stands beside it: Dolly's ``context``, Alpaca's ``input``."""
-USED = ("id", *SYSTEM, "history", "reasoning_content")
+USED = ("id", *SYSTEM, "history")
 OTHERS = (
     "A",
     "answer_choices",
@@ -64,7 +78,7 @@ class PairFormat:
             and all(isinstance(record.get(key), (str, type(None))) for key in (*names, *MATERIAL))
         )
 
-    def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
+    def examples(self, record: dict[str, Any], place: Place) -> Sequence[Example | Refused]:
         """One example; raises ``Unreadable`` for missing keys and wrong types, ``Dropped`` for empty questions and answers."""
         names = self._names(record)
         if names is None:
@@ -73,9 +87,14 @@ class PairFormat:
         question, answer = names
         material = [key for key in MATERIAL if key in record and key != question]
         asked = joined(text_field(record, question), *(text_field(record, key) for key in material))
-        last = question_and_answer(asked, thoughtful(text_field(record, answer), record.get("reasoning_content")))
-        conversation = Conversation((*history(record), *last), system_field(record))
-        return [Example(place.id_of(record.get("id")), conversation, **about(record, (*USED, *names, *material)))]
+        said = thoughtful(text_field(record, answer), record.get(thought := thought_key(record)))
+        used, before, system = (*USED, *names, *material, thought), history(record), system_field(record)
+        last = question_and_answer(asked, said)
+        if waits(asked):
+            messages = [*(Message(*turn) for turn in before), *written_out(asked), Message("assistant", said)]
+            return examples_of(messages, record, place, used=used, system=system)
+        conversation = Conversation((*before, *last), system)
+        return [Example(place.id_of(record.get("id")), conversation, **about(record, used))]
 
     def _names(self, record: dict[str, Any]) -> tuple[str, str] | None:
         there = [names for names in self.names if names[0] in record and names[1] in record]

@@ -1,4 +1,4 @@
-"""A better and a worse answer, in the layouts of LLaMA-Factory, BELLE, UltraFeedback, HH-RLHF, ms-swift and LLMBar."""
+"""A better and a worse answer, in the layouts of LLaMA-Factory, BELLE, UltraFeedback, HH-RLHF and ms-swift."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, history, joined, system_field, text_field
 from belle_core.data.personal import excerpt
-from belle_formats.dialogue import is_dialogue, written_out
+from belle_formats.dialogue import is_dialogue, waits, written_out
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
 NAMES = (
     ("chosen", "rejected"),
     ("response_chosen", "response_rejected"),
-    ("output_1", "output_2"),
     ("response", "rejected_response"),
     ("messages", "rejected_response"),
     ("messages", "rejected_messages"),
 )
-"""(better, worse); of the third pair a ``label`` says which is which."""
+"""(better, worse)."""
+SCORES = (
+    ("score_chosen", "score_rejected"),  # HuggingFaceH4
+    ("chosen_score", "rejected_score"),
+    ("chosen-rating", "rejected-rating"),  # Argilla
+    ("chosen_rating", "rejected_rating"),
+    ("rating_chosen", "rating_rejected"),
+)
+"""Scores of the two, which are equal where nobody preferred either."""
 BEFORE = ("conversations", "messages", "prompt", "context")
 """Where the conversation before the answers may stand, as messages."""
 QUESTIONS = ("prompt", "question", "instruction", "query")
@@ -29,7 +36,7 @@ USED = ("id", *BEFORE[:3], *QUESTIONS, "input", "history", *SYSTEM, *(name for p
 class PreferenceFormat:
     """An answer is a text, a message, or the whole conversation as messages or written out (``Human: … Assistant: …``)."""
 
-    refines = ("messages", "sharegpt", "alpaca", "multiturn", "pair")
+    refines = ("messages", "sharegpt", "alpaca", "firefly", "multiturn", "pair")
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether there are two answers to compare."""
@@ -40,7 +47,9 @@ class PreferenceFormat:
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example; raises ``Unreadable`` and ``Dropped``."""
-        better, worse = _ordered(record)
+        if (names := _names(record)) is None:
+            raise Unreadable("missing_key:chosen", f"keys: {', '.join(map(str, record))}")
+        better, worse = record[names[0]], record[names[1]]
         before, answer = _answer(better)
         before_other, other = _answer(worse)
         if before and before_other and before != before_other:
@@ -53,7 +62,9 @@ class PreferenceFormat:
             )
         if answer == other:
             raise Dropped("equal_answers", excerpt(answer, around=100))
-        messages = [*(before or before_other or _asked(record)), Message("assistant", answer)]
+        if alike := _alike(record):
+            raise Dropped("tie", alike)
+        messages = [*(before or before_other or asked(record)), Message("assistant", answer)]
         conversation, refused = converse(messages, system_field(record))
         if conversation is None or conversation.turns[-1] != Turn("assistant", answer):
             raise Dropped("empty_question", f"chosen: {excerpt(answer, around=100)}")
@@ -68,17 +79,12 @@ def _names(record: dict[str, Any]) -> tuple[str, str] | None:
     return next((names for names in NAMES if names[0] in record and names[1] in record), None)
 
 
-def _ordered(record: dict[str, Any]) -> tuple[Any, Any]:
-    """The better and the worse answer; LLMBar's ``label`` says which of two is better."""
-    names = _names(record)
-    if names is None:
-        raise Unreadable("missing_key:chosen", f"keys: {', '.join(map(str, record))}")
-    first, second = record[names[0]], record[names[1]]
-    if names != NAMES[2]:
-        return first, second
-    if record.get("label") not in (1, 2):
-        raise Unreadable("wrong_type:label", f"{record.get('label')!r} where 1 or 2 should be")
-    return (first, second) if record["label"] == 1 else (second, first)
+def _alike(record: dict[str, Any]) -> str:
+    """What says that neither answer is better."""
+    if record.get("status") == "tie":  # Argilla's Orca pairs
+        return "status: tie"
+    scores = [(key, record.get(key), record.get(other)) for key, other in SCORES]
+    return next((f"{key}: {a}" for key, a, b in scores if isinstance(a, (int, float)) and a == b), "")
 
 
 def _answer(value: Any) -> tuple[list[Message], str]:
@@ -93,14 +99,14 @@ def _answer(value: Any) -> tuple[list[Message], str]:
     return messages[:-1], messages[-1].text
 
 
-def _asked(record: dict[str, Any]) -> list[Message]:
-    """What the answers reply to."""
+def asked(record: dict[str, Any]) -> list[Message]:
+    """What the answers reply to: never empty; raises ``Unreadable`` and ``Dropped``."""
     for key in BEFORE:
         if isinstance(value := record.get(key), list):
             return messages_of(value)
     key = next((key for key in QUESTIONS if key in record), "input")
     text = text_field(record, key)
-    if is_dialogue(text):
+    if is_dialogue(text) or waits(text):
         return written_out(text)
     context = record["context"] if isinstance(record.get("context"), str) else ""
     material = joined(context, "" if key == "input" else text_field(record, "input", optional=True))

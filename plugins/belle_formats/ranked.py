@@ -1,49 +1,117 @@
-"""Answers ranked by people (OpenAssistant): Alpaca's keys with a list under ``output``, best first."""
+"""Several answers to a question, ranked: OpenAssistant's list, Nectar's ranks, UltraFeedback's scores."""
 
 from __future__ import annotations
 
-from typing import Any
+from math import isfinite
+from typing import Any, NamedTuple
 
-from belle_core.conversation import Conversation, Example
-from belle_core.data import Dropped, Place, Unreadable
-from belle_core.data.fields import (
-    SYSTEM,
-    about,
-    history,
-    joined,
-    list_field,
-    question_and_answer,
-    system_field,
-    text_field,
-)
+from belle_core.conversation import Conversation, Example, Turn
+from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.fields import SYSTEM, about, list_field, system_field, text_field
 from belle_core.data.personal import excerpt
+from belle_formats.preference import QUESTIONS, asked
+from belle_formats.turns import Message, converse
 
-USED = ("id", "instruction", "input", "output", *SYSTEM, "history")
+
+class Ranking(NamedTuple):
+    """Where the answers stand, and in each of them its text and what ranks it."""
+
+    answers: str
+    text: str
+    scores: tuple[str, ...]
+    """The first of these that is a number counts."""
+    sign: int
+    """1 where the highest is best, -1 where the lowest is."""
+
+
+RANKINGS = (
+    Ranking("answers", "answer", ("rank",), -1),  # Nectar
+    Ranking("completions", "response", ("fine-grained_score", "overall_score"), 1),  # UltraFeedback
+)
+USED = ("id", *QUESTIONS, "input", "output", *SYSTEM, "history", *(one.answers for one in RANKINGS))
 
 
 class RankedFormat:
-    """The first answer is the conversation's own, the others are its ``rejected`` ones in their order."""
+    """The best answer is the conversation's own, the others are its ``rejected`` ones in their order.
+
+    Of answers with equal scores the first is taken: between them there is nothing to prefer.
+    """
 
     refines: tuple[str, ...] = ()
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether there is a question with a list of answers."""
-        return isinstance(record.get("instruction"), str) and isinstance(record.get("output"), list)
+        if isinstance(record.get("instruction"), str) and isinstance(record.get("output"), list):
+            return True
+        found = _ranking(record)
+        first = record[found.answers][0] if found and record[found.answers] else None
+        return (
+            found is not None
+            and isinstance(first, dict)
+            and found.text in first
+            and any(s in first for s in found.scores)
+        )
 
-    def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
-        """One example; raises ``Unreadable`` and ``Dropped``."""
-        answers = list_field(record, "output")
-        if not all(isinstance(answer, str) for answer in answers):
-            raise Unreadable("wrong_type:output", "should be a list of answers")
-        question = joined(text_field(record, "instruction"), text_field(record, "input", optional=True))
-        best, *others = answers or [""]
-        turns = (*history(record), *question_and_answer(question, best))
-        if not all(other.strip() for other in others):
-            raise Dropped("empty_answer", f"question: {excerpt(question, around=100)}")
-        conversation = Conversation(turns, system_field(record))
-        return [
-            Example(place.id_of(record.get("id")), conversation, rejected=tuple(others), **about(record, USED)),
-        ]
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
+        """One example and the answers left out of it; raises ``Unreadable`` and ``Dropped``."""
+        ordered, refused = _ordered(record)
+        best, *others = ordered or [""]
+        question, system = asked(record), system_field(record)
+        if not best.strip() or not all(other.strip() for other in others):
+            raise Dropped("empty_answer", f"question: {excerpt(question[-1].text if question else '', around=100)}")
+        conversation, left_out = converse([*question, Message("assistant", best)], system)
+        if conversation is None or conversation.turns[-1] != Turn("assistant", best):
+            raise Dropped("empty_question", f"answer: {excerpt(best, around=100)}")
+        return [_example(record, place, conversation, others), *left_out, *refused]
+
+
+def _example(record: dict[str, Any], place: Place, conversation: Conversation, others: list[str]) -> Example:
+    return Example(place.id_of(record.get("id")), conversation, rejected=tuple(others), **about(record, USED))
+
+
+def _ranking(record: dict[str, Any]) -> Ranking | None:
+    asks = any(isinstance(record.get(key), str) for key in QUESTIONS)
+    return next((one for one in RANKINGS if asks and isinstance(record.get(one.answers), list)), None)
+
+
+def _ordered(record: dict[str, Any]) -> tuple[list[str], list[Dropped]]:
+    """The answers, best first, and those left out."""
+    if found := _ranking(record):
+        ranked = sorted((_scored(found, value) for value in record[found.answers]), key=lambda one: -one[0])
+        return _apart(ranked)
+    answers = list_field(record, "output")
+    if not all(isinstance(answer, str) for answer in answers):
+        raise Unreadable("wrong_type:output", "should be a list of answers")
+    return answers, []
+
+
+def _scored(ranking: Ranking, value: Any) -> tuple[float, str]:
+    if not isinstance(value, dict):
+        raise Unreadable(f"wrong_type:{ranking.answers}", f"{type(value).__name__} where an object should be")
+    found = (value.get(key) for key in ranking.scores)
+    if (score := next((one for one in found if isinstance(one, (int, float)) and isfinite(one)), None)) is None:
+        raise Unreadable(
+            f"wrong_type:{ranking.scores[0]}", f"{value.get(ranking.scores[0])!r} where a number should be"
+        )
+    return ranking.sign * score, text_field(value, ranking.text)
+
+
+def _apart(ranked: list[tuple[float, str]]) -> tuple[list[str], list[Dropped]]:
+    """The texts without those that are empty or say or are worth the same as one before; raises ``Dropped`` when no two are left."""
+    kept: list[tuple[float, str]] = []
+    refused = []
+    for score, text in ranked:
+        if not text.strip():
+            refused.append(Dropped("empty_answer", f"score {abs(score)}"))
+        elif any(text == one for _, one in kept):
+            refused.append(Dropped("equal_answers", excerpt(text, around=100)))
+        elif kept and score == kept[-1][0]:
+            refused.append(Dropped("tie", f"score {abs(score)}: {excerpt(text, around=100)}"))
+        else:
+            kept.append((score, text))
+    if len(kept) < 2 and refused:
+        raise refused[0]
+    return [text for _, text in kept], refused
 
 
 FORMAT = RankedFormat()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import about, thoughtful
+from belle_core.data.fields import about, thought_key, thoughtful
 from belle_core.data.personal import excerpt
 
 ROLES = {
@@ -22,8 +22,6 @@ FIELDS = (("role", "content"), ("from", "value"), ("role", "value"), ("from", "c
 
 CALLS = ("tool_calls", "function_call")
 """Where a message calls functions."""
-THOUGHTS = ("reasoning_content", "reasoning", "thinking")
-"""Where an answer's reasoning stands, as APIs give it: DeepSeek and Qwen, OpenRouter and vLLM, gpt-oss."""
 LEARNED = ("loss", "train")
 """Where ms-swift and axolotl say ``false`` of a message that is read and not learned."""
 
@@ -87,8 +85,8 @@ def _annotated(message: Message, value: dict[str, Any]) -> Message:
         raise Dropped("not_text", excerpt(f"{calls}: {value[calls]}", around=100))
     read_only = any(value.get(key) is False for key in LEARNED)
     message = message._replace(weight=0.0 if read_only else _weight(value.get("weight")))
-    thought = next((value[key] for key in THOUGHTS if value.get(key)), None)
-    return message._replace(text=thoughtful(message.text, thought)) if message.role == "assistant" else message
+    thought = value.get(thought_key(value)) if message.role == "assistant" else None
+    return message._replace(text=thoughtful(message.text, thought)) if thought else message
 
 
 def _weight(value: Any) -> float:
@@ -162,7 +160,7 @@ def converse(messages: Sequence[Message], system: str = "") -> tuple[Conversatio
         if message.role == "system":
             if turns or refused:
                 refused.append(_refuse("late_system", message))
-            else:
+            elif message.text != system:  # some sets hold it beside the messages, too
                 system = "\n".join([text for text in (system, message.text) if text])
         elif not turns and message.role == "assistant":
             refused.append(_refuse("no_question", message))

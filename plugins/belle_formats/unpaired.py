@@ -15,8 +15,10 @@ LAYOUTS: tuple[Format, ...] = (
     completion.FORMAT,
     pairs.PairFormat(("instruction", "output"), *pairs.NAMES),
 )
-TAGS = ("kto_tag", "label")
-"""Where the verdict stands; ``kto_tag`` is what ``dataset_info.json`` calls it."""
+ANYWHERE = ("kto_tag", "is_correct")
+"""Verdicts beside any question and answer: ``dataset_info.json``'s name for it, and OpenMathInstruct's of a solution."""
+TAGS = (*ANYWHERE, "label")
+"""Where the verdict stands."""
 WITH_LABEL = ("messages", "conversations", "completion")
 """Beside one of these a ``label`` that is true or false is a verdict on the last answer; elsewhere it may be anything."""
 VERDICTS = {"true": True, "false": False}
@@ -29,7 +31,7 @@ class UnpairedFormat:
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether there is a verdict beside a conversation."""
-        meant = "kto_tag" in record or not record.keys().isdisjoint(WITH_LABEL)
+        meant = not record.keys().isdisjoint(ANYWHERE if "label" not in record else (*ANYWHERE, *WITH_LABEL))
         return meant and _verdict(record) is not None and _layout(record) is not None
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:

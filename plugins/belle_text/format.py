@@ -12,6 +12,14 @@ OTHERS = ("instruction", "conversations", "conversation", "messages", "output", 
 """Keys of other layouts; beside one of them ``text`` is the rendered conversation, or one message of it (OpenAssistant's)."""
 
 
+ALONE = ("content", "completion")
+"""Keys that hold a document where nothing stands beside them that it could answer or be answered by: RefinedWeb, Wikipedia."""
+KEYS = ("text", "raw_content", *ALONE)
+"""Where the document stands; the second is RedPajama's."""
+PARTNERS = ("prompt", "input", "question", "query", "title", "summary", "response", "answer", "reply", "target", "label", "labels",
+            "reasoning_content")  # fmt: skip
+
+
 class TextFormat:
     """``text`` is the document, kept as it is; ``id`` names it, the rest becomes ``meta``."""
 
@@ -19,17 +27,21 @@ class TextFormat:
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether there is a text and nothing that another layout is known by."""
-        return (
-            isinstance(record.get("text"), (str, type(None))) and "text" in record and record.keys().isdisjoint(OTHERS)
-        )
+        key = _key(record)
+        others = (*OTHERS, *PARTNERS) if key in ALONE else OTHERS
+        return key in record and isinstance(record[key], (str, type(None))) and record.keys().isdisjoint(others)
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
         """One example; raises ``Unreadable`` for a missing or wrong ``text``, ``Dropped`` for an empty one."""
-        text = text_field(record, "text")
+        text = text_field(record, key := _key(record))
         if not text.strip():
             raise Dropped("empty_text")
-        meta = {key: value for key, value in record.items() if key not in ("id", "text")}
+        meta = {name: value for name, value in record.items() if name not in ("id", key)}
         return [Example(place.id_of(record.get("id")), text=text, meta=meta)]
+
+
+def _key(record: dict[str, Any]) -> str:
+    return next((key for key in KEYS if key in record), KEYS[0])
 
 
 FORMAT = TextFormat()

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published_layouts import LAYOUTS
 
 from belle_core import run
 from belle_core.conversation import Conversation, Example, Turn
@@ -104,6 +105,13 @@ RECORDS = {
     ],
     "math23k": [{"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}],
     "self_instruct": [{"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}], "is_classification": False}],
+    "coig": [{"trans_instruction": "问", "trans_input": "", "trans_output": "答"}],
+    "compared": [
+        {"input": "问", "output_1": "差", "output_2": "好", "label": 2},
+        {"history": "问", "human_ref_A": "好", "human_ref_B": "差", "labels": 1.0},
+    ],
+    "natural_instructions": [{"definition": "问", "inputs": "", "targets": "答"}],
+    "reading": [{"context": "料", "question": "问", "answers": {"text": ["答"], "answer_start": [0]}}],
     "ranked": [{"instruction": "问", "input": "", "output": ["好", "差"], "history": []}],
     "preference": [
         {"conversations": [{"from": "human", "value": "问"}], "chosen": {"from": "gpt", "value": "好"},
@@ -115,7 +123,6 @@ RECORDS = {
         {"chosen": "\n\nHuman: 问\n\nAssistant: 好", "rejected": "\n\nHuman: 问\n\nAssistant: 差"},
         {"instruction": "问", "input": "", "chosen": "好", "rejected": "差"},
         {"question": "问", "response_chosen": "好", "response_rejected": "差", "system": "", "history": []},
-        {"input": "问", "output_1": "差", "output_2": "好", "label": 2},
         {"query": "问", "response": "好", "rejected_response": "差"},
         {"context": [{"role": "human", "text": "问"}], "chosen": {"role": "assistant", "text": "好"},
          "rejected": {"role": "assistant", "text": "差"}},
@@ -140,9 +147,9 @@ def test_every_format_is_in_the_table():
     assert set(RECORDS) == set(load_catalog().names("format"))
 
 
-@pytest.mark.parametrize("record", RECORDS["preference"])
+@pytest.mark.parametrize("record", [*RECORDS["preference"], *RECORDS["compared"]])
 def test_all_layouts_of_preferences_say_the_same(record):
-    example = only("preference", record)
+    example = only(chosen(record), record)
     assert example.conversation == pair("问", "好") and example.rejected == ("差",)
 
 
@@ -425,7 +432,16 @@ def test_word_problems():
         ("ranked", {"instruction": "q", "output": [1]}, "wrong_type:output"),
         ("self_instruct", {"instruction": "q", "instances": ["x"]}, "wrong_type:instances"),
         ("preference", {"prompt": "q"}, "missing_key:chosen"),
-        ("preference", {"input": "q", "output_1": "a", "output_2": "b", "label": 3}, "wrong_type:label"),
+        ("compared", {"input": "q", "output_1": "a", "output_2": "b", "label": 3}, "wrong_type:label"),
+        ("compared", {"input": "q", "output_1": "a", "output_2": "b"}, "missing_key:label"),
+        (
+            "ranked",
+            {"instruction": "q", "completions": [{"response": "a", "overall_score": "N/A"}]},
+            "wrong_type:fine-grained_score",
+        ),
+        ("ranked", {"prompt": "q", "answers": [{"answer": "a", "rank": 1}, "b"]}, "wrong_type:answers"),
+        ("reading", {"paragraphs": ["c"]}, "wrong_type:qas"),
+        ("coig", {"x": 1}, "missing_key:trans_instruction"),
         ("kdconv", {"messages": [1]}, "wrong_type:message"),
         ("moss", {"chat": {"turn_1": 3}}, "missing_key:turn_1"),
         ("moss", {"plain_text": "[Human]: 问<eoh>\n答"}, "wrong_type:plain_text"),
@@ -453,6 +469,8 @@ def test_what_is_not_the_layout_is_unreadable(name, record, reason):
         ("self_instruct", {"instruction": "q", "instances": []}, "empty_answer"),
         ("preference", {"prompt": "q", "chosen": "a", "rejected": ""}, "empty_answer"),
         ("preference", {"prompt": "q", "chosen": "a", "rejected": "a"}, "equal_answers"),
+        ("ranked", {"prompt": "", "answers": [{"answer": "a", "rank": 1}, {"answer": "b", "rank": 2}]}, "empty_question"),
+        ("ranked", {"prompt": "q", "answers": [{"answer": "a", "rank": 1}, {"answer": " ", "rank": 2}]}, "empty_answer"),
         ("preference", {"prompt": "", "chosen": "a", "rejected": "b"}, "empty_question"),
         ("preference", {"chosen": "Human: 一\n\nAssistant: a", "rejected": "Human: 二\n\nAssistant: b"}, "different_prompts"),
         ("rendered", {"text": "hello"}, "no_dialogue"),
@@ -532,9 +550,11 @@ def spoilt(record, draw):
 
 def test_whatever_a_record_holds_is_read_right_or_refused():
     draw, formats = Random(0), {name: load_format(load_catalog(), name) for name in RECORDS}
-    for _ in range(2000):
-        name = draw.choice(list(RECORDS))
-        record = spoilt(draw.choice(RECORDS[name]), draw)
+    named = [(name, record) for name, records in RECORDS.items() for record in records]
+    named += [(chosen(record), record) for _, record, _ in LAYOUTS]
+    for _ in range(4000):
+        name, record = draw.choice(named)
+        record = spoilt(record, draw)
         for format in (formats[name], *(one for one in formats.values() if one.matches(record))):
             try:
                 found = [one for one in format.examples(record, HERE) if isinstance(one, Example) and one.conversation]
@@ -579,7 +599,7 @@ def test_the_plugin_keeps_the_rules():
         ("belle/zh_seed_tasks.json", "conversation", 175, 350, {}),
         ("stanford/seed_tasks.jsonl", "conversation", 175, 350, {}),
         ("firefly/dummy_data.jsonl", "conversation", 33, 308, {}),
-        ("firefly/dummy_dpo.jsonl", "pair", 16, 32, {}),
+        ("firefly/dummy_dpo.jsonl", "pair", 12, 24, {"tie": 4}),
         ("firefly/dummy_pretrain.jsonl", "text", 45, 0, {}),
         ("judge/fastchat/data_dummy_conversation.json", "conversation", 500, 2000, {}),
         ("judge/gpt4llm_user_oriented_instructions.jsonl", "conversation", 252, 504, {}),

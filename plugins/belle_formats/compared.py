@@ -1,0 +1,80 @@
+"""Two answers side by side and a verdict which one is better: SHP, PKU-SafeRLHF, HelpSteer, Chatbot Arena, LLMBar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from belle_core.conversation import Example
+from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.personal import excerpt
+from belle_formats.preference import FORMAT as PREFERENCE
+
+FIRST, SECOND, NEITHER = "first", "second", "neither"
+STRENGTH = {"-3": FIRST, "-2": FIRST, "-1": FIRST, "0": NEITHER, "1": SECOND, "2": SECOND, "3": SECOND}
+"""NVIDIA's scale, from the first answer being much better to the second."""
+ARENA = {"model_a": FIRST, "model_b": SECOND, "tie": NEITHER, "tie (bothbad)": NEITHER}
+
+
+class Comparison(NamedTuple):
+    """Where the answers and the verdict stand, and what its values say."""
+
+    first: str
+    second: str
+    verdict: str
+    better: Mapping[str, str]
+    asked: str = ""
+    """Where the question stands, if under a name that means something else in other layouts."""
+
+
+COMPARISONS = (
+    Comparison("human_ref_A", "human_ref_B", "labels", {"1": FIRST, "0": SECOND}, "history"),  # SHP
+    Comparison("response_0", "response_1", "better_response_id", {"0": FIRST, "1": SECOND}),  # PKU-SafeRLHF
+    Comparison("response_1", "response_2", "preference_strength", STRENGTH),  # HelpSteer 2
+    Comparison("response1", "response2", "overall_preference", STRENGTH),  # HelpSteer 3
+    Comparison("conversation_a", "conversation_b", "winner", ARENA),  # Chatbot Arena
+    Comparison("output_1", "output_2", "label", {"1": FIRST, "2": SECOND}),  # LLMBar
+)
+
+
+class ComparedFormat:
+    """The verdict makes the one answer ``chosen`` and the other ``rejected``; the rest is read as any preference is."""
+
+    refines: tuple[str, ...] = ()
+
+    def matches(self, record: dict[str, Any]) -> bool:
+        """Whether two answers and their verdict are there."""
+        found = _comparison(record)
+        return found is not None and PREFERENCE.matches(_preference(record, found, FIRST))
+
+    def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
+        """One example; raises ``Unreadable`` and ``Dropped``."""
+        if (found := _comparison(record)) is None:
+            raise Unreadable("missing_key:label", f"keys: {', '.join(map(str, record))}")
+        value = record[found.verdict]
+        if (better := found.better.get(_plain(value))) is None:
+            raise Unreadable(
+                f"wrong_type:{found.verdict}", f"{value!r} where one of {', '.join(found.better)} should be"
+            )
+        if better == NEITHER:
+            raise Dropped("tie", excerpt(f"{found.verdict}: {value}", around=100))
+        return PREFERENCE.examples(_preference(record, found, better), place)
+
+
+def _comparison(record: dict[str, Any]) -> Comparison | None:
+    return next((one for one in COMPARISONS if record.keys() >= {one.first, one.second, one.verdict}), None)
+
+
+def _plain(value: Any) -> str:
+    """Tables hold whole numbers as ``1.0`` where one of them is missing."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _preference(record: dict[str, Any], found: Comparison, better: str) -> dict[str, Any]:
+    """*record* with its answers as ``chosen`` and ``rejected``."""
+    names = ("chosen", "rejected") if better == FIRST else ("rejected", "chosen")
+    renamed = {found.first: names[0], found.second: names[1], found.asked: "prompt"}
+    return {renamed.get(key, key): value for key, value in record.items() if key != found.verdict}
+
+
+FORMAT = ComparedFormat()

@@ -1,0 +1,201 @@
+"""One record of every published data set that people bring most, in its layout and in our words, and what it should become."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Means(NamedTuple):
+    """What a record says: turns from the user's first on, or a document; or why there is nothing to learn from it."""
+
+    turns: tuple[str, ...] = ()
+    system: str = ""
+    rejected: tuple[str, ...] = ()
+    text: str | None = None
+    dropped: str = ""
+
+
+def says(*turns: str, system: str = "", rejected: tuple[str, ...] = ()) -> Means:
+    """A conversation."""
+    return Means(turns, system, rejected)
+
+
+def of(role: str, text: str, user: str, answer: str, *more: Any) -> list[dict[str, Any]]:
+    """Two messages whose fields are *role* and *text*."""
+    return [{role: user, text: "问"}, {role: answer, text: "答"}, *more]
+
+
+QA = says("问", "答")
+BOTH = says("问", "好", rejected=("差",))
+THOUGHT = says("问", "<think>\n想\n</think>\n\n答")
+GPT = of("from", "value", "human", "gpt")
+CHAT = of("role", "content", "user", "assistant")
+ASKED, GOOD, BAD = CHAT[:1], {"role": "assistant", "content": "好"}, {"role": "assistant", "content": "差"}
+EMPTY: dict[str, Any] = {"input": "", "output": "答", "instruction": "问"}
+SAFE = {"prompt": "问", "prompt_source": "x", "response_0": "好", "response_1": "差", "response_0_source": "m",
+        "is_response_0_safe": True, "is_response_1_safe": False, "response_0_harm_category": {"Violence": False},
+        "response_0_severity_level": 0}  # fmt: skip
+
+
+def feedback(response: str, score: float, **more: Any) -> dict[str, Any]:
+    """A completion of UltraFeedback."""
+    rated = {name: {"Rating": str(score), "Rationale": "…"} for name in ("helpfulness", "honesty")}
+    return {"annotations": rated, "custom_system_prompt": "规则", "model": "m", "principle": "helpfulness", "critique": "…",
+            "response": response, "overall_score": score * 2, "fine-grained_score": score, **more}  # fmt: skip
+
+
+def nectar(*answers: tuple[str, float], prompt: str = "\n\nHuman: 问\n\nAssistant: ") -> dict[str, Any]:
+    """A record of Nectar."""
+    ranked = [{"answer": answer, "model": "m", "rank": rank} for answer, rank in answers]
+    return {"prompt": prompt, "answers": ranked, "turns": 1, "num_responses": len(ranked), "source": ["lmsys-chat-1m"],
+            "good_natured": True}  # fmt: skip
+
+
+CHINESE: list[tuple[str, dict[str, Any], Means]] = [
+    ("BelleGroup/train_0.5M_CN", {"input": "问", "target": "答"}, QA),
+    ("BelleGroup/train_1M_CN", EMPTY, QA),
+    ("BelleGroup/train_2M_CN", {"instruction": "问", "input": "料", "output": "答"}, says("问\n料", "答")),
+    ("BelleGroup/train_3.5M_CN", {"id": "1", "conversations": of("from", "value", "human", "assistant")}, QA),
+    ("BelleGroup/multiturn_chat_0.8M", {"instruction": "Human:早\nAssistant:早！\nHuman:问\nAssistant:", "input": "", "output": "答"}, says("早", "早！", "问", "答")),
+    ("BelleGroup/generated_chat_0.4M", {"instruction": "两人谈话", "input": "", "output": "甲：问\n乙：答\n甲：谢\n乙：不谢"}, says("问", "答", "谢", "不谢", system="两人谈话")),
+    ("BelleGroup/school_math_0.25M", EMPTY, QA),
+    ("YeungNLP/firefly-train-1.1M", {"kind": "NLI", "input": "问", "target": "答"}, QA),
+    ("YeungNLP/moss-003-sft-data", {"conversation_id": 1, "category": "Brainstorming", "conversation": [{"human": "问", "assistant": "答"}]}, QA),
+    ("BAAI/COIG: translated", {"instruction": "ask", "input": "in", "output": "out", "trans_instruction": "问", "trans_input": "料", "trans_output": "答"}, says("问\n料", "答")),
+    ("BAAI/COIG: exam", {"textbox_q_instruction": "做题", "textbox_q_context": "料", "textbox_question": "问", "textbox_answer": "乙", "textbox_answer_analysis": "因为", "sn": "x"}, says("做题\n料\n问", "因为\n乙")),
+    ("m-a-p/COIG-CQIA", EMPTY | {"task_type": {"major": ["问答"], "minor": ["常识"]}, "domain": ["通用"], "metadata": None, "answer_from": "human", "human_verified": False, "copyright": "x"}, QA),
+    ("BAAI/COIG-PC-Lite", EMPTY | {"split": "train", "task_name_in_eng": "x", "task_type": {"major": "a", "minor": "b"}, "domain": "d", "other": None, "filename": "f"}, QA),
+    ("m-a-p/COIG-P", {"conversations": [{"from": "human", "value": "问"}], "chosen": {"from": "gpt", "value": "好"}, "rejected": {"from": "gpt", "value": "差"}, "domain": "x"}, BOTH),
+    ("fnlp/moss-003-sft-data", {"conversation_id": 1, "meta_instruction": "规则\n", "num_turns": 1, "category": "Code", "chat": {"turn_1": {
+        "Human": "<|Human|>: 问<eoh>\n", "Inner Thoughts": "<|Inner Thoughts|>: None<eot>\n", "Commands": "<|Commands|>: None<eoc>\n",
+        "Tool Responses": "<|Results|>: None<eor>\n", "MOSS": "<|MOSS|>: 答<eom>\n"}}}, says("问", "答", system="规则")),
+    ("fnlp/moss-002-sft-data", {"id": 1, "prefix": "规则\n", "num_turns": 1, "plain_text": "[Human]: 问<eoh>\n[MOSS]: 答<eoa>\n"}, says("问", "答", system="规则")),
+    ("llm-wizard/alpaca-gpt4-data-zh", {"instruction": "问", "input": "输入：料", "output": "答"}, says("问\n输入：料", "答")),
+    ("shareAI/ShareGPT-Chinese-English-90k", {"conversation_id": "x", "category": "c", "conversation": [{"human": "问", "assistant": "答"}, {"human": "再", "assistant": "完"}]}, says("问", "答", "再", "完")),
+    ("shibing624/sharegpt_gpt4", {"conversations": GPT}, QA),
+    ("LooksJuicy/ruozhiba", {"instruction": "问", "output": "答"}, QA),
+    ("hfl/ruozhiba_gpt4", EMPTY, QA),
+    ("hfl/stem_zh_instruction", EMPTY | {"history": None}, QA),
+    ("Congliu/Chinese-DeepSeek-R1-Distill-data-110k", {"input": "问", "reasoning_content": "想", "content": "答", "repo_name": "x", "prompt_tokens_len": 1, "score": 10}, THOUGHT),
+    ("Congliu/Chinese-DeepSeek-R1-Distill-data-110k-SFT", {"instruction": "问", "input": "", "output": "<think>\n想\n</think>\n\n答", "score": 9}, THOUGHT),
+    ("FreedomIntelligence/medical-o1-reasoning-SFT", {"Question": "问", "Complex_CoT": "想", "Response": "答"}, THOUGHT),
+    ("wangrui6/Zhihu-KOL", {"INSTRUCTION": "问", "RESPONSE": "答", "SOURCE": "Zhihu", "METADATA": "{}"}, QA),
+    ("shibing624/AdvertiseGen (ADGEN)", {"content": "类型#裤", "summary": "这条裤子"}, says("类型#裤", "这条裤子")),
+    ("suolyer/webqa", {"input": "问", "output": "答"}, QA),
+    ("deepctrl/deepctrl-sft-data", EMPTY | {"id": 0, "history": [["早", "早！"]], "language": "chinese", "data_source": "x", "input_len": 1}, says("早", "早！", "问", "答")),
+    ("ShengbinYue/DISC-Law-SFT (pair)", {"id": "x", "input": "问", "output": "答"}, QA),
+    ("ShengbinYue/DISC-Law-SFT (triplet)", {"id": "x", "reference": ["法条"], "input": "问", "output": "答"}, QA),
+    ("Skepsun/lawyer_llama_data", {"instruction": "问", "output": "答", "history": [], "source": "x"}, QA),
+    ("shibing624/medical (reward)", {"question": "问", "response_chosen": "好", "response_rejected": "差"}, BOTH),
+    ("pleisto/wikipedia-cn-20230720-filtered", {"completion": "文", "source": "wikipedia.zh2307"}, Means(text="文")),
+    ("Skywork/SkyPile-150B", {"text": "文"}, Means(text="文")),
+    ("Math23K", {"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}, says("问", "x=1+1\n2")),
+    ("Ape210K", {"id": "1", "segmented_text": "问", "original_text": "问", "ans": "2", "equation": "x=1+1"}, says("问", "x=1+1\n2")),
+    ("meta-math/GSM8K_zh", {"question": "q", "answer": "a", "split": "train", "answer_only": "2", "question_zh": "问", "answer_zh": "答"}, says("q", "a")),
+    ("hfl/cmrc2018", {"id": "x", "context": "料", "question": "问", "answers": {"text": ["答", "答"], "answer_start": [0, 0]}}, says("问\n料", "答")),
+    ("CMRC 2018 (file)", {"context_id": "x", "context_text": "料", "title": "题", "qas": [{"query_id": "1", "query_text": "问", "answers": ["答", "答。"]}]}, says("问\n料", "答")),
+    ("DRCD, DuReader-robust", {"title": "题", "id": "1", "paragraphs": [{"id": "1", "context": "料", "qas": [{"id": "1-1", "question": "问", "answers": [{"id": "1", "text": "答", "answer_start": 0}]}]}]}, says("问\n料", "答")),
+    ("liyucheng/zhihu_rlhf_3k", {"prompt": "问", "chosen": "好", "rejected": "差"}, BOTH),
+    ("llamafactory/DPO-En-Zh-20k", {"system": "规则", "conversations": [{"from": "human", "value": "问"}], "chosen": {"from": "gpt", "value": "好"}, "rejected": {"from": "gpt", "value": "差"}}, says("问", "好", system="规则", rejected=("差",))),
+    ("wenbopan/Chinese-dpo-pairs", {"prompt": "问", "system": "", "chosen": "好", "rejected": "差", "source": "x"}, BOTH),
+    ("dikw/hh_rlhf_cn", {"context": [{"role": "human", "text": "问"}], "chosen": {"role": "assistant", "text": "好"}, "rejected": {"role": "assistant", "text": "差"}}, BOTH),
+]  # fmt: skip
+
+INSTRUCTIONS: list[tuple[str, dict[str, Any], Means]] = [
+    ("vicgalle/alpaca-gpt4", EMPTY | {"text": "Below is an instruction … ### Response: 答"}, QA),
+    ("RyokoAI/ShareGPT52K", {"id": "x", "conversations": [{"from": "human", "value": "问"}, {"from": "gpt", "value": "答"}]}, QA),
+    ("anon8231489123/ShareGPT_Vicuna_unfiltered", {"id": "x", "conversations": [{"from": "system", "value": "规则"}, *GPT, {"from": "human", "value": "再"}, {"from": "chatgpt", "value": "完"}]}, says("问", "答", "再", "完", system="规则")),
+    ("WizardLMTeam/WizardLM_evol_instruct_70k", {"instruction": "问", "output": "答"}, QA),
+    ("WizardLMTeam/WizardLM_evol_instruct_V2_196k", {"idx": "x", "conversations": GPT}, QA),
+    ("stingning/ultrachat", {"id": "0", "data": ["问", "答", "再", "完"]}, says("问", "答", "再", "完")),
+    ("HuggingFaceH4/ultrachat_200k", {"prompt": "问", "prompt_id": "x", "messages": CHAT}, QA),
+    ("teknium/OpenHermes-2.5", {"conversations": [{"from": "human", "value": "问", "weight": None}, {"from": "gpt", "value": "答", "weight": None}], "system_prompt": "规则", "source": "x", "category": "c", "custom_instruction": None, "hash": None}, says("问", "答", system="规则")),
+    ("BAAI/Infinity-Instruct", {"id": 1, "conversations": GPT, "label": {"ability_en": ["x"], "cate_ability_zh": ["y"]}, "langdetect": "zh-cn", "source": "x", "reward": 1.5}, QA),
+    ("Magpie-Align/Magpie-Qwen2-Pro-200K-Chinese", {"uuid": "x", "instruction": "问", "response": "答", "conversations": GPT, "model": "m", "difficulty": "easy", "reward": -1.0}, QA),
+    ("argilla/magpie-ultra-v0.1", {"model_name_response_base": "m", "instruction": "问", "response": "答", "response_base": "差", "score": 3.5, "score_base": 1.0, "intent": "x"}, QA),
+    ("Open-Orca/OpenOrca", {"id": "x", "system_prompt": "规则", "question": "问", "response": "答"}, says("问", "答", system="规则")),
+    ("Open-Orca/SlimOrca", {"conversations": [{"from": "system", "value": "规则", "weight": None}, {"from": "human", "value": "问", "weight": 0.0}, {"from": "gpt", "value": "答", "weight": 1.0}]}, says("问", "答", system="规则")),
+    ("databricks/databricks-dolly-15k", {"instruction": "问", "context": "料", "response": "答", "category": "closed_qa"}, says("问\n料", "答")),
+    ("HuggingFaceH4/no_robots", {"prompt": "问", "prompt_id": "x", "messages": CHAT, "category": "Chat"}, QA),
+    ("HuggingFaceTB/smoltalk", {"messages": CHAT, "source": "x"}, QA),
+    ("HuggingFaceTB/smoltalk2", {"messages": CHAT, "chat_template_kwargs": {"custom_instructions": "规则", "enable_thinking": False, "python_tools": []}, "source": "x"}, says("问", "答", system="规则")),
+    ("allenai/tulu-3-sft-mixture", {"id": "x", "messages": CHAT, "source": "x"}, QA),
+    ("LDJnr/Capybara", {"source": "x", "conversation": [{"input": "问", "output": "答"}, {"input": "再", "output": "完"}]}, says("问", "答", "再", "完")),
+    ("GAIR/lima", {"conversations": ["问", "答"], "source": "wikihow"}, QA),
+    ("lmsys/lmsys-chat-1m", {"conversation_id": "x", "model": "m", "conversation": CHAT, "turn": 1, "language": "Chinese", "openai_moderation": [{"flagged": False}], "redacted": False}, QA),
+    ("allenai/WildChat-1M", {"conversation_hash": "x", "model": "m", "conversation": [{**CHAT[0], "country": None, "toxic": False, "timestamp": None}, {**CHAT[1], "toxic": False, "timestamp": "2024"}], "turn": 1}, QA),
+    ("THUDM/AgentInstruct", {"id": "x", "conversations": [{"from": "human", "loss": None, "value": "问"}, {"from": "gpt", "loss": True, "value": "答"}]}, QA),
+    ("sahil2801/CodeAlpaca-20k", EMPTY, QA),
+    ("HuggingFaceH4/CodeAlpaca_20K", {"prompt": "问", "completion": "答"}, QA),
+    ("ise-uiuc/Magicoder-OSS-Instruct-75K", {"lang": "python", "raw_index": 1, "index": 1, "seed": "x", "openai_fingerprint": "x", "problem": "问", "solution": "答"}, QA),
+    ("bigcode/self-oss-instruct-sc2-exec-filter-50k", {"fingerprint": None, "sha1": "x", "seed": "x", "response": "答", "concepts": ["x"], "prompt": "几个例子，再问", "instruction": "问", "id": 1}, QA),
+    ("garage-bAInd/Open-Platypus", EMPTY | {"data_source": "x"}, QA),
+    ("Yukang/LongAlpaca-12k", EMPTY | {"file": "x"}, QA),
+    ("b-mc2/sql-create-context", {"question": "问", "context": "料", "answer": "答"}, says("问\n料", "答")),
+    ("CohereForAI/aya_dataset", {"inputs": "问", "targets": "答", "language": "Simplified Chinese", "language_code": "zho", "annotation_type": "x", "user_id": "u"}, QA),
+    ("Muennighoff/natural-instructions", {"task_name": "x", "id": "x", "definition": "问", "inputs": "料", "targets": "答"}, says("问\n料", "答")),
+    ("bigcode/…guanaco: timdettmers/openassistant-guanaco", {"text": "### Human: 问### Assistant: 答### Human: 再### Assistant: 完"}, says("问", "答", "再", "完")),
+    ("mlabonne/guanaco-llama2-1k", {"text": "<s>[INST] <<SYS>>\n规则\n<</SYS>>\n\n问 [/INST] 答 </s><s>[INST] 再 [/INST] 完 </s>"}, says("问", "答", "再", "完", system="规则")),
+    ("ChatML under text", {"text": "<|im_start|>system\n规则<|im_end|>\n<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n答<|im_end|>\n"}, says("问", "答", system="规则")),
+    ("OpenAssistant/oasst2 (trees)", {"message_tree_id": "t", "tree_state": "ready_for_export", "prompt": {"message_id": "a", "text": "问", "role": "prompter", "lang": "zh", "replies": [
+        {"message_id": "b", "text": "差", "role": "assistant", "rank": 1, "replies": []}, {"message_id": "c", "text": "好", "role": "assistant", "rank": 0, "replies": []}]}}, BOTH),
+    ("openai/gsm8k", {"question": "问", "answer": "想\n#### 2"}, says("问", "想\n#### 2")),
+    ("meta-math/MetaMathQA", {"type": "MATH_AnsAug", "query": "问", "original_question": "原", "response": "答"}, QA),
+    ("nvidia/OpenMathInstruct-1", {"question": "问", "expected_answer": "2", "predicted_answer": "2", "error_message": "", "is_correct": True, "generation_type": "x", "dataset": "gsm8k", "generated_solution": "答"}, QA),
+    ("nvidia/OpenMathInstruct-1 (wrong)", {"question": "问", "expected_answer": "2", "predicted_answer": "3", "error_message": "", "is_correct": False, "dataset": "gsm8k", "generated_solution": "答"}, says("问", rejected=("答",))),
+    ("nvidia/OpenMathInstruct-2", {"problem": "问", "generated_solution": "答", "expected_answer": "2", "problem_source": "x"}, QA),
+    ("AI-MO/NuminaMath-CoT", {"source": "x", "problem": "问", "solution": "答", "messages": CHAT}, QA),
+    ("AI-MO/NuminaMath-1.5", {"problem": "问", "solution": "答", "answer": "2", "problem_type": "Algebra", "question_type": "x", "problem_is_valid": "Yes"}, QA),
+    ("open-r1/OpenR1-Math-220k", {"problem": "问", "solution": "略", "answer": "2", "uuid": "x", "generations": ["答"], "correctness_math_verify": [True], "messages": CHAT}, QA),
+    ("TIGER-Lab/MathInstruct", {"source": "x", "instruction": "问", "output": "答"}, QA),
+    ("open-thoughts/OpenThoughts-114k", {"system": "规则", "conversations": of("from", "value", "user", "assistant")}, says("问", "答", system="规则")),
+    ("open-thoughts/OpenThoughts-114k (metadata)", {"problem": "问", "deepseek_reasoning": "想", "deepseek_solution": "答", "ground_truth_solution": "2", "domain": "math", "source": "x"}, THOUGHT),
+    ("cognitivecomputations/dolphin-r1", {"messages": [{"role": "system", "content": "规则"}, *ASKED], "reasoning": "想", "answer": "答", "model": "m"}, THOUGHT._replace(system="规则")),
+    ("nvidia/Llama-Nemotron-Post-Training-Dataset", {"input": ASKED, "output": "答", "category": "math", "license": "x", "reasoning": "off", "generator": "m", "system_prompt": "规则"}, says("问", "答", system="规则")),
+    ("SkunkworksAI/reasoning-0.01", {"instruction": "问", "reasoning": "想", "output": "答", "reasoning_chains": [{"step": 1, "thought": "x"}]}, THOUGHT),
+    ("openbmb/UltraInteract, KodCode: question/solution", {"question": "问", "solution": "答", "test": "x", "style": "x"}, QA),
+    ("allenai/c4", {"text": "文", "timestamp": "2019", "url": "x"}, Means(text="文")),
+    ("wikimedia/wikipedia", {"id": "1", "url": "x", "title": "题", "text": "文"}, Means(text="文")),
+    ("tiiuae/falcon-refinedweb", {"content": "文", "url": "x", "timestamp": "x", "dump": "x", "segment": "x", "image_urls": []}, Means(text="文")),
+    ("togethercomputer/RedPajama-Data-V2", {"raw_content": "文", "doc_id": "x", "meta": "{}", "quality_signals": "{}"}, Means(text="文")),
+]  # fmt: skip
+
+PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
+    ("Anthropic/hh-rlhf", {"chosen": "\n\nHuman: 早\n\nAssistant: 早！\n\nHuman: 问\n\nAssistant: 好", "rejected": "\n\nHuman: 早\n\nAssistant: 早！\n\nHuman: 问\n\nAssistant: 差"}, says("早", "早！", "问", "好", rejected=("差",))),
+    ("openbmb/UltraFeedback", {"source": "x", "instruction": "问", "models": ["m"], "correct_answers": ["None"], "completions": [feedback("差", 2.0), feedback("好", 4.5), feedback("中", 3.0)]}, says("问", "好", rejected=("中", "差"))),
+    ("openbmb/UltraFeedback (some alike)", {"source": "x", "instruction": "问", "completions": [feedback("差", 2.0), feedback("好", 4.5), feedback("也好", 4.5)]}, BOTH),
+    ("openbmb/UltraFeedback (all alike)", {"source": "x", "instruction": "问", "completions": [feedback("甲", 4.5), feedback("乙", 4.5)]}, Means(dropped="tie")),
+    ("HuggingFaceH4/ultrafeedback_binarized", {"prompt": "问", "prompt_id": "x", "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD], "messages": [*ASKED, GOOD], "score_chosen": 8.0, "score_rejected": 5.0}, BOTH),
+    ("HuggingFaceH4/ultrafeedback_binarized (tie)", {"prompt": "问", "prompt_id": "x", "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD], "messages": [*ASKED, GOOD], "score_chosen": 8.0, "score_rejected": 8.0}, Means(dropped="tie")),
+    ("llamafactory/ultrafeedback_binarized", {"instruction": "问", "chosen": "好", "rejected": "差"}, BOTH),
+    ("argilla/ultrafeedback-binarized-preferences-cleaned", {"source": "x", "prompt": "问", "chosen": [*ASKED, GOOD], "chosen-rating": 5.0, "chosen-model": "m", "rejected": [*ASKED, BAD], "rejected-rating": 3.0, "rejected-model": "m"}, BOTH),
+    ("argilla/dpo-mix-7k", {"dataset": "x", "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD], "chosen_rating": 5.0, "rejected_rating": 4.0}, BOTH),
+    ("argilla/distilabel-capybara-dpo-7k-binarized", {"source": "x", "conversation": [{"input": "问", "output": "旧"}], "original_response": "旧", "prompt": "问", "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD], "rating_chosen": 5, "rating_rejected": 4, "chosen_model": "m"}, BOTH),
+    ("argilla/distilabel-intel-orca-dpo-pairs", {"system": "规则", "input": "问", "chosen": "好", "rejected": "差", "generations": ["好", "差"], "order": ["a", "b"], "rating": [9.0, 8.0], "status": "unchanged", "original_chosen": "好", "chosen_score": 9.0, "in_gsm8k_train": False}, says("问", "好", system="规则", rejected=("差",))),
+    ("argilla/distilabel-intel-orca-dpo-pairs (tie)", {"system": "", "input": "问", "chosen": "好", "rejected": "差", "rating": [9.0, 9.0], "status": "tie", "chosen_score": 9.0}, Means(dropped="tie")),
+    ("Intel/orca_dpo_pairs", {"system": "规则", "question": "问", "chosen": "好", "rejected": "差"}, says("问", "好", system="规则", rejected=("差",))),
+    ("nvidia/HelpSteer2", {"prompt": "问", "response": "答", "helpfulness": 3, "correctness": 4, "coherence": 4, "complexity": 2, "verbosity": 1}, QA),
+    ("nvidia/HelpSteer2 (several turns)", {"prompt": "早\n<extra_id_1>Assistant\n早！\n<extra_id_1>User\n问", "response": "答", "helpfulness": 3, "correctness": 4}, says("早", "早！", "问", "答")),
+    ("nvidia/HelpSteer2 (preference)", {"split": "train", "prompt": "问", "response_1": "好", "response_2": "差", "preference_strength": -1, "preference_statement": "x", "preference_elaboration": "x"}, BOTH),
+    ("nvidia/HelpSteer2 (preference, second)", {"split": "train", "prompt": "问", "response_1": "差", "response_2": "好", "preference_strength": 3, "preference_statement": "x"}, BOTH),
+    ("nvidia/HelpSteer2 (preference, tie)", {"split": "train", "prompt": "问", "response_1": "甲", "response_2": "乙", "preference_strength": 0}, Means(dropped="tie")),
+    ("nvidia/HelpSteer3", {"domain": "general", "language": "chinese", "context": ASKED, "response1": "差", "response2": "好", "overall_preference": 2, "individual_preference": [{"score": 2, "reasoning": "x", "feedback1": "x"}]}, BOTH),
+    ("nvidia/HelpSteer3 (first)", {"domain": "code", "language": "python", "context": ASKED, "response1": "好", "response2": "差", "overall_preference": -3}, BOTH),
+    ("argilla/kto-mix-15k", {"prompt": ASKED, "completion": [GOOD], "label": True, "dataset": "x", "rating": 5.0}, says("问", "好")),
+    ("trl-lib/kto-mix-14k", {"prompt": ASKED, "completion": [BAD], "label": False}, says("问", rejected=("差",))),
+    ("argilla/ultrafeedback-…-kto", {"prompt": "问", "completion": "差", "label": False, "model": "m"}, says("问", rejected=("差",))),
+    ("stanfordnlp/SHP", {"post_id": "x", "domain": "x", "upvote_ratio": 0.9, "history": "问", "c_root_id_A": "a", "score_A": 9, "score_B": 2, "human_ref_A": "好", "human_ref_B": "差", "labels": 1, "score_ratio": 4.5}, BOTH),
+    ("stanfordnlp/SHP (second)", {"post_id": "x", "domain": "x", "history": "问", "score_A": 2, "score_B": 9, "human_ref_A": "差", "human_ref_B": "好", "labels": 0, "score_ratio": 4.5}, BOTH),
+    ("berkeley-nest/Nectar", nectar(("差", 3.0), ("好", 1.0), ("中", 2.0)), says("问", "好", rejected=("中", "差"))),
+    ("berkeley-nest/Nectar (several turns)", nectar(("好", 1.0), ("差", 2.0), prompt="\n\nHuman: 早\n\nAssistant: 早！\n\nHuman: 问\n\nAssistant: "), says("早", "早！", "问", "好", rejected=("差",))),
+    ("PKU-Alignment/PKU-SafeRLHF", SAFE | {"better_response_id": 0, "safer_response_id": 0}, BOTH),
+    ("PKU-Alignment/PKU-SafeRLHF (better is not safer)", SAFE | {"response_0": "差", "response_1": "好", "better_response_id": 1, "safer_response_id": 0}, BOTH),
+    ("lmsys/chatbot_arena_conversations", {"question_id": "x", "model_a": "a", "model_b": "b", "winner": "model_b", "judge": "u", "conversation_a": [*ASKED, BAD], "conversation_b": [*ASKED, GOOD], "turn": 1, "language": "Chinese"}, BOTH),
+    ("lmsys/chatbot_arena_conversations (tie)", {"question_id": "x", "winner": "tie (bothbad)", "conversation_a": [*ASKED, BAD], "conversation_b": [*ASKED, GOOD], "turn": 1}, Means(dropped="tie")),
+    ("Skywork/Skywork-Reward-Preference-80K", {"chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD], "source": "x"}, BOTH),
+    ("mlabonne/orpo-dpo-mix-40k", {"source": "x", "prompt": "问", "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD], "question": "问"}, BOTH),
+    ("princeton-nlp/LLMBar", {"input": "问", "output_1": "差", "output_2": "好", "label": 2}, BOTH),
+    ("shibing624/DPO-En-Zh: alpaca with a list", {"instruction": "问", "input": "", "output": ["好", "差"]}, BOTH),
+]  # fmt: skip
+
+LAYOUTS = [*CHINESE, *INSTRUCTIONS, *PREFERENCES]
