@@ -18,6 +18,7 @@ THOUGHTS = (
     "Complex_CoT",  # medical-o1
     "deepseek_reasoning",  # OpenThoughts
     "deepseek_thinking_trajectory",  # s1K-1.1
+    "thinking_trajectories",  # s1K, a list of one
 )
 """Keys that hold what led to an answer, beside it or in its message."""
 SWITCHES = ("on", "off", "true", "false")
@@ -48,21 +49,23 @@ def system_field(record: dict[str, Any]) -> str:
 
 def thought_key(record: dict[str, Any]) -> str:
     """The key under which *record* holds what led to its answer, empty without one."""
-    said = ((key, record[key]) for key in THOUGHTS if key in record)
-    return next(
-        (key for key, value in said if isinstance(value, str) and value.strip().lower() not in ("", *SWITCHES)), ""
-    )
+    for key in THOUGHTS:
+        if key in record and thought_of(record[key]):
+            return key
+    return ""
+
+
+def thought_of(value: Any) -> str:
+    """The thought that *value* is, empty where it only says whether there is one."""
+    text = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return text if isinstance(text, str) and text.strip().lower() not in ("", *SWITCHES) else ""
 
 
 def thoughtful(answer: str, thought: Any) -> str:
     """*answer* after the *thought* that led to it, as models that reason write both (DeepSeek-R1, Qwen 3)."""
-    if (
-        not thought
-        or not (isinstance(thought, str) and thought.strip() and answer.strip())
-        or answer.lstrip().startswith("<think>")
-    ):
+    if not (thought and (text := thought_of(thought)) and answer.strip()) or answer.lstrip().startswith("<think>"):
         return answer
-    return f"<think>\n{thought.strip()}\n</think>\n\n{answer}"
+    return f"<think>\n{text.strip()}\n</think>\n\n{answer}"
 
 
 def list_field(record: dict[str, Any], key: str) -> list[Any]:

@@ -26,6 +26,7 @@ FORMATS = {
     "rendered": "rendered:FORMAT",
     "self_instruct": "tasks:FORMAT",
     "sharegpt": "conversations:SHAREGPT",
+    "translated": "parts:TRANSLATED",
     "unpaired": "unpaired:FORMAT",
 }
 

@@ -13,7 +13,7 @@ from belle_formats.preference import FORMAT as PREFERENCE
 FIRST, SECOND, NEITHER = "first", "second", "neither"
 STRENGTH = {"-3": FIRST, "-2": FIRST, "-1": FIRST, "0": NEITHER, "1": SECOND, "2": SECOND, "3": SECOND}
 """NVIDIA's scale, from the first answer being much better to the second."""
-ARENA = {"model_a": FIRST, "model_b": SECOND, "tie": NEITHER, "tie (bothbad)": NEITHER}
+ARENA = {"model_a": FIRST, "model_b": SECOND, "tie": NEITHER, "tie (bothbad)": NEITHER, "both_bad": NEITHER}
 
 
 class Comparison(NamedTuple):

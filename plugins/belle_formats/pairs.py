@@ -26,6 +26,9 @@ NAMES = (
     ("instruction", "response"),  # Dolly; before the next, which is what the answer was made with where both stand
     ("prompt", "response"),  # ChatGLM
     ("query", "response"),  # ms-swift, MetaMath
+    ("question", "deepseek_attempt"),  # s1K-1.1
+    ("question", "attempt"),  # s1K
+    ("question", "solution"),  # LIMO, whose ``answer`` is the bare result
     ("question", "answer"),  # GSM8K
     ("question", "response"),  # OpenOrca
     ("Question", "Response"),  # medical-o1
@@ -36,8 +39,11 @@ NAMES = (
     ("problem", "generated_solution"),  # OpenMathInstruct 2, OpenMathReasoning
     ("question", "generated_solution"),  # OpenMathInstruct 1
     ("problem", "solution"),  # MATH, NuminaMath
-    ("question", "deepseek_attempt"),  # s1K-1.1
-    ("question", "solution"),
+    ("problem", "answer"),
+    ("prompt", "answer"),  # 100PoisonMpts
+    ("instruction", "answer"),
+    ("user", "assistant"),
+    ("question", "r1_solution_1"),  # DeepMath
     ("inputs", "targets"),  # Aya, xP3
     ("content", "summary"),  # ADGEN
     ("input", "content"),  # R1's answers of 110k, with ``reasoning_content``

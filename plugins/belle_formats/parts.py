@@ -1,4 +1,4 @@
-"""Questions and answers that stand in parts: Math23K and Ape210K, COIG, Natural Instructions."""
+"""Questions and answers that stand in parts, or beside those in English: Math23K, COIG, Natural Instructions, translations."""
 
 from __future__ import annotations
 
@@ -40,12 +40,16 @@ class PartsFormat:
 
 
 MATH23K = PartsFormat(Parts(("original_text",), ("equation", "ans")), unused=("segmented_text",))
-COIG = PartsFormat(
-    Parts(("trans_instruction", "trans_input"), ("trans_output",)),  # the English stands beside it
-    Parts(
-        ("textbox_q_instruction", "textbox_q_context", "textbox_question"),
-        ("textbox_answer_analysis", "textbox_answer"),
-    ),
-    refines=("alpaca",),
+TRANSLATED = PartsFormat(
+    Parts(("trans_instruction", "trans_input"), ("trans_output",)),  # COIG
+    Parts(("instruction_zh", "input_zh"), ("output_zh",)),  # silk-road's Alpaca and WizardLM
+    Parts(("zh_instruction", "zh_input"), ("zh_output",)),  # open-chinese's Alpaca
+    Parts(("question_zh",), ("answer_zh",)),  # GSM8K_zh
+    refines=("alpaca", "pair"),
 )
+"""The English stands beside it and goes into ``meta``."""
+EXAM = Parts(
+    ("textbox_q_instruction", "textbox_q_context", "textbox_question"), ("textbox_answer_analysis", "textbox_answer")
+)
+COIG = PartsFormat(EXAM)
 NATURAL = PartsFormat(Parts(("definition", "inputs"), ("targets",)), refines=("pair",))

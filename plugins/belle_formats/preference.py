@@ -6,14 +6,19 @@ from typing import Any
 
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, history, joined, system_field, text_field
+from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field
 from belle_core.data.personal import excerpt
 from belle_formats.dialogue import is_dialogue, waits, written_out
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
 NAMES = (
+    ("full_chosen", "full_rejected"),  # Math-Step-DPO, whose ``chosen`` is a step in the middle
     ("chosen", "rejected"),
     ("response_chosen", "response_rejected"),
+    ("chosen_response", "rejected_response"),  # Argilla
+    ("preferred_output", "non_preferred_output"),  # OpenAI
+    ("pos_resp", "neg_resp"),  # CValues
+    ("response_j", "response_k"),  # Stack Exchange
     ("response", "rejected_response"),
     ("messages", "rejected_response"),
     ("messages", "rejected_messages"),
@@ -27,10 +32,19 @@ SCORES = (
     ("rating_chosen", "rating_rejected"),
 )
 """Scores of the two, which are equal where nobody preferred either."""
-BEFORE = ("conversations", "messages", "prompt", "context")
+BEFORE = ("conversations", "messages", "prompt", "context", "trajectory")
 """Where the conversation before the answers may stand, as messages."""
 QUESTIONS = ("prompt", "question", "instruction", "query")
-USED = ("id", *BEFORE[:3], *QUESTIONS, "input", "history", *SYSTEM, *(name for pair in NAMES for name in pair))
+USED = (
+    "id",
+    *BEFORE[:3],
+    BEFORE[-1],
+    *QUESTIONS,
+    "input",
+    "history",
+    *SYSTEM,
+    *(name for pair in NAMES for name in pair),
+)
 
 
 class PreferenceFormat:
@@ -101,6 +115,8 @@ def _answer(value: Any) -> tuple[list[Message], str]:
 
 def asked(record: dict[str, Any]) -> list[Message]:
     """What the answers reply to: never empty; raises ``Unreadable`` and ``Dropped``."""
+    if isinstance(given := record.get("input"), dict):  # OpenAI
+        return messages_of(list_field(given, "messages"))
     for key in BEFORE:
         if isinstance(value := record.get(key), list):
             return messages_of(value)

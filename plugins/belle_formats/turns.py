@@ -10,6 +10,7 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import about, thought_key, thoughtful
 from belle_core.data.personal import excerpt
+from belle_core.data.strictjson import Malformed, StrictDecoder
 
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter"), "user"),
@@ -35,7 +36,9 @@ class Message(NamedTuple):
 
 
 def listed(value: Any) -> Any:
-    """Messages that stand as lists of speakers and texts side by side, as Hugging Face's ``Sequence`` of records does, one by one."""
+    """Messages one by one that stand as speakers and texts side by side, as Hugging Face's ``Sequence`` of records does, or as JSON in a text."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        return _decoded(value)
     names = next(
         (f for f in FIELDS if isinstance(value, dict) and all(isinstance(value.get(n), list) for n in f)), None
     )
@@ -46,6 +49,15 @@ def listed(value: Any) -> Any:
         numbers = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
         raise Unreadable("wrong_type:message", f"lists of {len(sizes)} lengths, which belong together: {numbers}")
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _decoded(text: str) -> Any:
+    """The list that *text* holds as JSON, as tables often do; the text itself if it is none."""
+    try:
+        value = StrictDecoder().whole(text.strip())
+    except Malformed:
+        return text
+    return value if is_messages(value) else text
 
 
 def is_messages(value: Any) -> bool:
@@ -83,14 +95,14 @@ def _annotated(message: Message, value: dict[str, Any]) -> Message:
     """*message* with what stands beside its speaker and its text."""
     if calls := next((key for key in CALLS if value.get(key)), None):
         raise Dropped("not_text", excerpt(f"{calls}: {value[calls]}", around=100))
-    read_only = any(value.get(key) is False for key in LEARNED)
-    message = message._replace(weight=0.0 if read_only else _weight(value.get("weight")))
+    read_only = any(value.get(key) == 0 for key in LEARNED)
+    message = message._replace(weight=0.0 if read_only else _weight(value.get("weight", value.get("loss_weight"))))
     thought = value.get(thought_key(value)) if message.role == "assistant" else None
     return message._replace(text=thoughtful(message.text, thought)) if thought else message
 
 
 def _weight(value: Any) -> float:
-    """As in OpenAI's fine-tuning files: 0 is read and not learned."""
+    """As in OpenAI's fine-tuning files, and in Bailian's under ``loss_weight``: 0 is read and not learned."""
     if value is None:
         return 1.0
     if not isinstance(value, (int, float)) or not 0 <= value < math.inf:

@@ -105,7 +105,8 @@ RECORDS = {
     ],
     "math23k": [{"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}],
     "self_instruct": [{"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}], "is_classification": False}],
-    "coig": [{"trans_instruction": "问", "trans_input": "", "trans_output": "答"}],
+    "coig": [{"textbox_q_instruction": "做", "textbox_question": "问", "textbox_answer": "答"}],
+    "translated": [{"instruction": "ask", "output": "say", "instruction_zh": "问", "output_zh": "答"}],
     "compared": [
         {"input": "问", "output_1": "差", "output_2": "好", "label": 2},
         {"history": "问", "human_ref_A": "好", "human_ref_B": "差", "labels": 1.0},
@@ -306,7 +307,9 @@ def test_what_led_to_an_answer_stands_before_it(key):
 @pytest.mark.parametrize("flag", ["loss", "train"])
 def test_an_answer_that_is_not_to_be_learned_is_not(flag):
     assert [turn.weight for turn in only("messages", asked("答", **{flag: False})).conversation.turns] == [1, 0]
+    assert only("messages", asked("答", **{flag: 0})) == only("messages", asked("答", **{flag: False}))
     assert only("messages", asked("答", **{flag: True})).conversation == pair()
+    assert only("messages", asked("答", loss_weight=0.5)) == only("messages", asked("答", weight=0.5))  # Bailian
 
 
 @pytest.mark.parametrize(
@@ -441,7 +444,8 @@ def test_word_problems():
         ),
         ("ranked", {"prompt": "q", "answers": [{"answer": "a", "rank": 1}, "b"]}, "wrong_type:answers"),
         ("reading", {"paragraphs": ["c"]}, "wrong_type:qas"),
-        ("coig", {"x": 1}, "missing_key:trans_instruction"),
+        ("translated", {"x": 1}, "missing_key:trans_instruction"),
+        ("alternating", {"src": ["问", "再"], "tgt": ["答"]}, "wrong_type:tgt"),
         ("kdconv", {"messages": [1]}, "wrong_type:message"),
         ("moss", {"chat": {"turn_1": 3}}, "missing_key:turn_1"),
         ("moss", {"plain_text": "[Human]: 问<eoh>\n答"}, "wrong_type:plain_text"),
