@@ -39,14 +39,22 @@ class Digests:
         self._note(path, [*state, digest])  # as it was before: what was written meanwhile makes it another file
         return digest
 
-    def remember(self, path: Path, digest: str) -> None:
-        """Note a digest that is already known."""
-        status = path.stat()
-        self._note(path, [status.st_size, status.st_mtime_ns, status.st_ino, digest])
-
     def _note(self, path: Path, known: list[Any]) -> None:
         self._known[str(path.resolve())] = known
         self._changed = True
+
+    def moved(self, old: Path, new: Path) -> None:
+        """The directory *old* is now called *new*."""
+        before, after = (f"{path.resolve()}{os.sep}" for path in (old, new))
+        for name in [name for name in self._known if name.startswith(before)]:
+            self._known[after + name.removeprefix(before)] = self._known.pop(name)
+        self._changed = True
+
+    def prune(self) -> None:
+        """Forget files that are gone, and keep the rest."""
+        self._known = {name: known for name, known in self._known.items() if os.path.exists(name)}
+        self._changed = True
+        self.save()
 
     def save(self) -> None:
         """Keep what was learned; a memory that cannot be written is only slower."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from belle_core.errors import in_one_line
 from belle_core.events import Event, RunFinished
 from belle_core.language import say
 from belle_core.plugins import Catalog, load_plugins
@@ -28,7 +29,7 @@ def fan_out(trusted: list[Observer], guests: list[Observer]) -> Observer:
             except Exception as error:  # whatever a tracker does wrong must not cost a run
                 silenced.add(number)
                 name = getattr(guest, "name", type(guest).__name__)
-                why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                why = in_one_line(error)
                 print(say(f"belle: {name} failed and is switched off for this run ({why}); the local record goes on",
                           f"belle：{name} 出错，本次运行中已停用（{why}）；本地记录不受影响"), file=sys.stderr)  # fmt: skip
 

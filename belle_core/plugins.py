@@ -11,7 +11,7 @@ from typing import Any
 import pluggy
 
 from belle_core import hooks
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 from belle_core.names import unknown
 from belle_core.stages import KINDS, PART_GROUPS, Command, Part, Stage
 
@@ -37,7 +37,7 @@ def load_plugins() -> pluggy.PluginManager:
     try:
         manager.check_pending()  # a misspelt hook is an error, not silence
     except pluggy.PluginValidationError as error:
-        raise _broken(_entry_of(manager, error.plugin, found), str(error)) from error
+        raise _broken(_entry_of(manager, error.plugin, found), in_one_line(error)) from error
     return manager
 
 
@@ -58,13 +58,12 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint) -> None:
     try:
         manager.register(entry.load(), name=entry.name)
     except Exception as error:
-        raise _broken(entry, f"{type(error).__name__}: {error}") from error
+        raise _broken(entry, in_one_line(error)) from error
 
 
 def _broken(entry: EntryPoint, why: str) -> BelleError:
     distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
     disable = f"{DISABLE}={entry.name}"
-    why = " ".join(why.split())
     return BelleError(
         f"plugin {entry.name} of {distribution} is broken: {why}. To go on without it set {disable}",
         f"插件 {entry.name}（来自 {distribution}）已损坏：{why}。如需跳过它，请设置 {disable}",

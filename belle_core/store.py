@@ -111,8 +111,7 @@ class Store:
         final = partial.with_name(artifact.fingerprint)
         os.replace(partial, final)
         _sync(final.parent)
-        for name, about in files.items():  # the rename gave them new paths
-            self.digests.remember(final / name, about["sha256"])
+        self.digests.moved(partial, final)
         self.digests.save()
         return replace(artifact, directory=final)
 

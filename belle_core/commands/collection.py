@@ -175,6 +175,7 @@ def _finish(store: Store, directories: list[Path], yes: bool, as_json: bool, run
 
 def _remove_all(store: Store, directories: list[Path]) -> dict[str, Any]:
     freed = {_name(d): remove_unlocked(store, d) for d in directories}
+    store.digests.prune()
     return {
         "removed": [name for name, size in freed.items() if size is not None],
         "bytes": sum(size or 0 for size in freed.values()),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from belle_core.data.packing import DAMAGE, ZIP, head_of, unpacked
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 
 EMPTY = b"PK\x05\x06"
 """Begins a zip archive without members."""
@@ -29,7 +29,7 @@ def members_of(path: Path) -> list[str]:
     try:
         names = _zipped(path) if zipped else _tarred(path)
     except DAMAGE as error:
-        why = " ".join(str(error).split())
+        why = in_one_line(error)
         raise BelleError(
             f"{path}: the {kind} archive is damaged or cut off ({why})", f"{path}：{kind} 文件已损坏或不完整（{why}）"
         ) from error

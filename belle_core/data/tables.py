@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.data.places import Place, Record, Source
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 
 PARQUET, FILE, STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 BATCH = 1000  # rows
@@ -80,7 +80,7 @@ class TableFile:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> BelleError:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = in_one_line(error)
         return BelleError(
             f"{self.path}: the table is damaged or cut off ({why})", f"{self.path}：数据表已损坏或不完整（{why}）"
         )

@@ -11,7 +11,7 @@ from typing import IO, Any
 from belle_core.data.archives import member_density, open_member
 from belle_core.data.charsets import Undecided, detect
 from belle_core.data.packing import DAMAGE, ZIP, head_of, is_packed, unpacked
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 
 BLOCK = 1 << 18
 BROKEN = "\udcff"
@@ -116,7 +116,7 @@ class TextFile:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> BelleError:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = in_one_line(error)
         return _unreadable(
             self.path,
             f"the packed data is damaged or cut off ({why}); fetch the file again, or unpack what is left of it first",

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 
 from belle_core.conversation import Conversation, Turn
 from belle_core.encoding import Segment, Template
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 from belle_core.plugins import load_catalog
 
 PROTECTED = "\ue000"
@@ -101,7 +101,7 @@ class JinjaTemplate:
             raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> BelleError:
-        why = " ".join(str(error).split())
+        why = in_one_line(error)
         return BelleError(
             f"the chat template of {self.where} refuses this conversation: {why}",
             f"{self.where} 的对话模板不接受这段对话：{why}",

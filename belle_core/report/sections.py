@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,17 @@ def sections(directory: Path, artifacts: dict[str, Artifact]) -> list[Section]:
 def _about(directory: Path) -> list[Block]:
     path = directory / "run.json"
     about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    blocks: list[Block] = [Words("belle " + shlex.join(about["overrides"]))] if about.get("overrides") else []
+    command = portable("belle " + shlex.join(about.get("overrides", ())))
+    blocks: list[Block] = [Words(command)] if about.get("overrides") else []
     return [*blocks, Words(about["note"])] if about.get("note") else blocks
+
+
+def portable(command: str) -> str:
+    """*command* for readers elsewhere, whom it does not help where on this machine somebody works."""
+    for place, short in ((Path.cwd(), "."), (Path(os.path.expanduser("~")), "~")):
+        if place != place.parent:
+            command = re.sub(rf"(?<![\w.~-]){re.escape(str(place))}(?=[/\s'\"\],}}]|$)", short, command)
+    return command
 
 
 def _steps(artifacts: dict[str, Artifact]) -> Table:
@@ -71,7 +81,7 @@ def _step(name: str, artifact: Artifact, names: dict[str, str]) -> list[str]:
         name,
         artifact.directory.parent.name,
         ", ".join(names.get(source, source) for source in sources) or "-",
-        summary(artifact),
+        summary(artifact).replace(f"{artifact.directory.parents[1]}{os.sep}", ""),  # a bundle's place, in the store
         "-" if seconds is None else f"{seconds:.1f}",
         artifact.fingerprint,
     ]

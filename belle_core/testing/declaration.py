@@ -11,6 +11,7 @@ from types import ModuleType
 import pluggy
 
 from belle_core import hooks
+from belle_core.errors import in_one_line
 from belle_core.language import say
 from belle_core.stages import KINDS, PART_GROUPS, Command, Part, Stage
 
@@ -50,7 +51,7 @@ def check_hooks(module: ModuleType) -> Iterator[str]:
     try:
         manager.register(module)
     except pluggy.PluginValidationError as error:
-        yield f"{module.__name__}: {' '.join(str(error).split())}"
+        yield f"{module.__name__}: {in_one_line(error)}"
 
 
 def check_names(module: ModuleType, offers: list[Offer]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from belle_core.artifacts import Examples
 from belle_core.config import AUTO, TrainConfig, TrainerConfig
 from belle_core.data import read_examples
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 from belle_core.stages import StageContext
 from belle_core.strategies import check_shares, check_trainer
 from belle_core.training.batches import Passes, Steps
@@ -142,7 +142,7 @@ def _trainer(settings: TrainerConfig, precision: str, callbacks: list[Any], scra
         wanted = " ".join(
             f"trainer.{name}={getattr(settings, name)}" for name in ("accelerator", "devices", "strategy")
         )
-        why = " ".join(str(error).split())
+        why = in_one_line(error)
         raise BelleError(f"{wanted}: {why}", f"{wanted}：{why}") from error
 
 

@@ -148,7 +148,7 @@ def _built(model: ModelConfig, seed: int, tokenizer: Any) -> PreTrainedModel:
             config = AutoConfig.for_model(**model.architecture | sizes | special)
             return AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
         except (StrictDataclassError, ValueError, TypeError, KeyError) as error:
-            why = " ".join(str(error).split())
+            why = in_one_line(error)
             raise BelleError(
                 f"model.architecture describes no model that transformers can build: {why}",
                 f"transformers 无法按 model.architecture 构建模型：{why}",

@@ -13,6 +13,7 @@ from belle_bnb.config import BnbConfig
 from belle_core import StageContext
 from belle_core.artifacts import MANIFEST, QuantizedModel
 from belle_core.training.merging import merged_directory
+from belle_core.training.quiet import quiet
 
 WEIGHTS = (".safetensors", ".index.json", ".bin")
 
@@ -21,9 +22,10 @@ def quantize(config: BnbConfig, context: StageContext) -> QuantizedModel:
     """A directory that ``AutoModelForCausalLM.from_pretrained`` loads with bitsandbytes installed."""
     source = merged_directory(context)
     dtype = _dtype(source)
-    model = AutoModelForCausalLM.from_pretrained(
-        source, quantization_config=_quantization(config, dtype), dtype=dtype, use_safetensors=True
-    )
+    with quiet():
+        model = AutoModelForCausalLM.from_pretrained(
+            source, quantization_config=_quantization(config, dtype), dtype=dtype, use_safetensors=True
+        )
     for path in source.iterdir():  # tokenizer, template and stop tokens travel along
         if path.is_file() and not path.name.endswith(WEIGHTS) and path.name not in (MANIFEST, "config.json"):
             shutil.copyfile(path, context.directory / path.name)

@@ -11,7 +11,7 @@ from pickle import UnpicklingError
 import torch
 from safetensors.torch import save_file
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 from belle_decrypt.cipher import SUFFIX, decrypt, plain_name
 
 WEIGHTS = "pytorch_model"
@@ -64,7 +64,7 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError) as error:
-        why = str(error).splitlines()[0][:200]
+        why = in_one_line(error, 200)
         raise BelleError(f"{path.name} holds no plain tensors: {why}", f"{path.name} 中不是纯张量：{why}") from error
     seen: set[int] = set()
     for name, tensor in tensors.items():  # safetensors stores no tensor under two names

@@ -13,7 +13,7 @@ import ray
 from ray._private import ray_constants
 
 from belle_core.data.workers import cores
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, in_one_line
 
 STORE = 512 << 20
 """Bytes of shared memory for what is under way on this machine; its pages are taken when they are used."""
@@ -60,7 +60,7 @@ def _join(address: str) -> None:
     try:
         ray.init(address, **QUIET)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        why = " ".join(str(error).split())[:200]
+        why = in_one_line(error, 200)
         raise BelleError(
             f"RAY_ADDRESS={address}: no Ray cluster answers there ({why})",
             f"RAY_ADDRESS={address}：无法连接到 Ray 集群（{why}）",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from belle_core.artifacts import MANIFEST, Evaluation, Model
+from belle_core.artifacts import MANIFEST, Bundle, Evaluation, Model
 from belle_core.report import write_report
 from belle_core.report.charts import bars, loss_curve
 from belle_core.report.page import Bars, Picture, Sample, Section, Table, Words, page, portion, write_page
@@ -113,6 +113,27 @@ def run(tmp_path):
         "after": evaluation(tmp_path, "cccc", {"q1": "对", "q2": "对", "q3": "对"}),
     }
     return directory, artifacts
+
+
+def test_it_does_not_tell_where_somebody_works(run, tmp_path, monkeypatch):
+    """Paths are below where the command was started, the home directory or the store; what only looks alike stays."""
+    directory, artifacts = run
+    (work := tmp_path / "home" / "li" / "研究").mkdir(parents=True)
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(work.parent))
+    bundle = Bundle(directory=tmp_path / "Bundle" / "dddd", format="gguf", main="model.gguf", size=1000)
+    overrides = [
+        f"data.path=[{work}/a.jsonl,{work}]",
+        f"data.test={work.parent}/b c.jsonl",
+        f"note={work}2",
+        "model.hub=https://x/y",
+    ]
+    (directory / "run.json").write_text(json.dumps({"overrides": overrides}), encoding="utf-8")
+    write_report(directory, artifacts | {"deploy": bundle})
+    text = Elements((directory / "report.html").read_text(encoding="utf-8")).text
+    assert "belle 'data.path=[./a.jsonl,.]' 'data.test=~/b c.jsonl' " in text
+    assert "note=~/研究2" in text and "https://x/y" in text and "Bundle/dddd/model.gguf" in text
+    assert str(tmp_path) not in text
 
 
 def test_a_run_is_shown_with_steps_curve_comparison_and_answers(run):

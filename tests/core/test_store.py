@@ -55,6 +55,19 @@ def test_a_file_that_grows_while_its_digest_is_taken_is_looked_at_again(tmp_path
     assert digests.of(path) == hashlib.sha256(b"ab").hexdigest()
 
 
+def test_digests_of_files_that_are_gone_do_not_pile_up(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    made = [commit(store, key) for key in ("0" * 16, "1" * 16)]
+    known = json.loads(store.digests.memory.read_text())
+    assert set(known) == {str(artifact.directory / "train.jsonl") for artifact in made}
+    with monkeypatch.context() as patch:  # under their new names they need not be read again
+        patch.delattr(hashlib, "file_digest")
+        Store(tmp_path).verify(made[0])
+    store.remove(made[0].directory)
+    store.digests.prune()
+    assert set(json.loads(store.digests.memory.read_text())) == {str(made[1].directory / "train.jsonl")}
+
+
 def test_an_unfinished_artifact_is_not_there(tmp_path):
     store = Store(tmp_path)
     directory = store.partial(Examples, KEY)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from belle_core.errors import in_one_line
 from belle_core.language import say
 from belle_core.training.fast.contents import is_hollow
 
@@ -93,7 +94,7 @@ def _failure(device: torch.device, dtype: torch.dtype, size: int) -> tuple[str, 
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        why = " ".join(str(error).split())[:160]
+        why = in_one_line(error, 160)
         return why, why
     return None
 
