@@ -69,6 +69,8 @@ CHINESE: list[tuple[str, dict[str, Any], Means]] = [
     ("iic/100PoisonMpts", {"prompt": "问", "answer": "答", "domain_en": "x", "domain_zh": "y"}, QA),
     ("diaomuxi/CValues-Comparison", {"prompt": "问", "pos_resp": "好", "neg_resp": "差", "pos_type": "拒绝为主", "neg_type": "风险回复"}, BOTH),
     ("shibing624/DPO-En-Zh-20k-Preference", {"system": "", "history": [["早", "早！"]], "question": "问", "response_chosen": "好", "response_rejected": "差"}, says("早", "早！", "问", "好", rejected=("差",))),
+    ("BAAI/COIG: as its script gives it", {"instruction": "做题", "conversations": [{"question": "问", "answer": "答"}, {"question": "再", "answer": "完"}]}, says("做题\n问", "答", "再", "完")),
+    ("speakers in Chinese", {"messages": of("role", "content", "用户", "助手")}, QA),
     ("BAAI/COIG: exam", {"textbox_q_instruction": "做题", "textbox_q_context": "料", "textbox_question": "问", "textbox_answer": "乙", "textbox_answer_analysis": "因为", "sn": "x"}, says("做题\n料\n问", "因为\n乙")),
     ("m-a-p/COIG-CQIA", EMPTY | {"task_type": {"major": ["问答"], "minor": ["常识"]}, "domain": ["通用"], "metadata": None, "answer_from": "human", "human_verified": False, "copyright": "x"}, QA),
     ("BAAI/COIG-PC-Lite", EMPTY | {"split": "train", "task_name_in_eng": "x", "task_type": {"major": "a", "minor": "b"}, "domain": "d", "other": None, "filename": "f"}, QA),
@@ -144,6 +146,10 @@ INSTRUCTIONS: list[tuple[str, dict[str, Any], Means]] = [
     ("bigcode/…guanaco: timdettmers/openassistant-guanaco", {"text": "### Human: 问### Assistant: 答### Human: 再### Assistant: 完"}, says("问", "答", "再", "完")),
     ("mlabonne/guanaco-llama2-1k", {"text": "<s>[INST] <<SYS>>\n规则\n<</SYS>>\n\n问 [/INST] 答 </s><s>[INST] 再 [/INST] 完 </s>"}, says("问", "答", "再", "完", system="规则")),
     ("ChatML under text", {"text": "<|im_start|>system\n规则<|im_end|>\n<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n答<|im_end|>\n"}, says("问", "答", system="规则")),
+    ("Llama 3 under text", {"text": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n规则<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n问<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n答<|eot_id|>"}, says("问", "答", system="规则")),
+    ("Gemma under text", {"text": "<bos><start_of_turn>user\n问<end_of_turn>\n<start_of_turn>model\n答<end_of_turn>\n"}, QA),
+    ("text once more beside its parts", EMPTY | {"text": "<s>[INST] 问 [/INST] 答 </s>"}, QA),
+    ("a prompt of ChatML and what completes it", {"prompt": "<|im_start|>system\n规则<|im_end|>\n<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n", "completion": "答<|im_end|>\n"}, says("问", "答", system="规则")),
     ("OpenAssistant/oasst2 (trees)", {"message_tree_id": "t", "tree_state": "ready_for_export", "prompt": {"message_id": "a", "text": "问", "role": "prompter", "lang": "zh", "replies": [
         {"message_id": "b", "text": "差", "role": "assistant", "rank": 1, "replies": []}, {"message_id": "c", "text": "好", "role": "assistant", "rank": 0, "replies": []}]}}, BOTH),
     ("openai/gsm8k", {"question": "问", "answer": "想\n#### 2"}, says("问", "想\n#### 2")),
@@ -215,6 +221,7 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("argilla/distilabel-math-preference-dpo", {"metadata": "x", "instruction": "问", "chosen_response": "好", "chosen_rating": 9.0, "rejected_response": "差", "rejected_rating": 7.0}, BOTH),
     ("openbmb/UltraInteract_pair", {"task": "Math_CoT", "dataset": "MATH", "id": "x", "parent_id": "y", "trajectory": [{"from": "user", "value": "问"}], "chosen": "好", "rejected": "差"}, BOTH),
     ("OpenAI's, Together's and Fireworks' preferences", {"input": {"messages": ASKED}, "preferred_output": [GOOD], "non_preferred_output": [BAD]}, BOTH),
+    ("mlabonne/chatml_dpo_pairs", {"prompt": "<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n", "chosen": "好<|im_end|>\n", "rejected": "差<|im_end|>\n"}, BOTH),
     ("princeton-nlp/LLMBar", {"input": "问", "output_1": "差", "output_2": "好", "label": 2}, BOTH),
     ("shibing624/DPO-En-Zh: alpaca with a list", {"instruction": "问", "input": "", "output": ["好", "差"]}, BOTH),
 ]  # fmt: skip

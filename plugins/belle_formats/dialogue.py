@@ -1,4 +1,4 @@
-"""Dialogues written out in one text: ``Human: … Assistant: …``, and those of HelpSteer 2."""
+"""Dialogues written out in one text: ``Human: … Assistant: …``, HelpSteer 2's, and prompts of models."""
 
 from __future__ import annotations
 
@@ -7,24 +7,44 @@ import re
 from belle_formats.turns import Message
 
 MARK = re.compile(r"(?:\A|\n)\s*(Human|Assistant)[:：][ \t]?\n?")
-NAMES = {"Human": "user", "Assistant": "assistant", "User": "user"}
 EXTRA = re.compile(r"\n<extra_id_1>(User|Assistant)\n")
-"""What stands between the turns in prompts of HelpSteer 2."""
+"""What stands between the turns in prompts of HelpSteer 2, which begin with the user's text."""
+PROMPTS = (
+    re.compile(r"\s*### (Human|Assistant):[ ]?"),  # Guanaco
+    re.compile(r"\s*<\|im_start\|>(system|user|assistant)\n"),  # ChatML
+    re.compile(r"\s*(?:<s>\s*)?(\[/?INST\])[ ]?"),  # Llama 2
+    re.compile(
+        r"(?:<\|begin_of_text\|>)?<\|start_header_id\|>(system|user|assistant)<\|end_header_id\|>\n\n"
+    ),  # Llama 3
+    re.compile(r"(?:<bos>)?\s*<start_of_turn>(user|model)\n"),
+)
+"""What models' prompts write before a message and say whose it is; no text that people write begins so."""
+ENDS = re.compile(r"\s*(?:</s>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|end_of_text\|>)\s*\Z")
+NAMES = {
+    **dict.fromkeys(("Human", "User", "user", "[INST]"), "user"),
+    **dict.fromkeys(("Assistant", "assistant", "model", "[/INST]"), "assistant"),
+    "system": "system",
+}
+SYSTEM = re.compile(r"<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.DOTALL)
+"""Where Llama 2's first message holds the system text."""
 
 
 def is_dialogue(text: object) -> bool:
-    """Whether *text* begins with a line of ``Human:``."""
+    """Whether *text* begins with a line of ``Human:``, or as a model's prompt."""
     found = MARK.match(text) if isinstance(text, str) else None
-    return bool(found) and found[1] == "Human"  # type: ignore[index]
+    return bool(found and found[1] == "Human") or is_prompt(text)
+
+
+def is_prompt(text: object) -> bool:
+    """Whether *text* begins as a model's prompt."""
+    return isinstance(text, str) and _prompt(text) is not None
 
 
 def waits(text: object) -> bool:
-    """Whether *text* is a dialogue that ends in a line of ``Assistant:``, or is one without having named who begins."""
-    if isinstance(text, str) and EXTRA.search(text):
-        return True
-    return (
-        isinstance(text, str) and is_dialogue(text) and [found[1] for found in MARK.finditer(text)][-1] == "Assistant"
-    )
+    """Whether *text* is a dialogue that waits for an answer; it ends in ``Assistant:`` where it begins with ``Human:``."""
+    if not isinstance(text, str) or not is_dialogue(text):
+        return isinstance(text, str) and "<extra_id_1>" in text and EXTRA.search(text) is not None
+    return is_prompt(text) or [found[1] for found in MARK.finditer(text)][-1] == "Assistant"
 
 
 def written_out(text: str) -> list[Message]:
@@ -32,13 +52,38 @@ def written_out(text: str) -> list[Message]:
 
     A name counts at the beginning of a line only. A last ``Assistant:`` that waits for the answer is left away.
     """
-    if not is_dialogue(text) and EXTRA.search(text):
+    if mark := _prompt(text):
+        messages = _prompted(mark, text)
+    elif not is_dialogue(text) and EXTRA.search(text):
         first, *pieces = EXTRA.split(text)
-        messages = [Message("user", first)]
+        messages = [Message("user", first), *_named(pieces)]
     else:
         before, *pieces = MARK.split(text)
-        messages = [Message("system", before.strip())] if before.strip() else []
-    messages += [Message(NAMES[name], said.rstrip()) for name, said in zip(pieces[::2], pieces[1::2], strict=True)]
+        messages = [*([Message("system", before.strip())] if before.strip() else []), *_named(pieces)]
     if messages and messages[-1] == Message("assistant", ""):
         messages.pop()
+    return messages
+
+
+def ended(text: str) -> str:
+    """*text* without the token that ends a message in a model's prompt."""
+    return ENDS.sub("", text)
+
+
+def _named(pieces: list[str]) -> list[Message]:
+    return [Message(NAMES[name], said.rstrip()) for name, said in zip(pieces[::2], pieces[1::2], strict=True)]
+
+
+def _prompt(text: str) -> re.Pattern[str] | None:
+    return next((mark for mark in PROMPTS if mark.match(text)), None)
+
+
+def _prompted(mark: re.Pattern[str], text: str) -> list[Message]:
+    """The messages behind every *mark*, a system text within the first of them before it."""
+    _, *pieces = mark.split(text)
+    messages = []
+    for message in _named([*map(ended, pieces)]):
+        system = SYSTEM.match(message.text)
+        messages += [Message("system", system[1])] if system else []
+        messages.append(message._replace(text=message.text[system.end() :]) if system else message)
     return messages

@@ -18,7 +18,7 @@ from belle_core.data.fields import (
     thought_key,
     thoughtful,
 )
-from belle_formats.dialogue import waits, written_out
+from belle_formats.dialogue import ended, is_prompt, waits, written_out
 from belle_formats.turns import Message, examples_of
 
 NAMES = (
@@ -97,6 +97,7 @@ class PairFormat:
         used, before, system = (*USED, *names, *material, thought), history(record), system_field(record)
         last = question_and_answer(asked, said)
         if waits(asked):
+            said = ended(said) if is_prompt(asked) else said
             messages = [*(Message(*turn) for turn in before), *written_out(asked), Message("assistant", said)]
             return examples_of(messages, record, place, used=used, system=system)
         conversation = Conversation((*before, *last), system)

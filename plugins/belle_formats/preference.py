@@ -8,7 +8,7 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field
 from belle_core.data.personal import excerpt
-from belle_formats.dialogue import is_dialogue, waits, written_out
+from belle_formats.dialogue import ended, is_dialogue, is_prompt, waits, written_out
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
 NAMES = (
@@ -64,8 +64,8 @@ class PreferenceFormat:
         if (names := _names(record)) is None:
             raise Unreadable("missing_key:chosen", f"keys: {', '.join(map(str, record))}")
         better, worse = record[names[0]], record[names[1]]
-        before, answer = _answer(better)
-        before_other, other = _answer(worse)
+        before, answer = _answer(better, record)
+        before_other, other = _answer(worse, record)
         if before and before_other and before != before_other:
             raise Dropped(
                 "different_prompts", f"{excerpt(str(before), around=100)} / {excerpt(str(before_other), around=100)}"
@@ -101,10 +101,10 @@ def _alike(record: dict[str, Any]) -> str:
     return next((f"{key}: {a}" for key, a, b in scores if isinstance(a, (int, float)) and a == b), "")
 
 
-def _answer(value: Any) -> tuple[list[Message], str]:
+def _answer(value: Any, record: dict[str, Any]) -> tuple[list[Message], str]:
     """The conversation before an answer, if it stands there too, and the answer."""
     if isinstance(value, str) and not is_dialogue(value):
-        return [], value
+        return [], ended(value) if any(is_prompt(record.get(key)) for key in QUESTIONS) else value
     messages = (
         written_out(value) if isinstance(value, str) else messages_of(value if isinstance(value, list) else [value])
     )

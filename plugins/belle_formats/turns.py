@@ -13,12 +13,19 @@ from belle_core.data.personal import excerpt
 from belle_core.data.strictjson import Malformed, StrictDecoder
 
 ROLES = {
-    **dict.fromkeys(("user", "human", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "bot", "model"), "assistant"),
-    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human", "prompter", "用户"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "bot", "model", "ai", "助手", "助理"), "assistant"),
+    **dict.fromkeys(("system", "developer", "系统"), "system"),
 }
 """Who speaks, under the names that data sets use."""
-FIELDS = (("role", "content"), ("from", "value"), ("role", "value"), ("from", "content"), ("role", "text"))
+FIELDS = (
+    ("role", "content"),
+    ("from", "value"),
+    ("role", "value"),
+    ("from", "content"),
+    ("role", "text"),
+    ("speaker", "text"),
+)
 """Names of speaker and text in a message."""
 
 CALLS = ("tool_calls", "function_call")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from belle_files.columns import Columns
+from belle_formats import compared, firefly, pairs, parts, preference, ranked, turns
 from published_layouts import LAYOUTS, SAFE, Means, says
 
 from belle_core.conversation import Example
@@ -61,3 +64,17 @@ def test_what_is_refused_names_its_keys_and_how_to_read_it(record, columns):
         meaning(record)
     assert all(f"{key}: str" in str(caught.value) for key in record) and written in str(caught.value)
     assert meaning(Columns(columns).rename(record)).turns or "text" in columns
+
+
+def test_every_name_of_a_field_is_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    formats = (parts.MATH23K, parts.COIG, parts.TRANSLATED, parts.NATURAL)
+    names = {
+        *chain(*pairs.NAMES, *preference.NAMES, pairs.MATERIAL, preference.BEFORE, preference.QUESTIONS, turns.ROLES),
+        *(one for pair in firefly.NAMES for one in pair),
+        *(one for pairing in compared.COMPARISONS for one in (pairing.first, pairing.second, pairing.verdict)),
+        *(one for ranking in ranked.RANKINGS for one in (ranking.answers, *ranking.scores)),
+    }
+    first = {layout.asked[0] for one in formats for layout in one.layouts}
+    missing = [name for name in sorted(names | first) if not re.search(rf"[`{{ ]{re.escape(name)}[`}},]", page)]
+    assert missing == []
