@@ -75,6 +75,8 @@ def _named(pieces: list[str]) -> list[Message]:
 
 
 def _prompt(text: str) -> re.Pattern[str] | None:
+    if not text[:9].lstrip().startswith(("<", "#", "[")):  # most texts
+        return None
     return next((mark for mark in PROMPTS if mark.match(text)), None)
 
 

@@ -104,13 +104,18 @@ def _alike(record: dict[str, Any]) -> str:
 def _answer(value: Any, record: dict[str, Any]) -> tuple[list[Message], str]:
     """The conversation before an answer, if it stands there too, and the answer."""
     if isinstance(value, str) and not is_dialogue(value):
-        return [], ended(value) if any(is_prompt(record.get(key)) for key in QUESTIONS) else value
+        return [], ended(value) if value.rstrip().endswith(">") and _prompted(record) else value
     messages = (
         written_out(value) if isinstance(value, str) else messages_of(value if isinstance(value, list) else [value])
     )
     if not messages or messages[-1].role != "assistant":
         raise Dropped("empty_answer", excerpt(str(value), around=100))
     return messages[:-1], messages[-1].text
+
+
+def _prompted(record: dict[str, Any]) -> bool:
+    """Whether the question is a model's prompt."""
+    return any(is_prompt(record.get(key)) for key in QUESTIONS)
 
 
 def asked(record: dict[str, Any]) -> list[Message]:
