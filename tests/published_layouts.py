@@ -97,6 +97,7 @@ CHINESE: list[tuple[str, dict[str, Any], Means]] = [
     ("Skepsun/lawyer_llama_data", {"instruction": "问", "output": "答", "history": [], "source": "x"}, QA),
     ("shibing624/medical (reward)", {"question": "问", "response_chosen": "好", "response_rejected": "差"}, BOTH),
     ("pleisto/wikipedia-cn-20230720-filtered", {"completion": "文", "source": "wikipedia.zh2307"}, Means(text="文")),
+    ("BAAI/WuDaoCorpora", {"id": 1, "uniqueKey": "x", "titleUkey": "y", "dataType": "科技", "title": "题", "content": "文"}, Means(text="文")),
     ("Skywork/SkyPile-150B", {"text": "文"}, Means(text="文")),
     ("Math23K", {"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}, says("问", "x=1+1\n2")),
     ("Ape210K", {"id": "1", "segmented_text": "问", "original_text": "问", "ans": "2", "equation": "x=1+1"}, says("问", "x=1+1\n2")),

@@ -74,7 +74,7 @@ def _preference(record: dict[str, Any], found: Comparison, better: str) -> dict[
     """*record* with its answers as ``chosen`` and ``rejected``."""
     names = ("chosen", "rejected") if better == FIRST else ("rejected", "chosen")
     renamed = {found.first: names[0], found.second: names[1], found.asked: "prompt"}
-    return {renamed.get(key, key): value for key, value in record.items() if key != found.verdict}
+    return {renamed.get(key, key): value for key, value in record.items()}
 
 
 FORMAT = ComparedFormat()

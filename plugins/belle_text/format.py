@@ -13,7 +13,7 @@ OTHERS = ("instruction", "conversations", "conversation", "messages", "output", 
 
 
 ALONE = ("content", "completion")
-"""Keys that hold a document where nothing stands beside them that it could answer or be answered by: RefinedWeb, Wikipedia."""
+"""Keys that hold a document where nothing stands beside them that it could answer or be answered by: RefinedWeb, WuDao, Wikipedia."""
 KEYS = ("text", "raw_content", *ALONE)
 """Where the document stands; the second is RedPajama's."""
 PARTNERS = ("prompt", "input", "question", "query", "title", "summary", "response", "answer", "reply", "target", "label", "labels",
@@ -28,7 +28,7 @@ class TextFormat:
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether there is a text and nothing that another layout is known by."""
         key = _key(record)
-        others = (*OTHERS, *PARTNERS) if key in ALONE else OTHERS
+        others = (*OTHERS, *PARTNERS) if key in ALONE and "titleUkey" not in record else OTHERS  # WuDao has a title
         return key in record and isinstance(record[key], (str, type(None))) and record.keys().isdisjoint(others)
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:

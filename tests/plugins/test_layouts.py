@@ -55,7 +55,7 @@ def test_the_safer_answer_can_be_asked_for():
     [
         ({"qid": "1", "category": "教育", "title": "怎样学好一门语言？", "desc": "", "reply": "每天都说一说，读一读。"},
          {"question": "title", "answer": "reply"}),
-        ({"uniqueKey": "x", "dataType": "新闻", "title": "下雪了", "content": "今天早上下了一场大雪。"}, {"text": "content"}),
+        ({"url": "x", "channel": "新闻", "title": "下雪了", "content": "今天早上下了一场大雪。"}, {"text": "content"}),
     ],
 )  # fmt: skip
 def test_what_is_refused_names_its_keys_and_how_to_read_it(record, columns):
