@@ -51,6 +51,7 @@ WORDS = (
     (r"a message's weight should be a number of at least 0, not (.+)", r"消息的权重应为不小于 0 的数，而不是 \1"),
     (r"(\d+) weights for (\d+) messages", r"\2 条消息有 \1 个权重"),
     (r"should be a list of (answers|texts)", "此处应为文本的列表"),
+    (r"should be two answers, which two numbers under sort rank", "此处应为两个回答，sort 中的两个数为其排序"),
     (r"should be a list of \[question, answer\]", "此处应为 [问, 答] 的列表"),
     (r"not between marks: (.*)", r"不在标记之间：\1"),
     (r"a message of the (user|assistant) should be here: (.*)", r"此处应为 \1 的消息：\2"),

@@ -18,6 +18,7 @@ FORMATS = {
     "natural_instructions": "parts:NATURAL",
     "oasst": "oasst:FORMAT",
     "own": "own:FORMAT",
+    "paddle": "paddle:FORMAT",
     "pair": "pairs:FORMAT",
     "pclue": "pclue:FORMAT",
     "preference": "preference:FORMAT",

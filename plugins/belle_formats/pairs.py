@@ -50,8 +50,8 @@ NAMES = (
     ("input", "output"),  # LMFlow
 )
 """(question, answer)."""
-MATERIAL = ("context", "input")
-"""What a question is about, where it stands beside it: Dolly's ``context``, Alpaca's ``input``."""
+MATERIAL = ("context", "input", "passage", "paragraph", "article")
+"""What a question is about, where it stands beside it: Dolly's ``context``, Alpaca's ``input``, names in reading sets."""
 USED = ("id", *SYSTEM, "history")
 OTHERS = (
     "A",

@@ -105,6 +105,7 @@ RECORDS = {
     ],
     "math23k": [{"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}],
     "self_instruct": [{"id": "t", "instruction": "译", "instances": [{"input": "a", "output": "甲"}], "is_classification": False}],
+    "paddle": [{"src": ["问"], "tgt": ["答"], "label": [1]}, {"src": ["问"], "tgt": [], "response": [["好"], ["差"]], "sort": [1, 0]}],
     "coig": [{"textbox_q_instruction": "做", "textbox_question": "问", "textbox_answer": "答"}],
     "translated": [{"instruction": "ask", "output": "say", "instruction_zh": "问", "output_zh": "答"}],
     "compared": [
@@ -167,7 +168,7 @@ def test_half_a_million():
 
 
 @pytest.mark.parametrize("names", [("instruction", "response"), ("question", "answer"), ("query", "response")])
-@pytest.mark.parametrize("material", ["context", "input"])
+@pytest.mark.parametrize("material", ["context", "input", "passage", "paragraph", "article"])
 def test_what_a_question_is_about_is_asked_with_it(names, material):
     example = only("pair", {names[0]: "问", material: "材料", names[1]: "答"})
     assert example.conversation == pair("问\n材料", "答") and example.meta == {}
@@ -331,6 +332,11 @@ def test_a_bad_answer_is_never_learned(record):
         convert("unpaired", {**record, tag: None})
 
 
+def test_an_answer_labelled_0_is_read_and_not_learned():
+    found = only("paddle", {"src": ["一", "二"], "tgt": ["a", "b"], "label": [0, 1]})
+    assert [turn.weight for turn in found.conversation.turns] == [1, 0, 1, 1]
+
+
 def test_prompts_are_read_and_completions_learned():
     before = [*asked("早")["messages"], {"role": "user", "content": "再问"}]
     record = {"prompt": before, "completion": [{"role": "assistant", "content": "答"}]}
@@ -445,7 +451,9 @@ def test_word_problems():
         ("ranked", {"prompt": "q", "answers": [{"answer": "a", "rank": 1}, "b"]}, "wrong_type:answers"),
         ("reading", {"paragraphs": ["c"]}, "wrong_type:qas"),
         ("translated", {"x": 1}, "missing_key:trans_instruction"),
-        ("alternating", {"src": ["问", "再"], "tgt": ["答"]}, "wrong_type:tgt"),
+        ("paddle", {"src": ["问", "再"], "tgt": ["答"]}, "wrong_type:tgt"),
+        ("paddle", {"src": ["问"], "tgt": ["答"], "label": [2]}, "wrong_type:label"),
+        ("paddle", {"src": ["问"], "tgt": [], "response": [["好"]], "sort": [1]}, "wrong_type:response"),
         ("kdconv", {"messages": [1]}, "wrong_type:message"),
         ("moss", {"chat": {"turn_1": 3}}, "missing_key:turn_1"),
         ("moss", {"plain_text": "[Human]: 问<eoh>\n答"}, "wrong_type:plain_text"),
