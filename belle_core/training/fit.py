@@ -150,7 +150,9 @@ def _trainer(settings: TrainerConfig, precision: str, callbacks: list[Any], scra
 def _memory_errors(settings: TrainerConfig) -> Iterator[None]:
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:  # PyTorch has no kind of its own for main memory
+        if not (isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)):
+            raise
         raise BelleError(
             f"the device has too little memory: lower trainer.batch (now {settings.batch}) or train.max_length, or say trainer.gradient_checkpointing=true",
             f"设备内存不足：请调小 trainer.batch（现为 {settings.batch}）或 train.max_length，或设置 trainer.gradient_checkpointing=true",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import psutil
 import torch
 
 from belle_core.config import AUTO, UNKNOWN_BATCH, TrainConfig, TrainerConfig
+from belle_core.console import size_text
 from belle_core.errors import BelleError
+from belle_core.language import say
 from belle_core.planning.device import Device, main_memory
 from belle_core.planning.fitting import Need
 from belle_core.planning.method import Precision
@@ -17,7 +20,11 @@ from belle_core.strategies import processes_of, strategy_of
 from belle_core.training.examples import EncodedExamples
 from belle_core.training.objective import Objective
 from belle_core.training.order import largest_step
+from belle_core.training.saving import writes
 from belle_core.training.skeleton import Skeleton, kind_of
+
+LARGE = 0.01
+"""Share of the memory that the weights alone must take before it is asked whether training with them fits."""
 
 
 def batch_of(
@@ -30,39 +37,79 @@ def batch_of(
     seed: int,
     packed: bool,
 ) -> int:
-    """``trainer.batch``, which must come out alike on all processes; *stored* is the format of the model's file."""
-    if settings.batch != AUTO:
-        return int(settings.batch)
-    device = this_device(settings)
+    """``trainer.batch``, which must come out alike on all processes; *stored* is the format of the model's file. Where it is given
+    and the device is predicted to have too little memory for it, that is said before the system ends the run without a word."""
+    device, given = this_device(settings), None if settings.batch == AUTO else int(settings.batch)
+    if device is None or (given and not (writes() and _large(model, device))):
+        return given or UNKNOWN_BATCH
+    try:
+        longest = int(train.lengths.max()) if given and not packed else config.max_length
+        need = _need(settings, model, stored, config, objective, train, seed, packed, device, longest)
+        if given is None:
+            return max(1, need.largest(device, settings.devices))
+        _warn(need.share(given, device).device.total, device, settings.devices)
+    except BelleError:  # what cannot be predicted
+        pass
+    return given or UNKNOWN_BATCH
+
+
+def _large(model: Any, device: Device) -> bool:
+    """Whether its training could be too large for the device at all; counting takes half a second."""
+    return sum(weight.numel() * weight.element_size() for weight in model.parameters()) > device.memory * LARGE
+
+
+def _need(
+    settings: TrainerConfig,
+    model: Any,
+    stored: str,
+    config: TrainConfig,
+    objective: Objective,
+    train: EncodedExamples,
+    seed: int,
+    packed: bool,
+    device: Device,
+    longest: int,
+) -> Need:
     adapter = hasattr(model, "get_base_model")
     base = model.get_base_model() if adapter else model
-    try:
-        skeleton = Skeleton(
-            base.config.to_dict(),
-            config,
-            settings,
-            stored=stored,
-            frozen=adapter,
-            logits=objective.logits,
-            kind=kind_of(device),
+    skeleton = Skeleton(
+        base.config.to_dict(),
+        config,
+        settings,
+        stored=stored,
+        frozen=adapter,
+        logits=objective.logits,
+        kind=kind_of(device),
+    )
+    packed = packed and skeleton.packs(config.max_length)
+    labels = sum(weight > 0 for weight in train.weights)
+    return Need(
+        skeleton,
+        Precision.of(settings.precision, stored, frozen=adapter),
+        method_of(config, skeleton),
+        getattr(config.optimizer, "state_bytes", None),
+        longest=longest,
+        step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * longest,
+        learned=labels / len(train.ids),
+        checkpointing=settings.gradient_checkpointing,
+        strategy=strategy_of(settings),
+        ranks=processes_of(settings),
+    )
+
+
+def _warn(needed: int, device: Device, processes: int) -> None:
+    free = device.memory // (1 if device.kind == "cuda" else processes)
+    if needed > free:
+        print(
+            say(
+                f"belle: this training is predicted to need {size_text(needed)} of memory, and {size_text(free)} are free: it may be ended "
+                "without a word; `belle plan` with the same options says what takes it and what would fit",
+                f"belle：预计本次训练需要 {size_text(needed)} 内存，而可用的只有 {size_text(free)}，可能会被系统直接终止；"
+                "用同样的选项执行 `belle plan` 可查看各项占用和可行的设置",
+            ),
+            file=sys.stderr,
+            flush=True,
         )
-        packed = packed and skeleton.packs(config.max_length)
-        labels = sum(weight > 0 for weight in train.weights)
-        need = Need(
-            skeleton,
-            Precision.of(settings.precision, stored, frozen=adapter),
-            method_of(config, skeleton),
-            getattr(config.optimizer, "state_bytes", None),
-            longest=config.max_length,
-            step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * config.max_length,
-            learned=labels / len(train.ids),
-            checkpointing=settings.gradient_checkpointing,
-            strategy=strategy_of(settings),
-            ranks=processes_of(settings),
-        )
-        return max(1, need.largest(device, settings.devices)) if device else UNKNOWN_BATCH
-    except BelleError:  # what cannot be predicted
-        return UNKNOWN_BATCH
 
 
 def this_device(settings: TrainerConfig) -> Device | None:

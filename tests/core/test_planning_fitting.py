@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +119,21 @@ def test_auto_takes_what_fits_and_changes_nothing(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(sizing, "this_device", lambda settings: Device("cpu", 1))
     same(trained(tmp_path / "small", "auto"), expected)
     assert "trainer.batch=1 (auto)" in capsys.readouterr().out
+
+
+def test_what_will_not_fit_is_said_and_tried(tmp_path, monkeypatch, capsys):
+    """The system would end it without a word. What surely fits is not even counted."""
+    trained(tmp_path, 3)
+    assert "predicted" not in capsys.readouterr().err
+    expected = Path(tmp_path / "Model" / "batch-3" / "model.safetensors").read_bytes()
+    monkeypatch.setattr(sizing, "this_device", lambda settings: Device("cpu", 1 << 20))
+    trained(tmp_path / "small", 3)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "1.0 MB are free" in said and "`belle plan`" in said
+    assert Path(tmp_path / "small" / "Model" / "batch-3" / "model.safetensors").read_bytes() == expected
+    monkeypatch.setattr(sizing, "Skeleton", None)
+    monkeypatch.setattr(sizing, "this_device", lambda settings: Device("cpu", 1 << 40))
+    trained(tmp_path / "large", 3)
 
 
 def refuse_above(tokens):
