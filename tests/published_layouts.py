@@ -101,6 +101,8 @@ CHINESE: list[tuple[str, dict[str, Any], Means]] = [
     ("shibing624/medical (reward)", {"question": "问", "response_chosen": "好", "response_rejected": "差"}, BOTH),
     ("pleisto/wikipedia-cn-20230720-filtered", {"completion": "文", "source": "wikipedia.zh2307"}, Means(text="文")),
     ("BAAI/WuDaoCorpora", {"id": 1, "uniqueKey": "x", "titleUkey": "y", "dataType": "科技", "title": "题", "content": "文"}, Means(text="文")),
+    ("liwu/MNBVC", {"文件名": "a.txt", "是否待查文件": False, "是否重复文件": False, "文件大小": 9, "simhash": 0, "段落数": 2, "段落": [
+        {"行号": 1, "是否重复": False, "是否跨文件重复": False, "md5": "x", "内容": "第一段"}, {"行号": 3, "是否重复": False, "md5": "y", "内容": "第二段"}]}, Means(text="第一段\n第二段")),
     ("Skywork/SkyPile-150B", {"text": "文"}, Means(text="文")),
     ("Math23K", {"id": "1", "original_text": "问", "segmented_text": "问", "equation": "x=1+1", "ans": "2"}, says("问", "x=1+1\n2")),
     ("Ape210K", {"id": "1", "segmented_text": "问", "original_text": "问", "ans": "2", "equation": "x=1+1"}, says("问", "x=1+1\n2")),
@@ -226,6 +228,7 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("openbmb/UltraInteract_pair", {"task": "Math_CoT", "dataset": "MATH", "id": "x", "parent_id": "y", "trajectory": [{"from": "user", "value": "问"}], "chosen": "好", "rejected": "差"}, BOTH),
     ("OpenAI's, Together's and Fireworks' preferences", {"input": {"messages": ASKED}, "preferred_output": [GOOD], "non_preferred_output": [BAD]}, BOTH),
     ("mlabonne/chatml_dpo_pairs", {"prompt": "<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n", "chosen": "好<|im_end|>\n", "rejected": "差<|im_end|>\n"}, BOTH),
+    ("answers as JSON in a text", {"context": '[{"role": "human", "text": "问"}]', "chosen": '{"role": "assistant", "text": "好"}', "rejected": '{"role": "assistant", "text": "差"}'}, BOTH),
     ("princeton-nlp/LLMBar", {"input": "问", "output_1": "差", "output_2": "好", "label": 2}, BOTH),
     ("shibing624/DPO-En-Zh: alpaca with a list", {"instruction": "问", "input": "", "output": ["好", "差"]}, BOTH),
 ]  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, list_field, system_field, text_field, thought_key, thoughtful
-from belle_formats.turns import ROLES, Message, examples_of, is_message, is_messages, listed, messages_of
+from belle_formats.listing import listed
+from belle_formats.turns import ROLES, Message, examples_of, is_message, is_messages, messages_of
 
 KEYS = (
     ("prompt", "completion"),  # TRL

@@ -7,7 +7,8 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data import Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, joined, list_field, system_field, text_field
-from belle_formats.turns import examples_of, is_messages, listed, messages_of, weighed
+from belle_formats.listing import listed
+from belle_formats.turns import examples_of, is_messages, messages_of, weighed
 
 
 class MessagesFormat:

@@ -9,6 +9,7 @@ from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field
 from belle_core.data.personal import excerpt
 from belle_formats.dialogue import ended, is_dialogue, is_prompt, waits, written_out
+from belle_formats.listing import listed
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
 NAMES = (
@@ -103,6 +104,7 @@ def _alike(record: dict[str, Any]) -> str:
 
 def _answer(value: Any, record: dict[str, Any]) -> tuple[list[Message], str]:
     """The conversation before an answer, if it stands there too, and the answer."""
+    value = listed(value)
     if isinstance(value, str) and not is_dialogue(value):
         return [], ended(value) if value.rstrip().endswith(">") and _prompted(record) else value
     messages = (
@@ -123,7 +125,7 @@ def asked(record: dict[str, Any]) -> list[Message]:
     if isinstance(given := record.get("input"), dict):  # OpenAI
         return messages_of(list_field(given, "messages"))
     for key in BEFORE:
-        if isinstance(value := record.get(key), list):
+        if isinstance(value := listed(record.get(key)), list):
             return messages_of(value)
     key = next((key for key in QUESTIONS if key in record), "input")
     text = text_field(record, key)

@@ -10,7 +10,6 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import about, thought_key, thoughtful
 from belle_core.data.personal import excerpt
-from belle_core.data.strictjson import Malformed, StrictDecoder
 
 ROLES = {
     **dict.fromkeys(("user", "human", "prompter", "用户"), "user"),
@@ -40,31 +39,6 @@ class Message(NamedTuple):
     role: str
     text: str
     weight: float = 1.0
-
-
-def listed(value: Any) -> Any:
-    """Messages one by one that stand as speakers and texts side by side, as Hugging Face's ``Sequence`` of records does, or as JSON in a text."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        return _decoded(value)
-    names = next(
-        (f for f in FIELDS if isinstance(value, dict) and all(isinstance(value.get(n), list) for n in f)), None
-    )
-    if names is None:
-        return value
-    columns = {name: column for name, column in value.items() if isinstance(column, list)}
-    if len(sizes := {len(column) for column in columns.values()}) > 1:
-        numbers = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
-        raise Unreadable("wrong_type:message", f"lists of {len(sizes)} lengths, which belong together: {numbers}")
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _decoded(text: str) -> Any:
-    """The list that *text* holds as JSON, as tables often do; the text itself if it is none."""
-    try:
-        value = StrictDecoder().whole(text.strip())
-    except Malformed:
-        return text
-    return value if is_messages(value) else text
 
 
 def is_messages(value: Any) -> bool:

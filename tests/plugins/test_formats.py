@@ -435,6 +435,12 @@ def test_word_problems():
         ("messages", {"messages": {"role": ["user"], "content": ["问", "答"]}}, "wrong_type:message"),
         ("messages", {"messages": {"speaker": ["user"]}}, "wrong_type:messages"),
         ("messages", {"messages": ["x"]}, "wrong_type:message"),
+        ("messages", {"messages": "[{'role': 'user', 'content': '问'}]"}, "wrong_type:message"),
+        (
+            "preference",
+            {"prompt": "问", "chosen": "{'role': 'assistant', 'text': '好'}", "rejected": "x"},
+            "wrong_type:message",
+        ),
         ("messages", {"messages": [{"role": "user", "content": 3}]}, "wrong_type:message"),
         ("firefly", {"conversation": [3]}, "wrong_type:conversation"),
         ("pair", {"x": 1}, "missing_key:question"),
