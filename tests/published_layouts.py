@@ -149,7 +149,7 @@ INSTRUCTIONS: list[tuple[str, dict[str, Any], Means]] = [
     ("b-mc2/sql-create-context", {"question": "问", "context": "料", "answer": "答"}, says("问\n料", "答")),
     ("CohereForAI/aya_dataset", {"inputs": "问", "targets": "答", "language": "Simplified Chinese", "language_code": "zho", "annotation_type": "x", "user_id": "u"}, QA),
     ("Muennighoff/natural-instructions", {"task_name": "x", "id": "x", "definition": "问", "inputs": "料", "targets": "答"}, says("问\n料", "答")),
-    ("bigcode/…guanaco: timdettmers/openassistant-guanaco", {"text": "### Human: 问### Assistant: 答### Human: 再### Assistant: 完"}, says("问", "答", "再", "完")),
+    ("timdettmers/openassistant-guanaco", {"text": "### Human: 问### Assistant: 答### Human: 再### Assistant: 完"}, says("问", "答", "再", "完")),
     ("mlabonne/guanaco-llama2-1k", {"text": "<s>[INST] <<SYS>>\n规则\n<</SYS>>\n\n问 [/INST] 答 </s><s>[INST] 再 [/INST] 完 </s>"}, says("问", "答", "再", "完", system="规则")),
     ("ChatML under text", {"text": "<|im_start|>system\n规则<|im_end|>\n<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n答<|im_end|>\n"}, says("问", "答", system="规则")),
     ("Llama 3 under text", {"text": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n规则<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n问<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n答<|eot_id|>"}, says("问", "答", system="规则")),
@@ -210,7 +210,7 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("nvidia/HelpSteer3 (first)", {"domain": "code", "language": "python", "context": ASKED, "response1": "好", "response2": "差", "overall_preference": -3}, BOTH),
     ("argilla/kto-mix-15k", {"prompt": ASKED, "completion": [GOOD], "label": True, "dataset": "x", "rating": 5.0}, says("问", "好")),
     ("trl-lib/kto-mix-14k", {"prompt": ASKED, "completion": [BAD], "label": False}, says("问", rejected=("差",))),
-    ("argilla/ultrafeedback-…-kto", {"prompt": "问", "completion": "差", "label": False, "model": "m"}, says("问", rejected=("差",))),
+    ("argilla/ultrafeedback-binarized-preferences-cleaned-kto", {"prompt": "问", "completion": "差", "label": False, "model": "m"}, says("问", rejected=("差",))),
     ("stanfordnlp/SHP", {"post_id": "x", "domain": "x", "upvote_ratio": 0.9, "history": "问", "c_root_id_A": "a", "score_A": 9, "score_B": 2, "human_ref_A": "好", "human_ref_B": "差", "labels": 1, "score_ratio": 4.5}, BOTH),
     ("stanfordnlp/SHP (second)", {"post_id": "x", "domain": "x", "history": "问", "score_A": 2, "score_B": 9, "human_ref_A": "差", "human_ref_B": "好", "labels": 0, "score_ratio": 4.5}, BOTH),
     ("berkeley-nest/Nectar", nectar(("差", 3.0), ("好", 1.0), ("中", 2.0)), says("问", "好", rejected=("中", "差"))),
@@ -230,7 +230,7 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("mlabonne/chatml_dpo_pairs", {"prompt": "<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n", "chosen": "好<|im_end|>\n", "rejected": "差<|im_end|>\n"}, BOTH),
     ("answers as JSON in a text", {"context": '[{"role": "human", "text": "问"}]', "chosen": '{"role": "assistant", "text": "好"}', "rejected": '{"role": "assistant", "text": "差"}'}, BOTH),
     ("princeton-nlp/LLMBar", {"input": "问", "output_1": "差", "output_2": "好", "label": 2}, BOTH),
-    ("shibing624/DPO-En-Zh: alpaca with a list", {"instruction": "问", "input": "", "output": ["好", "差"]}, BOTH),
+    ("comparison_gpt4_data_zh: Alpaca with a list", {"instruction": "问", "input": "", "output": ["好", "差"]}, BOTH),
 ]  # fmt: skip
 
 LAYOUTS = [*CHINESE, *INSTRUCTIONS, *PREFERENCES]

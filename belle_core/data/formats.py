@@ -87,26 +87,32 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
             f"{where}: the file is one object, and its records stand in lists ({lists}); save each list as a file of its own",
             f"{where}：整个文件是一个对象，记录在其中的列表里（{lists}）；请把每个列表存为单独的文件",
         )
-    pair, text = _columns(objects)
+    columns = _columns(objects)
     raise BelleError(
-        f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one; data.columns says what fields are, "
-        f"for instance data.columns={pair} of questions and answers, data.columns={text} of documents",
-        f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定；用 data.columns 说明各字段，"
-        f"例如问答写 data.columns={pair}，文档写 data.columns={text}",
+        f"{where}: no known format fits the records ({keys}); known: {known}; data.format=<name> forces one, data.columns={{name: theirs}} renames fields{columns[0]}",
+        f"{where}：没有格式适合这些记录（{keys}）；已知格式：{known}；可用 data.format=<名称> 强制指定，用 data.columns={{名称: 原名}} 改字段名{columns[1]}",
     )
 
 
 def _columns(objects: list[dict[str, Any]]) -> tuple[str, str]:
-    """What ``data.columns`` would be if the longest two texts were question and answer, and if the longest were a document."""
+    """What ``data.columns`` would be if the longest texts were question and answer, or the longest a document; empty where that is surely wrong."""
     longest: dict[str, int] = {}
     for record in objects:
         for key, value in record.items():
             if isinstance(value, str):
                 longest[key] = max(longest.get(key, 0), len(value))
-    names = sorted(sorted(longest, key=lambda key: -longest[key])[:2], key=list(longest).index)
-    question, answer = [*map(_quoted, names), "<a field>", "<a field>"][:2]
-    text = _quoted(max(longest, key=lambda key: longest[key])) if longest else "<a field>"
-    return f"{{question: {question}, answer: {answer}}}", f"{{text: {text}}}"
+    if not longest or not longest.keys().isdisjoint(("question", "answer", "text")):
+        return "", ""
+    names = sorted(longest, key=lambda key: -longest[key])[:2]
+    text = f"{{text: {_quoted(names[0])}}}"
+    first, *others = map(_quoted, sorted(names, key=list(longest).index))
+    if not others:
+        return f", for instance data.columns={text} of documents", f"，例如文档写 data.columns={text}"
+    pair = f"{{question: {first}, answer: {others[0]}}}"
+    return (
+        f", for instance data.columns={pair} of questions and answers, data.columns={text} of documents",
+        f"，例如问答写 data.columns={pair}，文档写 data.columns={text}",
+    )
 
 
 def _quoted(key: str) -> str:

@@ -47,6 +47,10 @@ WORDS = (
     (r"(.+) where a number should be", r"此处应为数字，却是 \1"),
     (r"(.+) where true or false should be", r"此处应为 true 或 false，却是 \1"),
     (r"a message needs a role and a text; it has: (.*)", r"一条消息应有说话人和文本；现有：\1"),
+    (
+        r"a message without its tree; the same data set holds whole trees, which (.+) takes",
+        r"单条消息，没有所在的对话树；同一数据集中有完整的对话树，请用 \1",
+    ),
     (r"messages written as Python and not as JSON: (.*)", r"消息按 Python 而不是 JSON 写成：\1"),
     (r"lists of \d+ lengths, which belong together: (.*)", r"本应等长的列表长短不一：\1"),
     (r"a message's weight should be a number of at least 0, not (.+)", r"消息的权重应为不小于 0 的数，而不是 \1"),

@@ -11,6 +11,7 @@ from belle_core.data.fields import about, list_field, text_field
 from belle_core.data.personal import excerpt
 from belle_formats.turns import ROLES
 
+INSTEAD = "the same data set holds whole trees, which data.files='*ready.trees.jsonl.gz' takes"
 USED = ("message_tree_id", "prompt")
 
 
@@ -20,12 +21,14 @@ class TreeFormat:
     refines: tuple[str, ...] = ()
 
     def matches(self, record: dict[str, Any]) -> bool:
-        """Whether a message with replies is the root."""
+        """Whether a message with replies is the root, or one stands alone, which is refused with what to take instead."""
         root = record.get("prompt")
-        return isinstance(root, dict) and {"text", "role", "replies"} <= root.keys()
+        return _is_flat(record) or (isinstance(root, dict) and {"text", "role", "replies"} <= root.keys())
 
     def examples(self, record: dict[str, Any], place: Place) -> Iterator[Example | Refused]:
         """All examples and the messages left out of them; raises ``Unreadable``."""
+        if _is_flat(record):
+            raise Unreadable("missing_key:replies", f"a message without its tree; {INSTEAD}")
         root, rest = record.get("prompt"), about(record, USED)
         own = place.id_of(record.get("message_tree_id"))
         number = 0
@@ -35,6 +38,10 @@ class TreeFormat:
                 continue
             number += 1
             yield Example(own if number == 1 else f"{own}.{number}", found[0], rejected=found[1], **rest)
+
+
+def _is_flat(record: dict[str, Any]) -> bool:
+    return {"message_id", "parent_id", "role", "text"} <= record.keys()
 
 
 def _asked(node: Any, before: tuple[Turn, ...]) -> Iterator[tuple[Conversation, tuple[str, ...]] | Refused]:

@@ -465,6 +465,7 @@ def test_word_problems():
         ("moss", {"plain_text": "[Human]: 问<eoh>\n答"}, "wrong_type:plain_text"),
         ("alternating", {"id": "1", "data": ["问", 3]}, "wrong_type:data"),
         ("completion", {"prompt": []}, "missing_key:completion"),
+        ("oasst", {"message_id": "a", "parent_id": None, "text": "问", "role": "prompter"}, "missing_key:replies"),
         ("oasst", {"prompt": {"text": "问", "role": "assistant", "replies": []}}, "wrong_type:replies"),
         ("oasst", {"prompt": {"text": "", "role": "prompter", "replies": [["a"]]}}, "wrong_type:replies"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from belle_files.columns import Columns
 from belle_formats import compared, firefly, pairs, parts, preference, ranked, turns
 from published_layouts import LAYOUTS, SAFE, Means, says
 
+from belle_core import run
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Refused
 from belle_core.data.formats import choose_format, load_format
@@ -78,3 +80,17 @@ def test_every_name_of_a_field_is_in_the_documentation():
     first = {layout.asked[0] for one in formats for layout in one.layouts}
     missing = [name for name in sorted(names | first) if not re.search(rf"[`{{ ]{re.escape(name)}[`}},]", page)]
     assert missing == []
+
+
+def test_messages_without_their_trees_name_the_file_that_holds_them(tmp_path):
+    """OpenAssistant's tables, which its repository gives first."""
+    message = {"message_id": "a", "parent_id": None, "text": "问", "role": "prompter", "lang": "zh", "rank": None}
+    (tmp_path / "train.jsonl").write_text(json.dumps(message) + "\n", encoding="utf-8")
+    with pytest.raises(BelleError, match=r"data\.files='\*ready\.trees\.jsonl\.gz'"):
+        run(["+data=files", f"data.path={tmp_path}/train.jsonl"], quiet=True)
+
+
+def test_a_column_is_not_named_where_it_would_surely_be_wrong():
+    with pytest.raises(BelleError) as caught:
+        meaning({"question": "问", "A": "一", "B": "二", "answer": "A"})
+    assert "for instance" not in str(caught.value)
