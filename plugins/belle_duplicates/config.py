@@ -44,6 +44,8 @@ class SemanticConfig:
     """What is compared: the ``question`` (all turns before the last answer), or the whole ``conversation``."""
     threshold: float = 0.95
     """Least cosine of two vectors (0 to 1); right for no encoder but your own: look at some pairs first."""
+    all_pairs: int = 65536
+    """Up to so many examples all pairs are compared; of more those that share a cell, 99 of 100 pairs at the threshold."""
     length: int = 512
     """Most tokens that are read of an example."""
     batch: int = option(32, identity=False)
@@ -51,7 +53,7 @@ class SemanticConfig:
 
     def __post_init__(self) -> None:
         one_of(self, "by", ("conversation", "question"))
-        at_least(self, length=2, batch=1)
+        at_least(self, all_pairs=1, length=2, batch=1)
         if not 0 < self.threshold <= 1:
             raise Invalid(
                 "threshold",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data.corpus import Stored
@@ -15,24 +13,17 @@ from belle_core.data.personal import excerpt
 from belle_core.data.questions import question_of
 from belle_core.errors import BelleError
 from belle_core.generation.checkpoint import is_checkpoint
+from belle_core.language import say
 from belle_duplicates.config import SemanticConfig
 from belle_duplicates.texts import compared
 
-if TYPE_CHECKING:
-    import torch
-
-BLOCK = 1 << 10
-"""Examples that are compared at once with all that stay before them."""
-AT_ONCE = 1 << 14
-"""Of those so many."""
-
 
 class Semantic:
-    """Reason: the filter's name alone. Every example is compared with all that stay: n²·d/2 multiplications for n examples with
-    vectors of d numbers, which for a million is less work than making the vectors, and for more than ten million too much.
+    """Reason: the filter's name alone. Of up to ``all_pairs`` examples every one is compared with all that stay before it, of more with those
+    that are near the same of some examples drawn by chance, which takes time with the power 1.5 of their number.
 
-    Vectors lie in the scratch folder as they are made, 2 bytes a number, so that a run that was broken off makes none twice; those of what stays lie there
-    a second time and are read block by block. In memory is a block of either.
+    Vectors lie in the scratch folder as they are made, 2 bytes a number, so that a run that was broken off makes none twice. In memory are blocks
+    of them, some 20 bytes an example, and 12 for each pair of like ones.
     """
 
     whole = True
@@ -40,6 +31,7 @@ class Semantic:
 
     def __init__(self, config: SemanticConfig) -> None:
         self.config, self.directory = config, Path(config.model).expanduser()
+        self._found: dict[str, Any] = {}
         if not is_checkpoint(self.directory):
             raise BelleError(
                 f"the semantic filter needs an encoder in Hugging Face layout; {config.model} is no such directory",
@@ -52,71 +44,30 @@ class Semantic:
 
     def decide(self, corpus: Stored) -> Iterator[Drop | None]:
         """Drops every example of which an earlier one that stays has a cosine of the threshold or more."""
-        kept = array("Q")
-        stays = corpus.scratch / "stays.bin"
-        stays.write_bytes(b"")
-        for start, block in self._blocks(corpus):
-            best, where = _nearest(block, stays, len(kept))
-            staying: list[int] = []
-            for row in range(len(block)):
-                cosine, other = float(best[row]), int(where[row])
-                if staying:
-                    inner = block[staying] @ block[row]
-                    if float(inner.max()) > cosine:
-                        cosine, other = float(inner.max()), len(kept) + int(inner.argmax())
-                if cosine >= self.config.threshold:
-                    same = corpus[kept[other] if other < len(kept) else start + staying[other - len(kept)]]
-                    yield Drop(evidence=f"{cosine:.3f} {same.id}: {excerpt(question_of(same), around=200)}")
-                else:
-                    staying.append(row)
-                    yield None
-            kept.extend(start + row for row in staying)
-            with stays.open("ab") as file:
-                file.write(block[staying].half().numpy().tobytes())
+        if not (count := len(corpus)):
+            return
+        from belle_duplicates.cells import divided, one_cell
+        from belle_duplicates.encoder import Encoder  # brings torch and transformers along
+        from belle_duplicates.greedy import nearest_kept
+        from belle_duplicates.vectors import make_vectors
 
-    def _blocks(self, corpus: Stored) -> Iterator[tuple[int, torch.Tensor]]:
-        """The vectors of all examples, block after block, rounded to 16 bits; those that were made before are read."""
-        from safetensors.torch import load_file, save_file
+        threshold = self.config.threshold
+        texts = ("\n".join(compared(example, self.config.by)) for example in corpus.examples())
+        encoder = Encoder(self.directory, length=self.config.length)
+        making = say("vectors", "计算向量")
+        vectors = make_vectors(texts, encoder, corpus.scratch, count=count, batch=self.config.batch, label=making)
+        if count <= self.config.all_pairs:
+            cells = one_cell(count)
+        else:
+            cells = divided(vectors, threshold, corpus.scratch, label=say("cells", "划分单元"))
+        self._found = cells.found
+        for near in nearest_kept(vectors, cells, threshold, label=say("comparing", "比较")):
+            if near is None:
+                yield None
+                continue
+            same = corpus[near[1]]
+            yield Drop(evidence=f"{near[0]:.3f} {same.id}: {excerpt(question_of(same), around=200)}")
 
-        encoder = None
-        examples = corpus.examples()
-        for start in range(0, len(corpus), BLOCK):
-            some = list(islice(examples, BLOCK))
-            path = corpus.scratch / f"vectors-{start}.safetensors"
-            if not path.exists():
-                encoder = encoder or self._encoder()
-                partial = path.with_suffix(".partial")
-                save_file({"vectors": self._encoded(encoder, some).half()}, partial)
-                partial.replace(path)
-            yield start, load_file(path)["vectors"].float()
-
-    def _encoded(self, encoder, examples: list[Example]) -> torch.Tensor:  # type: ignore[no-untyped-def]
-        import torch
-
-        texts = ["\n".join(compared(example, self.config.by)) for example in examples]
-        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))  # like lengths together
-        vectors = torch.empty(len(texts), encoder.dimension)
-        for at in range(0, len(order), self.config.batch):
-            some = order[at : at + self.config.batch]
-            vectors[some] = encoder.encode([texts[number] for number in some])
-        return vectors
-
-    def _encoder(self):  # type: ignore[no-untyped-def]
-        from belle_duplicates.encoder import Encoder  # brings transformers along
-
-        return Encoder(self.directory, length=self.config.length)
-
-
-def _nearest(block: torch.Tensor, stays: Path, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """For every row the greatest cosine with the *count* vectors in the file *stays*, and which; -1 where there are none."""
-    import torch
-
-    best, where = torch.full((len(block),), -1.0), torch.zeros(len(block), dtype=torch.long)
-    with stays.open("rb") as file:
-        for start in range(0, count, AT_ONCE):
-            some = bytearray(file.read(2 * block.shape[1] * AT_ONCE))
-            vectors = torch.frombuffer(some, dtype=torch.float16).view(-1, block.shape[1])
-            cosines, found = (block @ vectors.float().T).max(dim=1)
-            better = cosines > best
-            best[better], where[better] = cosines[better], found[better] + start
-    return best, where
+    def found(self) -> dict[str, Any]:
+        """How many cells there were; in how many each looked, and which share of pairs just at the threshold was compared (measured)."""
+        return self._found
