@@ -43,10 +43,14 @@ class Perplexity:
         """Drops what lies outside ``min`` to ``max``."""
         corpus.scratch.mkdir(parents=True, exist_ok=True)
         journal = Journal(corpus.scratch / "losses.jsonl")
-        known = {key: record["loss"] for key, record in journal.read().items()}
+        earlier = (record for _, record in journal.records() if "key" in record)
+        known: dict[str, float | None] = {}
         examples, scorer = corpus.examples(), None
         while window := list(islice(examples, WINDOW * self.config.batch)):
             keys = [blake2b(line_of(example), digest_size=16).hexdigest() for example in window]
+            for key in keys:  # in the journal those of a window stand together
+                while key not in known and (record := next(earlier, None)):
+                    known[record["key"]] = record["loss"]
             new = {key: example for key, example in zip(keys, window) if key not in known}
             if new:
                 scorer = scorer or self._scorer()
@@ -56,6 +60,8 @@ class Perplexity:
                     journal.append(records)
                     known |= {record["key"]: record["loss"] for record in records}
             yield from (self._decision(known[key]) for key in keys)
+            for key in set(keys):  # else the scores of all examples would be in memory
+                del known[key]
 
     def _decision(self, loss: float | None) -> Drop | None:
         perplexity = math.exp(min(loss, 700.0)) if loss is not None else None

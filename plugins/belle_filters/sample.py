@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
+import numpy as np
+
 from belle_core.conversation import Example
 from belle_core.data.corpus import Corpus
 from belle_core.data.filters import Drop
@@ -16,7 +18,7 @@ LARGEST = 1 << 64
 
 
 class Sample:
-    """Every example has a number that is as good as random; the smallest ones are kept. Memory: 8 bytes an example for ``count``."""
+    """Every example has a number that is as good as random; the smallest ones are kept. Memory: 8 bytes an example for ``count``, for a moment twice that."""
 
     def __init__(self, config: SampleConfig) -> None:
         self.config = config
@@ -45,5 +47,6 @@ def smallest(numbers: array[int], count: int) -> tuple[int, int]:
     """The largest of the *count* smallest numbers, and how many of just this number are among them."""
     if len(numbers) <= count:
         return LARGEST, 0
-    limit = sorted(numbers)[count - 1]
-    return limit, count - sum(number < limit for number in numbers)
+    all_numbers = np.frombuffer(numbers, np.uint64)
+    limit = np.partition(all_numbers, count - 1)[count - 1]
+    return int(limit), count - int(np.count_nonzero(all_numbers < limit))

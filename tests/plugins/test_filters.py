@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from array import array
 
 import pytest
 
@@ -635,6 +636,15 @@ def test_samples(options):
     assert kept("sample", examples, **options) == first != kept("sample", examples, seed=1, **options)
     turned = kept("sample", examples[::-1], **options)
     assert sorted(999 - n for n in turned) == first
+
+
+def test_of_equal_numbers_as_many_stay_as_there_is_room_for():
+    from belle_filters.sample import smallest
+
+    for numbers in ([5, 1, 1, 1, 2], [(1 << 64) - 1, 0, 7], [4, 4, 4]):
+        for count in (1, 2):
+            limit, ties = smallest(array("Q", numbers), count)
+            assert sorted(numbers)[:count] == [n for n in sorted(numbers) if n < limit] + [limit] * ties
 
 
 def test_a_sample_larger_than_the_data_is_the_data():

@@ -109,6 +109,17 @@ def test_scores_survive_a_broken_run(tmp_path, model, monkeypatch):
     assert 32 <= first < 80 and len(scored) == 80
 
 
+def test_scores_do_not_stay_in_memory(tmp_path, model):
+    """Neither when they are made nor when they are read."""
+    config, given = PerplexityConfig(model=str(model), max=300.0, batch=1), examples(80)
+    for _ in ("made", "read"):
+        decided = Perplexity(config).decide(Corpus(given, tmp_path))
+        for _ in range(70):
+            next(decided)
+            assert len(decided.gi_frame.f_locals["known"]) <= 16
+        assert len(list(decided)) == 10
+
+
 def test_a_directory_without_a_model_is_told(tmp_path):
     with pytest.raises(BelleError, match="no such directory"):
         Perplexity(PerplexityConfig(model=str(tmp_path)))
