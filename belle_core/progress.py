@@ -30,12 +30,14 @@ def track(
     ``total`` is what ``position()`` reaches at the end, for example bytes of a file; without ``position`` items are counted.
     ``size`` says for how many an item counts; ``note()`` says what else is to be shown.
     """
-    started = time.monotonic()
+    started = due = 0.0
     count = looked = 0
     with ExitStack() as stack:
         show: Callable[[int, float], None] | None = None
-        due = started + (SILENT if sys.stderr.isatty() else EVERY)
         for item in iterable:
+            if not due:  # what is prepared before the first item says nothing of the pace
+                started = time.monotonic()
+                due = started + (SILENT if sys.stderr.isatty() else EVERY)
             yield item
             count += size(item)
             if count < looked + STRIDE:

@@ -7,7 +7,7 @@ is an earlier one with every twelfth word left out, put in or exchanged, and whe
 vectors of 40 tokens each are kept in DIR (with ``-`` for it ``vectors.bin`` and ``width.json`` lie there already). For every SIZE (25,000 to 400,000), in a process of its own, one JSON line: CPU seconds of making the vectors (once, with the largest
 size), of the cells and of comparing in them; bytes of memory that the process held at most; the share of pairs at the threshold or
 above, of 5,000 texts with all earlier ones, that share a cell; and up to 100,000 texts the CPU seconds of all pairs, and which
-share of what these drop is dropped.
+share of what these drop is dropped. Linux only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -82,6 +81,12 @@ def shared(vectors: Vectors, cells: Cells) -> tuple[int, float]:
     return count, together / max(count, 1)
 
 
+def peak() -> int:
+    """Bytes that this process held at most (``ru_maxrss`` would begin with what its parent held)."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]) * 1024
+
+
 def one(folder: Path, size: int) -> dict[str, object]:
     """What is printed for *size* texts whose vectors lie in *folder*."""
     width = json.loads((folder / "width.json").read_text())
@@ -96,7 +101,7 @@ def one(folder: Path, size: int) -> dict[str, object]:
             **cells.found,
             "cpu_cells": round(divided_at - started, 2),
             "cpu_comparing": round(time.process_time() - divided_at, 2),
-            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_bytes": peak(),
             "dropped": sum(pair is not None for pair in near),
         }
         found["pairs"], share = shared(vectors, cells)

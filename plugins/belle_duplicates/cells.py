@@ -20,7 +20,7 @@ TRIALS = 1 << 12
 """Pairs by which that share is found."""
 PER_ROOT = 3
 """Cells for the root of the number of examples: finding the nearest takes about as long then as comparing in them."""
-BLOCK = 1 << 12
+BLOCK = 1 << 11
 """Vectors whose cells are found together."""
 SEED = 20230316
 CELL = np.uint64(32)

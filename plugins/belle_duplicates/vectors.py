@@ -49,19 +49,19 @@ def make_vectors(
     notes.touch()
     with path.open("r+b") as file, notes.open("r+b") as digests:
         made, known = path.stat().st_size // width, digests.read()
-        left = track(texts, total=count, label=label)
-        for number in range(-(-count // TOGETHER)):
-            some = list(islice(left, TOGETHER))
+        left, number = track(texts, total=count, label=label), -1
+        while some := list(islice(left, TOGETHER)):
+            number += 1
             digest = blake2b("\0".join(some).encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
             at, end = DIGEST * number, TOGETHER * number + len(some)
             if end <= made and known[at : at + DIGEST] == digest:
                 continue
             made = 0  # nothing behind this one is of use
+            digests.seek(at)
+            digests.truncate()
             file.seek(width * TOGETHER * number)
             file.write(_encoded(encoder, some, batch).numpy().tobytes())
             file.flush()
-            digests.seek(at)
-            digests.truncate()
             digests.write(digest)
             digests.flush()  # after what it stands for
     return Vectors(path, (count, encoder.dimension))
