@@ -154,6 +154,9 @@ INSTRUCTIONS: list[tuple[str, dict[str, Any], Means]] = [
     ("ChatML under text", {"text": "<|im_start|>system\n规则<|im_end|>\n<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n答<|im_end|>\n"}, says("问", "答", system="规则")),
     ("Llama 3 under text", {"text": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n规则<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n问<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n答<|eot_id|>"}, says("问", "答", system="规则")),
     ("Gemma under text", {"text": "<bos><start_of_turn>user\n问<end_of_turn>\n<start_of_turn>model\n答<end_of_turn>\n"}, QA),
+    ("Alpaca's prompt under text", {"text": "Below is an instruction that describes a task, paired with an input.\n\n### Instruction:\n问\n\n### Input:\n料\n\n### Response:\n答"}, says("问\n料", "答")),
+    ("Zephyr and Phi 3 under text", {"text": "<|system|>\n规则</s>\n<|user|>\n问<|end|>\n<|assistant|>\n答</s>"}, says("问", "答", system="规则")),
+    ("DeepSeek under text", {"text": "<｜begin▁of▁sentence｜><｜User｜>问<｜Assistant｜><think>\n想\n</think>\n\n答<｜end▁of▁sentence｜>"}, THOUGHT),
     ("text once more beside its parts", EMPTY | {"text": "<s>[INST] 问 [/INST] 答 </s>"}, QA),
     ("a prompt of ChatML and what completes it", {"prompt": "<|im_start|>system\n规则<|im_end|>\n<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n", "completion": "答<|im_end|>\n"}, says("问", "答", system="规则")),
     ("OpenAssistant/oasst2 (trees)", {"message_tree_id": "t", "tree_state": "ready_for_export", "prompt": {"message_id": "a", "text": "问", "role": "prompter", "lang": "zh", "replies": [
@@ -211,6 +214,8 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("argilla/kto-mix-15k", {"prompt": ASKED, "completion": [GOOD], "label": True, "dataset": "x", "rating": 5.0}, says("问", "好")),
     ("trl-lib/kto-mix-14k", {"prompt": ASKED, "completion": [BAD], "label": False}, says("问", rejected=("差",))),
     ("argilla/ultrafeedback-binarized-preferences-cleaned-kto", {"prompt": "问", "completion": "差", "label": False, "model": "m"}, says("问", rejected=("差",))),
+    ("KTO with numbers", {"prompt": "问", "completion": "差", "label": 0}, says("问", rejected=("差",))),
+    ("a number beside messages", {"messages": CHAT, "label": 0}, QA),
     ("stanfordnlp/SHP", {"post_id": "x", "domain": "x", "upvote_ratio": 0.9, "history": "问", "c_root_id_A": "a", "score_A": 9, "score_B": 2, "human_ref_A": "好", "human_ref_B": "差", "labels": 1, "score_ratio": 4.5}, BOTH),
     ("stanfordnlp/SHP (second)", {"post_id": "x", "domain": "x", "history": "问", "score_A": 2, "score_B": 9, "human_ref_A": "差", "human_ref_B": "好", "labels": 0, "score_ratio": 4.5}, BOTH),
     ("berkeley-nest/Nectar", nectar(("差", 3.0), ("好", 1.0), ("中", 2.0)), says("问", "好", rejected=("中", "差"))),

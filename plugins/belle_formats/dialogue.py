@@ -11,18 +11,23 @@ EXTRA = re.compile(r"\n<extra_id_1>(User|Assistant)\n")
 """What stands between the turns in prompts of HelpSteer 2, which begin with the user's text."""
 PROMPTS = (
     re.compile(r"\s*### (Human|Assistant):[ ]?"),  # Guanaco
+    re.compile(r"(?:Below is an instruction[^\n]*\n)?\s*### (Instruction|Input|Response):\s?"),  # Alpaca
     re.compile(r"\s*<\|im_start\|>(system|user|assistant)\n"),  # ChatML
     re.compile(r"\s*(?:<s>\s*)?(\[/?INST\])[ ]?"),  # Llama 2
     re.compile(
         r"(?:<\|begin_of_text\|>)?<\|start_header_id\|>(system|user|assistant)<\|end_header_id\|>\n\n"
     ),  # Llama 3
-    re.compile(r"(?:<bos>)?\s*<start_of_turn>(user|model)\n"),
+    re.compile(r"(?:<bos>)?\s*<start_of_turn>(user|model)\n"),  # Gemma
+    re.compile(r"\s*<\|(system|user|assistant)\|>\s?\n"),  # Zephyr, Phi 3, ChatGLM 3
+    re.compile(r"(?:<｜begin▁of▁sentence｜>)?<｜(User|Assistant)｜>"),  # DeepSeek
 )
 """What models' prompts write before a message and say whose it is; no text that people write begins so."""
-ENDS = re.compile(r"\s*(?:</s>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|end_of_text\|>)\s*\Z")
+ENDS = re.compile(
+    r"\s*(?:</s>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>|<\|end_of_text\|>|<｜end▁of▁sentence｜>)\s*\Z"
+)
 NAMES = {
-    **dict.fromkeys(("Human", "User", "user", "[INST]"), "user"),
-    **dict.fromkeys(("Assistant", "assistant", "model", "[/INST]"), "assistant"),
+    **dict.fromkeys(("Human", "User", "user", "[INST]", "Instruction", "Input"), "user"),
+    **dict.fromkeys(("Assistant", "assistant", "model", "[/INST]", "Response"), "assistant"),
     "system": "system",
 }
 SYSTEM = re.compile(r"<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.DOTALL)
@@ -75,7 +80,7 @@ def _named(pieces: list[str]) -> list[Message]:
 
 
 def _prompt(text: str) -> re.Pattern[str] | None:
-    if not text[:9].lstrip().startswith(("<", "#", "[")):  # most texts
+    if not text[:9].lstrip().startswith(("<", "#", "[", "Below is")):  # most texts
         return None
     return next((mark for mark in PROMPTS if mark.match(text)), None)
 

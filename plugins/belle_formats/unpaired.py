@@ -22,6 +22,8 @@ TAGS = (*ANYWHERE, "label")
 WITH_LABEL = ("messages", "conversations", "completion")
 """Beside one of these a ``label`` that is true or false is a verdict on the last answer; elsewhere it may be anything."""
 VERDICTS = {"true": True, "false": False}
+NUMBERS = {"1": True, "0": False}
+"""Verdicts, too, but for a ``label`` beside messages, which may count anything."""
 
 
 class UnpairedFormat:
@@ -46,7 +48,9 @@ class UnpairedFormat:
 
 def _verdict(record: dict[str, Any]) -> bool | None:
     """Tables as text hold it as a word."""
-    return VERDICTS.get(str(next((record[tag] for tag in TAGS if tag in record), None)).lower())
+    tag = next((tag for tag in TAGS if tag in record), "label")
+    known = VERDICTS if tag == "label" and "completion" not in record else VERDICTS | NUMBERS
+    return known.get(str(record.get(tag)).lower())
 
 
 def _layout(record: dict[str, Any]) -> Format | None:
