@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from belle_core.data.fields import joined
 from belle_formats.turns import Message
 
 MARK = re.compile(r"(?:\A|\n)\s*(Human|Assistant)[:：][ \t]?\n?")
@@ -21,7 +22,7 @@ PROMPTS = (
     re.compile(r"\s*<\|(system|user|assistant)\|>\s?\n"),  # Zephyr, Phi 3, ChatGLM 3
     re.compile(r"(?:<｜begin▁of▁sentence｜>)?<｜(User|Assistant)｜>"),  # DeepSeek
 )
-"""What models' prompts write before a message and say whose it is; no text that people write begins so."""
+"""What models' prompts write before a message and say whose it is; no text that people write begins so, with the user's or the system's."""
 ENDS = re.compile(
     r"\s*(?:</s>|<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>|<\|end_of_text\|>|<｜end▁of▁sentence｜>)\s*\Z"
 )
@@ -30,6 +31,8 @@ NAMES = {
     **dict.fromkeys(("Assistant", "assistant", "model", "[/INST]", "Response"), "assistant"),
     "system": "system",
 }
+FIRST = ("Human", "User", "user", "[INST]", "Instruction", "system")
+"""Whose message a prompt begins with; an answer may well begin with a heading such as ``### Input:``."""
 SYSTEM = re.compile(r"<<SYS>>\n?(.*?)\n?<</SYS>>\s*", re.DOTALL)
 """Where Llama 2's first message holds the system text."""
 
@@ -70,6 +73,11 @@ def written_out(text: str) -> list[Message]:
     return messages
 
 
+def about_material(messages: list[Message], material: str) -> list[Message]:
+    """*messages* with what the last of them is about on a line of its own."""
+    return [*messages[:-1], messages[-1]._replace(text=joined(messages[-1].text, material))] if messages else []
+
+
 def ended(text: str) -> str:
     """*text* without the token that ends a message in a model's prompt."""
     return ENDS.sub("", text)
@@ -82,7 +90,8 @@ def _named(pieces: list[str]) -> list[Message]:
 def _prompt(text: str) -> re.Pattern[str] | None:
     if not text[:9].lstrip().startswith(("<", "#", "[", "Below is")):  # most texts
         return None
-    return next((mark for mark in PROMPTS if mark.match(text)), None)
+    begun = ((mark, mark.match(text)) for mark in PROMPTS)
+    return next((mark for mark, found in begun if found and found[1] in FIRST), None)
 
 
 def _prompted(mark: re.Pattern[str], text: str) -> list[Message]:

@@ -18,7 +18,7 @@ from belle_core.data.fields import (
     thought_key,
     thoughtful,
 )
-from belle_formats.dialogue import ended, is_prompt, waits, written_out
+from belle_formats.dialogue import about_material, ended, is_prompt, waits, written_out
 from belle_formats.turns import Message, examples_of
 
 NAMES = (
@@ -92,14 +92,14 @@ class PairFormat:
             raise Unreadable("missing_key:question", f"keys: {', '.join(map(str, record))}; known: {known}")
         question, answer = names
         material = [key for key in MATERIAL if key in record and key != question]
-        asked = joined(text_field(record, question), *(text_field(record, key) for key in material))
+        asked, about_it = text_field(record, question), joined(*(text_field(record, key) for key in material))
         said = thoughtful(text_field(record, answer), record.get(thought := thought_key(record)))
         used, before, system = (*USED, *names, *material, thought), history(record), system_field(record)
-        last = question_and_answer(asked, said)
+        last = question_and_answer(joined(asked, about_it), said)
         if waits(asked):
             said = ended(said) if is_prompt(asked) else said
-            messages = [*(Message(*turn) for turn in before), *written_out(asked), Message("assistant", said)]
-            return examples_of(messages, record, place, used=used, system=system)
+            messages = [*(Message(*turn) for turn in before), *about_material(written_out(asked), about_it)]
+            return examples_of([*messages, Message("assistant", said)], record, place, used=used, system=system)
         conversation = Conversation((*before, *last), system)
         return [Example(place.id_of(record.get("id")), conversation, **about(record, used))]
 

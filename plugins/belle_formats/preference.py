@@ -8,7 +8,7 @@ from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field
 from belle_core.data.personal import excerpt
-from belle_formats.dialogue import ended, is_dialogue, is_prompt, waits, written_out
+from belle_formats.dialogue import about_material, ended, is_dialogue, is_prompt, waits, written_out
 from belle_formats.listing import listed
 from belle_formats.turns import Message, converse, is_message, is_messages, messages_of
 
@@ -38,8 +38,7 @@ BEFORE = ("conversations", "messages", "prompt", "context", "trajectory")
 QUESTIONS = ("prompt", "question", "instruction", "query")
 USED = (
     "id",
-    *BEFORE[:3],
-    BEFORE[-1],
+    *BEFORE,
     *QUESTIONS,
     "input",
     "history",
@@ -129,11 +128,10 @@ def asked(record: dict[str, Any]) -> list[Message]:
             return messages_of(value)
     key = next((key for key in QUESTIONS if key in record), "input")
     text = text_field(record, key)
-    if is_dialogue(text) or waits(text):
-        return written_out(text)
     context = record["context"] if isinstance(record.get("context"), str) else ""
     material = joined(context, "" if key == "input" else text_field(record, "input", optional=True))
-    return [*(Message(turn.role, turn.text) for turn in history(record)), Message("user", joined(text, material))]
+    messages = written_out(text) if is_dialogue(text) or waits(text) else [Message("user", text)]
+    return [*(Message(turn.role, turn.text) for turn in history(record)), *about_material(messages, material)]
 
 
 FORMAT = PreferenceFormat()

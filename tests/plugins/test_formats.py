@@ -179,6 +179,19 @@ def test_what_a_pair_of_answers_is_about_is_asked_too():
     assert example.conversation == pair("问\n材料", "好")
 
 
+@pytest.mark.parametrize("answer", [{"response": "答"}, {"chosen": "答", "rejected": "差"}])
+def test_what_the_last_question_of_a_dialogue_is_about_is_asked_with_it(answer):
+    record = {"prompt": "Human: 早\n\nAssistant: 早！\n\nHuman: 问\n\nAssistant:", "context": "料", **answer}
+    assert texts(only(chosen(record), record)) == ["早", "早！", "问\n料", "答"]
+
+
+def test_a_heading_at_the_beginning_of_an_answer_is_no_prompt():
+    record = {"prompt": "问", "chosen": "### Input:\n一\n### Response:\n二", "rejected": "### Response:\n差"}
+    example = only("preference", record)
+    assert (example.conversation.answer, example.rejected) == (record["chosen"], (record["rejected"],))
+    assert chosen({"text": "### Input:\n甲"}) == "text"
+
+
 def test_multi_turn_chat_inside_the_instruction():
     record = {
         "instruction": "Human:写代码\n要短\nAssistant:Human: 不是名字\n  x = 1\nHuman: 谢谢\nAssistant:",
