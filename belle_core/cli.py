@@ -92,7 +92,9 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
     """Overrides, and the directory given with ``--config-dir``."""
     from hydra._internal.utils import get_args_parser
 
-    known, unknown = get_args_parser().parse_known_args(arguments)
+    parser = get_args_parser()
+    parser.error = _refuse_flags  # type: ignore
+    known, unknown = parser.parse_known_args(arguments)
     if unknown:
         raise BelleError(f"unknown option {unknown[0]}; see --help", f"未知选项 {unknown[0]}；参见 --help")
     if known.config_dir and not Path(known.config_dir).is_dir():
@@ -103,6 +105,10 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
     return known.overrides, known.config_dir
 
 
+def _refuse_flags(why: str) -> NoReturn:
+    raise BelleError(f"{why}; see --help", f"命令行选项不对（{why}）；参见 --help")
+
+
 def hydra_service(arguments: list[str]) -> None:
     """Help, ``--cfg``, completion and sweeps are Hydra's."""
     from belle_core.launchers import check_launcher, explained, relayed
@@ -111,6 +117,7 @@ def hydra_service(arguments: list[str]) -> None:
     from belle_core.sweep import as_choices, check_jobs, hydra_main
 
     publish()
+    split(arguments)
     arguments = list(map(quoted, arguments))
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed by Hydra
     if {"-m", "--multirun"} & set(arguments):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from omegaconf import MISSING
@@ -155,6 +155,15 @@ class CleaningConfig:
     runner: str = option("local", identity=False)
     """Where they run: on this machine (``local``), or what a plugin offers, such as ``ray``."""
 
+    def __post_init__(self) -> None:
+        at_least(self, workers=0)
+        if is_dataclass(self.clean):
+            raise Invalid(
+                "clean",
+                "holds filters by names of your choice: write +filter@data.clean.<name>=<filter>",
+                "按自定的名称存放过滤器：请写 +filter@data.clean.<名称>=<过滤器>",
+            )
+
 
 @dataclass
 class DataConfig(CleaningConfig):
@@ -278,3 +287,6 @@ class RunConfig:
     """Free text kept with the run."""
     store: str = MISSING
     """Directory of the artifacts."""
+
+    def __post_init__(self) -> None:
+        at_least(self, seed=0, limit=1)

@@ -36,10 +36,7 @@ def put(override: str, tree: DictConfig) -> None:
     if parsed.package is not None:
         raise LookupError(key)
     if parsed.is_sweep_override():
-        raise BelleError(
-            f"{override}: several values need a sweep: belle -m …; a single value with a comma needs quotes",
-            f"{override}：多个取值需要参数扫描：belle -m …；含逗号的单个值要加引号",
-        )
+        raise _sweep(override)
     parent, _, last = key.rpartition(".")
     node = section_at(tree, parent)
     if node is None or (last not in node.keys() and not (parsed.is_add() and _open(node))):
@@ -49,6 +46,13 @@ def put(override: str, tree: DictConfig) -> None:
             del node[last]
     else:
         OmegaConf.update(tree, key, parsed.value(), merge=True, force_add=parsed.is_add())
+
+
+def _sweep(override: str) -> BelleError:
+    return BelleError(
+        f"{override}: several values need a sweep: belle -m …; a single value with a comma needs quotes",
+        f"{override}：多个取值需要参数扫描：belle -m …；含逗号的单个值要加引号",
+    )
 
 
 def section_at(tree: DictConfig, path: str) -> DictConfig | None:
@@ -79,6 +83,11 @@ def explain_option(override: str, error: Exception, tree: DictConfig) -> BelleEr
 def _wrong_value(override: str, key: str, node: DictConfig, last: str, error: Exception) -> BelleError:
     kind = OmegaConf.get_type(node)
     declared = next((str(f.type) for f in fields(kind) if f.name == last), "") if is_dataclass(kind) else ""
+    if declared == "dict[str, Any]":
+        return BelleError(
+            f"{override}: what {key} holds is chosen one by one: +<group>@{key}.<name>=<choice>",
+            f"{override}：{key} 的内容要逐个选择：+<group>@{key}.<名称>=<选项>",
+        )
     word = re.match(r"\w*", declared)
     if word and (text := TYPES.get(word.group())):
         return BelleError(
@@ -195,6 +204,8 @@ def explain_failure(typed: str, error: Exception, config_dir: str | None) -> Bel
             f"{typed}: {twice.group(1)} has a choice already; to change it leave out the plus: {typed[1:]}",
             f"{typed}：{twice.group(1)} 已有选择；要更改请去掉加号：{typed[1:]}",
         )
+    if "Ambiguous value" in str(error):
+        return _sweep(typed)
     if (absent := re.search(r"Could not override '([\w/@.]+)'\. No match", str(error))) and "=" in typed:
         return BelleError(
             f"{typed}: nothing is chosen for {absent.group(1)} that could be changed; to choose it write +{typed}",

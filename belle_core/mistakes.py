@@ -77,10 +77,11 @@ def _sort(
 
 
 def _chosen_twice(override: str, first: str) -> BelleError:
-    steps = f"+{group_of(override)}@steps.<name>={override.partition('=')[2]}"
+    place = key_of(override).rpartition("@")[2].rpartition(".")[0] or "steps"
+    several = f"+{group_of(override)}@{place}.<name>={override.partition('=')[2]}"
     return BelleError(
-        f"{override}: there is {first} already; several steps of one kind are written {steps}",
-        f"{override}：已有 {first}；同类的多个步骤请写成 {steps}",
+        f"{override}: there is {first} already; several of one kind have names of their own: {several}",
+        f"{override}：已有 {first}；同类的多个要各有名称：{several}",
     )
 
 
@@ -191,6 +192,11 @@ def _syntax(override: str) -> BelleError | None:
         why = str(error).splitlines()[0]
     else:
         why = "" if key_of(override) else "no key"
+    if why and re.search(r"[^\w@./~+-]|[^\x00-\x7f]", override.partition("=")[0]):
+        return BelleError(
+            f"{override}: names of options, sources, filters and steps are made of a-z, A-Z, 0-9 and _",
+            f"{override}：选项、来源、过滤器和步骤的名称只能由 a-z、A-Z、0-9 和 _ 组成",
+        )
     if why and (quoted := _quoted(override)):
         return BelleError(
             f"{override}: a text with such signs needs quotes, and the shell a second pair: {quoted}",

@@ -50,7 +50,7 @@ def preflight(steps: list[Step], recipes: dict[str, Recipe], config: RunConfig, 
                 check_checkpoint(config.model)
                 load_catalog().part("template", name := config.model.template, typed=f"model.template={name}")
             if isinstance(step.section, CleaningConfig) and step.section.clean:
-                _check_filters(step.section)
+                _check_cleaning(step.section)
             if "trainer" in step.stage.reads:
                 check_trainer(config.trainer)
             if step.stage.check:
@@ -107,10 +107,12 @@ def _located(step: Step, error: BelleError) -> BelleError:
     return BelleError(f"{step.where}: {error.english}", f"{step.where}：{error.chinese}")
 
 
-def _check_filters(section: CleaningConfig) -> None:
+def _check_cleaning(section: CleaningConfig) -> None:
     from belle_core.data.filters import build_filters
+    from belle_core.data.runner import runner_of
 
     build_filters(section.clean)
+    runner_of(section.runner)
 
 
 def _load_check(step: Step) -> Callable[[Any, dict[str, Any]], None]:

@@ -19,6 +19,11 @@ from belle_core.language import say
 
 def store_root(configured: str) -> Path:
     """Absolute directory of the store; raises ``BelleError`` where something else is called so."""
+    if not configured.strip():
+        raise BelleError(
+            "the store has no name; say store=<directory> or BELLE_STORE, or leave both out",
+            "没有指明存储目录；请写 store=<目录> 或设置 BELLE_STORE，也可两者都不写",
+        )
     root = Path(configured).expanduser().resolve()
     if root.exists() and not root.is_dir():
         raise BelleError(

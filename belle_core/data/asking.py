@@ -16,13 +16,7 @@ def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
     A ``.json`` or ``.jsonl`` file holds an object a line with ``question``, or ``instruction`` and ``input``, or
     ``messages``, and perhaps ``system``. Raises ``BelleError`` with file and line for what cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise BelleError(f"{path}: no such file", f"{path}：没有这个文件") from error
-    except (OSError, UnicodeDecodeError) as error:
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise BelleError(f"{path} cannot be read: {why}", f"无法读取 {path}：{why}") from error
+    text = text_of(path)
     objects = path.suffix.lower() in (".json", ".jsonl")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
@@ -31,6 +25,21 @@ def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
     return [
         (record, _conversation(record, f"{path}:{number}")) for record, (number, _) in zip(records, lines, strict=True)
     ]
+
+
+def text_of(path: Path) -> str:
+    """The text in *path*; raises ``BelleError`` when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise BelleError(f"{path}: no such file", f"{path}：没有这个文件") from error
+    except UnicodeDecodeError as error:
+        raise BelleError(
+            f"{path}: is not UTF-8 (byte offset {error.start}); convert it first",
+            f"{path}：不是 UTF-8（字节偏移 {error.start}）；请先转换编码",
+        ) from error
+    except OSError as error:
+        raise BelleError(f"{path} cannot be read: {error.strerror}", f"无法读取 {path}：{error.strerror}") from error
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

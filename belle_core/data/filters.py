@@ -112,10 +112,18 @@ def build_filters(clean: dict[str, Any]) -> list[Named]:
             recipe = (part.run, f"{kind.__module__}:{kind.__qualname__}", dict(vars(options)))
             built.append(Named(name, part.load()(options), recipe))
         except BelleError as error:
-            errors.append(error)
+            errors.append(_located(name, error))
     if errors:
         raise errors[0] if len(errors) == 1 else Several(errors)
     return built
+
+
+def _located(name: str, error: BelleError) -> BelleError:
+    """*error* with the filter that it is about, where that is not said."""
+    where = f"data.clean.{name}"
+    if where in error.english or isinstance(error, Several):
+        return error
+    return BelleError(f"{where}: {error.english}", f"{where}：{error.chinese}")
 
 
 def _no_filter(name: str, options: Any, known: list[str]) -> BelleError:

@@ -70,7 +70,7 @@ def runner_of(name: str) -> Runner:
     if name == LOCAL:
         return processes
     if ("runner", name) not in catalog.parts:
-        raise unknown("runner", name, [LOCAL, *catalog.names("runner")])
+        raise unknown("runner", name, [LOCAL, *catalog.names("runner")], typed=f"data.runner={name}")
     run: Runner = catalog.part("runner", name).load()
     return run
 

@@ -132,12 +132,16 @@ class TextFile:
             except UnicodeDecodeError as error:
                 data = error.object  # what the decoder had kept, and the block
                 place = self._read - len(data) + error.start
-                if len(text) > 1000:
+                if len(text) > 1000 or (len(text) > 3 and place < 32):  # many, or already the first characters
                     raise self._wrong(place) from error
                 self.invalid.append(place)
                 text.append(data[: error.start].decode(self.encoding) + BROKEN)
                 decoder.reset()
                 block = data[error.end :]
+            except (
+                UnicodeError
+            ) as error:  # no place is told: it lacks the mark of byte order that its encoding begins with
+                raise self._wrong(0) from error
 
     def _wrong(self, place: int) -> BelleError:
         name = self.encoding

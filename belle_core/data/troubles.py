@@ -14,7 +14,7 @@ WORDS = (
     (r"Invalid \\uXXXX escape", r"无效的 \\uXXXX 转义"),
     (r"Illegal trailing comma before end of (object|array)", "结尾处多了一个逗号"),
     (r"nested deeper than (\d+)", r"嵌套超过 \1 层"),
-    (r"half of a surrogate pair (\(.*?\))", r"半个代理对 \1"),
+    (r"half of a surrogate pair (\(.*?\))", r"半个代理对（U+D800 至 U+DFFF）"),
     (r"more after the end of the value", "值之后还有多余内容"),
     (r"a comma stands after the value", "值之后多了一个逗号"),
     (r"the key (.+) stands twice in one object", r"同一对象中键 \1 出现两次"),

@@ -27,6 +27,7 @@ class DemoConfig(CleaningConfig):
     """Share of the training examples (0 to 1) that repeats base skills which are not among ``skills``."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.size < 1:
             raise Invalid("size", f"must be at least 1, got {self.size}", f"至少为 1，现在是 {self.size}")
         if not 0 <= self.replay < 1:

@@ -38,6 +38,7 @@ class ReadingConfig(DataConfig):
     """Licence of the data, as stated by its authors. Examples made before keep the one that was stated then, and the run says so."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("dev", "test"):
             held_out(name, getattr(self, name))
         if not 0 <= self.max_unreadable <= 1:

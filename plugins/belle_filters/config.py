@@ -42,6 +42,14 @@ class HtmlConfig:
     always: bool = False
     """Convert every text with a tag, not only one that is HTML from its first character on and shows no page of its own."""
 
+    def __post_init__(self) -> None:
+        if not self.roles or set(self.roles) - {"assistant", "user"}:
+            raise Invalid(
+                "roles",
+                f"may hold assistant and user, got {self.roles}",
+                f"只能包含 assistant 和 user，现在是 {self.roles}",
+            )
+
 
 @dataclass
 class RepairConfig:

@@ -14,7 +14,7 @@ def check(config: GenerateConfig, shared: dict[str, Any]) -> None:
     for name in ("questions", "seeds"):
         path = getattr(config, name, None)
         if path and not Path(path).expanduser().is_file():
-            raise BelleError(f"{name}={path}: there is no such file", f"{name}={path}：没有这个文件")
+            raise BelleError(f"data.{name}={path}: there is no such file", f"data.{name}={path}：没有这个文件")
     for name, endpoint in config.endpoints().items():
         if not endpoint.answers_with:
             raise BelleError(

@@ -26,6 +26,7 @@ class GenerateConfig(DataConfig):
     """Under which terms the texts may be used; empty: a note that the terms of the model apply."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("dev", "test"):
             if held_out(name, getattr(self, name)).path:
                 raise Invalid(name, "must be a count or a fraction", "应为数量或比例")

@@ -63,7 +63,8 @@ def read_checkpoint(path: Path) -> tuple[Header, dict[str, np.ndarray]]:
     try:
         data = np.memmap(path, dtype="<i4", mode="r")
     except (OSError, ValueError) as error:
-        raise BelleError(f"cannot read {path}: {error}", f"无法读取 {path}：{error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why}") from error
     header = _header(path, data)
     shapes = header.tensors()
     expected = HEADER + sum(int(np.prod(shape)) for shape in shapes.values())

@@ -26,6 +26,7 @@ class MixConfig(CleaningConfig):
     """Number of training examples; none: as many as epochs and weights allow."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         at_least(self, size=1)
         for name in ("weights", "epochs", "cap"):
             self._check(name, getattr(self, name))

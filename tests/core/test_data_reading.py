@@ -142,6 +142,13 @@ def test_a_line_beyond_all_bounds_is_one_broken_record(tmp_path, monkeypatch):
 
 # ---- encodings ----
 
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "ascii"])
+def test_a_wrong_encoding_that_was_asked_for_is_named(tmp_path, encoding):
+    with pytest.raises(BelleError, match=f"is not {encoding} .*say data.encoding"):
+        read_bytes(tmp_path, LAYOUTS["lines"]([{"问": "题" * 1000}] * 40).encode(), encoding)
+
+
 CHINESE = [{"instruction": f"第{i}题：天气怎么样？", "output": "今天天气很好，适合出门散步。"} for i in range(30)]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Sequence
 
 import pytest
 
+from belle_core import language
 from belle_core.cli import main
 from belle_core.compose import compose_run
 from belle_core.errors import BelleError, Several
@@ -285,6 +287,42 @@ def test_where_a_mistake_comes_from_is_shown_when_asked_for(monkeypatch, capsys)
         shown.append(capsys.readouterr().err)
     assert shown[0].startswith("belle: train.rnak=3") and shown[0].count("\n") == 1
     assert shown[1].startswith("Traceback") and shown[1].endswith(shown[0])
+
+
+READ = ["+data=files", "data.path=x"]
+FILTER = [*READ, "+filter@data.clean.a=length"]
+TOLD = [
+    ([*READ, "data.workers=-2"], "data.workers must be at least 0"),
+    ([*READ, "limit=0"], "limit must be at least 1"),
+    ([*READ, "seed=-1"], "seed must be at least 0"),
+    ([*READ, "+filter@data.clean=length"], "write +filter@data.clean.<name>=<filter>"),
+    ([*FILTER, "+filter@data.clean.a=near"], "names of their own: +filter@data.clean.<name>=near"),
+    (["+data=mix", "+data@data.sources.a=demo", "+data@data.sources.a=files"], "+data@data.sources.<name>=files"),
+    (["+data=demo", "+data=files"], "names of their own: +data@steps.<name>=files"),
+    (["+data=files,demo"], "several values need a sweep: belle -m"),
+    ([*READ, "data.clean={a:b}"], "chosen one by one: +<group>@data.clean.<name>=<choice>"),
+    (["+data=mix", "data.sources=3"], "chosen one by one: +<group>@data.sources.<name>=<choice>"),
+    (["+data=mix", "+data@data.sources.空=demo"], "names of options, sources, filters and steps are made of"),
+    ([*READ, "+filter@data.clean.a=html", "data.clean.a.roles=[system]"], "may hold assistant and user"),
+    ([*READ, "store="], "say store=<directory> or BELLE_STORE"),
+    ([*READ, "--cfg=nope"], "invalid choice: 'nope'"),
+    ([*READ, "--nope"], "unknown option --nope"),
+]
+
+
+@pytest.mark.parametrize("speaking", ["en", "zh"])
+def test_wrong_command_lines_are_one_line_that_says_what_to_do(speaking, monkeypatch, capsys):
+    language.chinese.cache_clear()
+    monkeypatch.setenv("BELLE_LANG", speaking)
+    try:
+        for line, words in TOLD:
+            with pytest.raises(SystemExit) as end:
+                main(line)
+            said = capsys.readouterr().err
+            assert end.value.code == 1 and said.count("\n") == 1
+            assert words in said if speaking == "en" else re.search("[\u4e00-\u9fff]", said), (line, said)
+    finally:
+        language.chinese.cache_clear()
 
 
 @pytest.fixture
