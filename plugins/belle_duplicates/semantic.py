@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class Semantic:
         """Drops every example of which an earlier one that stays has a cosine of the threshold or more."""
         if not (count := len(corpus)):
             return
-        from belle_duplicates.cells import divided, one_cell
+        from belle_duplicates.cells import CERTAINTY, divided, one_cell
         from belle_duplicates.encoder import Encoder  # brings torch and transformers along
         from belle_duplicates.greedy import nearest_kept
         from belle_duplicates.vectors import make_vectors
@@ -61,6 +62,8 @@ class Semantic:
         else:
             cells = divided(vectors, threshold, corpus.scratch, label=say("cells", "划分单元"))
         self._found = cells.found
+        if (share := cells.found.get("certainty", 1.0)) < CERTAINTY:
+            _tell(share)
         for near in nearest_kept(vectors, cells, threshold, label=say("comparing", "比较")):
             if near is None:
                 yield None
@@ -71,3 +74,15 @@ class Semantic:
     def found(self) -> dict[str, Any]:
         """How many cells there were; in how many each looked, and which share of pairs just at the threshold was compared (measured)."""
         return self._found
+
+
+def _tell(share: float) -> None:
+    print(
+        say(
+            f"belle: semantic compares {share:.0%} of the pairs just at the threshold, since so much of the data is nearly as alike; a higher threshold, or "
+            "all_pairs above the number of examples, misses fewer",
+            f"belle：语义去重只比较了 {share:.0%} 恰在阈值上的样本对，因为数据中有许多样本几乎同样相似；提高阈值，或令 all_pairs 大于样本数，可减少遗漏",
+        ),
+        file=sys.stderr,
+        flush=True,
+    )

@@ -199,6 +199,17 @@ def test_a_broken_off_run_makes_no_vector_twice(tmp_path, model, monkeypatch):
     assert found == decisions(tmp_path / "c", model, changed, threshold=0.97)
 
 
+def test_the_artifact_and_the_run_tell_what_share_is_compared(tmp_path, model, capsys):
+    """Texts of a random encoder are all alike, so that a low threshold says little."""
+    examples = [Example(str(n), Conversation.of(text)) for n, text in enumerate(texts(600))]
+    for name, options, told in (("a", {}, False), ("b", {"all_pairs": 100}, True)):
+        filter = Semantic(SemanticConfig(model=str(model), threshold=0.3, **options))
+        batch = Batch.of(None, [example.id for example in examples], examples, [filter], keys=False)
+        list(filter.decide(Stored([batch], 0, tmp_path / name)))
+        assert ("certainty" in filter.found()) is told and (filter.found()["cells"] > 1) is told
+        assert ("semantic compares" in capsys.readouterr().err) is told
+
+
 def test_no_encoder_is_told(tmp_path):
     with pytest.raises(BelleError, match="Hugging Face"):
         Semantic(SemanticConfig(model=str(tmp_path)))
