@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 
 
 class Digests:
@@ -76,8 +76,8 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = error.strerror or error
-        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why}）") from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why_zh}）") from error
 
 
 def expand(value: Any, *, option: str) -> list[Path]:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+
 from belle_core.language import say
+
+REASONS = {
+    errno.EACCES: "没有权限", errno.EPERM: "操作不被允许", errno.EROFS: "文件系统只读", errno.ENOENT: "没有这个文件或目录",
+    errno.ENOTDIR: "路径中有一部分不是目录", errno.EISDIR: "是目录", errno.ENOSPC: "磁盘已满", errno.EFBIG: "文件过大",
+    errno.ENAMETOOLONG: "名称过长", errno.ELOOP: "链接成环", errno.EIO: "磁盘读写错误", errno.EMFILE: "打开的文件过多",
+}  # fmt: skip
+"""What a system says of files that it does not hand out or take."""
 
 
 class BelleError(Exception):
@@ -54,3 +63,9 @@ class Several(BelleError):
 def in_one_line(error: Exception, most: int = 300) -> str:
     """What a library raised: its kind, since many texts say nothing without it, and up to *most* characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:most]
+
+
+def why_refused(error: OSError | ValueError) -> tuple[str, str]:
+    """Why a file cannot be read or written, in English and Chinese."""
+    said = getattr(error, "strerror", None) or str(error)
+    return said, REASONS.get(getattr(error, "errno", None) or 0, said)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
@@ -16,9 +16,8 @@ def read_object(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BelleError(
-            f"{path}: cannot be read ({error.strerror})", f"{path}：无法读取（{error.strerror}）"
-        ) from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why_zh}）") from error
     except (ValueError, RecursionError) as error:  # cut off, no UTF-8, or brackets without end
         raise broken(path, f"is not JSON ({error})", f"不是 JSON（{error}）") from error
     if not isinstance(value, dict):

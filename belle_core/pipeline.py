@@ -14,7 +14,7 @@ from typing import Any
 from belle_core.artifacts import Artifact, Examples
 from belle_core.checkpoint import check_checkpoint
 from belle_core.config import CleaningConfig, RunConfig, TrainConfig
-from belle_core.errors import BelleError, Several
+from belle_core.errors import BelleError, Several, why_refused
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of, sources_of
 from belle_core.language import say
@@ -227,10 +227,10 @@ def disk_error(error: OSError, root: Path) -> BelleError | None:
             f"存储目录 {root} 所在磁盘已满；释放空间（`belle runs gc`）后重复同一命令即可继续",
         )
     if error.errno == errno.EFBIG:
-        file = error.filename or root
+        file, file_zh = (error.filename,) * 2 if error.filename else (f"a file in {root}", f"{root} 中的文件")
         return BelleError(
             f"{file} would be larger than its file system or `ulimit -f` allows; choose another place with store=<directory> or BELLE_STORE",
-            f"{file} 超出文件系统或 `ulimit -f` 允许的大小；用 store=<目录> 或环境变量 BELLE_STORE 换一个位置",
+            f"{file_zh} 超出文件系统或 `ulimit -f` 允许的大小；用 store=<目录> 或环境变量 BELLE_STORE 换一个位置",
         )
     inside = str(error.filename or "").startswith(str(root))
     if error.errno == errno.ENOENT and inside and not (folder := Path(error.filename).parent).exists():
@@ -240,8 +240,9 @@ def disk_error(error: OSError, root: Path) -> BelleError | None:
         )
     refused = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and inside
     if refused or (error.errno == errno.ENOENT and error.filename == str(root)):  # /proc and the like take no directory
+        why, why_zh = why_refused(error)
         return BelleError(
-            f"the store {root} cannot be written ({error.strerror}); choose another with store=<directory> or BELLE_STORE",
-            f"存储目录 {root} 不可写（{error.strerror}）；用 store=<目录> 或环境变量 BELLE_STORE 换一个",
+            f"the store {root} cannot be written ({why}); choose another with store=<directory> or BELLE_STORE",
+            f"存储目录 {root} 不可写（{why_zh}）；用 store=<目录> 或环境变量 BELLE_STORE 换一个",
         )
     return None

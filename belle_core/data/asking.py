@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.conversation import Conversation
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 
 
 def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
@@ -39,7 +39,8 @@ def text_of(path: Path) -> str:
             f"{path}：不是 UTF-8（字节偏移 {error.start}）；请先转换编码",
         ) from error
     except OSError as error:
-        raise BelleError(f"{path} cannot be read: {error.strerror}", f"无法读取 {path}：{error.strerror}") from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"{path} cannot be read: {why}", f"无法读取 {path}：{why_zh}") from error
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

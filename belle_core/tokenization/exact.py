@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 
 if TYPE_CHECKING:
     from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
@@ -61,8 +61,8 @@ def read_proto(path: str | Path) -> ModelProto:
     try:
         proto.ParseFromString(Path(path).read_bytes())
     except OSError as error:
-        reason = error.strerror or error
-        raise BelleError(f"cannot read {path}: {reason}", f"无法读取 {path}：{reason}") from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why_zh}") from error
     except DecodeError as error:
         raise _not_sentencepiece(path) from error
     if not proto.pieces:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle_core.conversation import Conversation, Turn
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 from belle_core.generation import Engine, Sampling
 from belle_core.generation.text import printable
 
@@ -54,7 +54,8 @@ class Session:
             with path.expanduser().open("a", encoding="utf-8", newline="\n") as file:
                 file.write(json.dumps({"messages": self.conversation.messages()}, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise BelleError(f"cannot write {path}: {error.strerror}", f"无法写入 {path}：{error.strerror}") from error
+            why, why_zh = why_refused(error)
+            raise BelleError(f"cannot write {path}: {why}", f"无法写入 {path}：{why_zh}") from error
 
     def _fitting(self, asked: Conversation) -> Conversation:
         """As many of the latest turns as leave room for a whole answer; the last question always."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from belle_core.commands.options import print_json, run_arguments, with_json
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 from belle_core.language import say
 from belle_data.conditions import known
 from belle_data.drawing import draw, lines
@@ -64,7 +64,8 @@ def _write(path: Path, text: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise BelleError(
-            f"--output {path}: cannot be written ({error.strerror})", f"--output {path}：无法写入（{error.strerror}）"
+            f"--output {path}: cannot be written ({why_refused(error)[0]})",
+            f"--output {path}：无法写入（{why_refused(error)[1]}）",
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from belle_core.commands.options import print_json, run_arguments, with_json
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 from belle_core.language import say
 from belle_core.report.page import portion, write_page
 from belle_data.glance import glance
@@ -42,8 +42,8 @@ def stats(reference: str, html: Path | None, as_json: bool) -> None:
         write_page(path, page_of(opened.name, statistics, found))
     except OSError as error:
         raise BelleError(
-            f"{path} cannot be written ({error.strerror}); say --html <file>",
-            f"无法写入 {path}（{error.strerror}）；请用 --html <文件> 指定位置",
+            f"{path} cannot be written ({why_refused(error)[0]}); say --html <file>",
+            f"无法写入 {path}（{why_refused(error)[1]}）；请用 --html <文件> 指定位置",
         ) from error
     if as_json:
         print_json(found | {"page": str(path)})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,8 +63,8 @@ def read_checkpoint(path: Path) -> tuple[Header, dict[str, np.ndarray]]:
     try:
         data = np.memmap(path, dtype="<i4", mode="r")
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why}") from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why_zh}") from error
     header = _header(path, data)
     shapes = header.tensors()
     expected = HEADER + sum(int(np.prod(shape)) for shape in shapes.values())

@@ -6,7 +6,7 @@ import re
 import struct
 from pathlib import Path
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 from belle_core.tokenization.exact import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN
 
 SPECIAL = {1: "<s>", 2: "</s>"}  # the file decorates them with line breaks for printing
@@ -21,8 +21,8 @@ def read_vocabulary(path: Path) -> list[tuple[str, float]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        reason = error.strerror or error
-        raise BelleError(f"cannot read {path}: {reason}", f"无法读取 {path}：{reason}") from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why_zh}") from error
     tokens, position = [], 4  # after the length of the longest token
     try:
         while position < len(data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -12,6 +13,7 @@ import pytest
 from belle_core import language
 from belle_core.cli import main
 from belle_core.compose import compose_run
+from belle_core.digest import readable
 from belle_core.errors import BelleError, Several
 from belle_core.overrides import quoted
 
@@ -323,6 +325,18 @@ def test_wrong_command_lines_are_one_line_that_says_what_to_do(speaking, monkeyp
             assert words in said if speaking == "en" else re.search("[\u4e00-\u9fff]", said), (line, said)
     finally:
         language.chinese.cache_clear()
+
+
+def test_why_a_system_refuses_a_file_is_told_in_both_languages(tmp_path):
+    """What else a system says (in its own language) is passed on."""
+    for number, english, chinese in (
+        (13, "Permission denied", "没有权限"),
+        (27, "File too large", "文件过大"),
+        (71, "Protocol error", "Protocol error"),
+    ):
+        with pytest.raises(BelleError) as caught, readable(tmp_path):
+            raise OSError(number, os.strerror(number), str(tmp_path))
+        assert (english in caught.value.english) and chinese in caught.value.chinese
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.ledger import Amount, Ledger
 from belle_core.generation.calls.pace import Pace
@@ -215,7 +215,6 @@ def _locked(path: Path) -> Callable[[], object]:
             f"日志 {path} 正被另一个运行使用；请等待或换一个文件",
         ) from None
     except OSError as error:
-        raise BelleError(
-            f"the journal {path} cannot be written: {error.strerror}", f"无法写入日志 {path}：{error.strerror}"
-        ) from error
+        why, why_zh = why_refused(error)
+        raise BelleError(f"the journal {path} cannot be written: {why}", f"无法写入日志 {path}：{why_zh}") from error
     return lock.release
