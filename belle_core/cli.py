@@ -38,6 +38,15 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             dispatch(arguments)
     except BelleError as error:
         fail(error)
+    except RuntimeError as error:
+        if "Could not determine home directory" not in str(error):  # as pathlib says it
+            raise
+        fail(
+            BelleError(
+                "a path begins with ~ and a name that no user here has; write it out, or put ./ before a file of that name",
+                "有路径以 ~ 加用户名开头，而本机没有这个用户；请写出完整路径，若文件名本身如此请在前面加 ./",
+            )
+        )
     except (KeyboardInterrupt, SystemExit) as end:
         if (number := stopped_by(end)) is None:
             raise
@@ -95,14 +104,14 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
     parser = get_args_parser()
     parser.error = _refuse_flags  # type: ignore
     known, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        raise BelleError(f"unknown option {unknown[0]}; see --help", f"未知选项 {unknown[0]}；参见 --help")
+    if flags := [word for word in unknown if word.startswith("-")]:
+        raise BelleError(f"unknown option {flags[0]}; see --help", f"未知选项 {flags[0]}；参见 --help")
     if known.config_dir and not Path(known.config_dir).is_dir():
         raise BelleError(
             f"--config-dir {known.config_dir}: there is no such directory",
             f"--config-dir {known.config_dir}：没有这个目录",
         )
-    return known.overrides, known.config_dir
+    return [*known.overrides, *unknown], known.config_dir  # argparse takes none behind a flag
 
 
 def _refuse_flags(why: str) -> NoReturn:
@@ -117,14 +126,14 @@ def hydra_service(arguments: list[str]) -> None:
     from belle_core.sweep import as_choices, check_jobs, hydra_main
 
     publish()
-    split(arguments)
-    arguments = list(map(quoted, arguments))
+    overrides = split(arguments)[0]
+    arguments = [*map(quoted, overrides), *(word for word in arguments if word not in overrides)]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # errors come here instead of being printed by Hydra
-    if {"-m", "--multirun"} & set(arguments):
-        check_launcher(arguments)
-        arguments = as_choices(arguments, check_jobs(arguments))
-    sys.argv = [sys.argv[0], *arguments]
     try:
+        if {"-m", "--multirun"} & set(arguments):
+            check_launcher(arguments)
+            arguments = as_choices(arguments, check_jobs(arguments))
+        sys.argv = [sys.argv[0], *arguments]
         with relayed():
             hydra_main()
     except Exception as error:

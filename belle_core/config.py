@@ -290,3 +290,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         at_least(self, seed=0, limit=1)
+        if is_dataclass(self.steps):
+            raise Invalid(
+                "steps",
+                "holds steps by names of your choice: write +<kind>@steps.<name>=<choice>",
+                "按自定的名称存放步骤：请写 +<类型>@steps.<名称>=<选项>",
+            )

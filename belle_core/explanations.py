@@ -206,10 +206,15 @@ def explain_failure(typed: str, error: Exception, config_dir: str | None) -> Bel
         )
     if "Ambiguous value" in str(error):
         return _sweep(typed)
-    if (absent := re.search(r"Could not override '([\w/@.]+)'\. No match", str(error))) and "=" in typed:
+    if (absent := re.search(r"Could not override '([\w/@.]+)'\.", str(error))) and "=" in typed:
         return BelleError(
             f"{typed}: nothing is chosen for {absent.group(1)} that could be changed; to choose it write +{typed}",
             f"{typed}：{absent.group(1)} 还没有可更改的选择；要选择请加上加号：+{typed}",
+        )
+    if "Could not delete" in str(error):
+        return BelleError(
+            f"{typed}: nothing of that name is chosen that could be taken away",
+            f"{typed}：没有可以去掉的这项选择",
         )
     missing = re.search(r"Could not (?:load|find) '([^']+)'", str(error))
     if missing:

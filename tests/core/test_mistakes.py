@@ -309,6 +309,11 @@ TOLD = [
     ([*READ, "store="], "say store=<directory> or BELLE_STORE"),
     ([*READ, "--cfg=nope"], "invalid choice: 'nope'"),
     ([*READ, "--nope"], "unknown option --nope"),
+    ([*READ, "--cfg", "job", "data.sise=1"], "data.sise=1: there is no option 'data.sise'"),
+    (["-m", "nonsense"], "nonsense: cannot be read as an option"),
+    (["+data@steps=demo"], "write +<kind>@steps.<name>=<choice>"),
+    (["+data=files", "data.path=~nobody.here/x"], "a path begins with ~ and a name that no user here has"),
+    (["+data=demo", "~train=lora"], "nothing of that name is chosen"),
 ]
 
 
