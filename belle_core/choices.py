@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from belle_core.errors import BelleError
 from belle_core.plugins import load_catalog, load_plugins
 from belle_core.stages import PART_GROUPS, Stage
 
@@ -28,6 +29,12 @@ def plugin_folders() -> dict[str, tuple[str, Path]]:
         ):
             found[name] = (module.__name__, folder)
     return found
+
+
+def check_config_dir(folder: str | None) -> None:
+    """Raise ``BelleError`` when ``--config-dir`` names no directory."""
+    if folder and not Path(folder).is_dir():
+        raise BelleError(f"--config-dir {folder}: there is no such directory", f"--config-dir {folder}：没有这个目录")
 
 
 def options_of(group: str, config_dir: str | None = None) -> list[str]:

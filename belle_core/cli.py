@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 from typing import NoReturn
 
 from belle_core.errors import BelleError, Several, in_one_line
@@ -101,16 +100,14 @@ def split(arguments: list[str]) -> tuple[list[str], str | None]:
     """Overrides, and the directory given with ``--config-dir``."""
     from hydra._internal.utils import get_args_parser
 
+    from belle_core.choices import check_config_dir
+
     parser = get_args_parser()
     parser.error = _refuse_flags  # type: ignore
     known, unknown = parser.parse_known_args(arguments)
     if flags := [word for word in unknown if word.startswith("-")]:
         raise BelleError(f"unknown option {flags[0]}; see --help", f"未知选项 {flags[0]}；参见 --help")
-    if known.config_dir and not Path(known.config_dir).is_dir():
-        raise BelleError(
-            f"--config-dir {known.config_dir}: there is no such directory",
-            f"--config-dir {known.config_dir}：没有这个目录",
-        )
+    check_config_dir(known.config_dir)
     return [*known.overrides, *unknown], known.config_dir  # argparse takes none behind a flag
 
 

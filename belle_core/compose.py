@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from belle_core.artifacts import Tokenizer
-from belle_core.choices import config_directory, options_of
+from belle_core.choices import check_config_dir, config_directory, options_of
 from belle_core.config import RunConfig
 from belle_core.mistakes import find_mistakes, to_objects
 from belle_core.overrides import choice_as_value, key_of, quoted, section_of, wrong_key, wrong_option
@@ -50,7 +50,7 @@ def compose_run(overrides: list[str], config_dir: str | None = None) -> Composed
 
     Raises ``BelleError`` that tells all mistakes that can be found at once.
     """
-
+    check_config_dir(config_dir)
     overrides = list(map(quoted, overrides))
 
     def options(group: str) -> list[str]:

@@ -310,6 +310,7 @@ TOLD = [
     ([*READ, "--cfg=nope"], "invalid choice: 'nope'"),
     ([*READ, "--nope"], "unknown option --nope"),
     ([*READ, "--cfg", "job", "data.sise=1"], "data.sise=1: there is no option 'data.sise'"),
+    (["plan", *READ, "--config-dir", "nope"], "--config-dir nope: there is no such directory"),
     (["-m", "nonsense"], "nonsense: cannot be read as an option"),
     (["+data@steps=demo"], "write +<kind>@steps.<name>=<choice>"),
     (["+data=files", "data.path=~nobody.here/x"], "a path begins with ~ and a name that no user here has"),
