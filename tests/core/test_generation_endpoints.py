@@ -291,7 +291,7 @@ def test_a_file_that_is_no_journal_is_not_written_into(ask, tmp_path):
     with LlmServer() as server:
         with pytest.raises(BelleError, match="something else"):
             ask(server.url, journal=str(path))
-        with pytest.raises(BelleError, match="something else"):
+        with pytest.raises(BelleError, match="Is a directory"):
             ask(server.url, journal=str(tmp_path))
         with pytest.raises(BelleError, match="cannot be written"):
             ask(server.url, journal=str(path / "calls.jsonl"))
