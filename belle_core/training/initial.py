@@ -16,6 +16,7 @@ from belle_core.config import ModelConfig
 from belle_core.errors import BelleError, in_one_line
 from belle_core.language import say
 from belle_core.layout import ADAPTER, ADAPTER_WEIGHTS, check_adapter, check_model
+from belle_core.training.few_bits import keep_odd_shapes_unpacked
 from belle_core.training.quiet import quiet
 
 
@@ -111,6 +112,7 @@ def load_weights(directory: Path, dtype: Any, *, trust_remote_code: bool = False
             f"{directory}：缺少模型结构所需的 {len(missing)} 个张量，第一个是 {missing[0]}",
         )
     check_config(model, report, directory)
+    keep_odd_shapes_unpacked(model)
     return model  # type: ignore[no-any-return]
 
 
