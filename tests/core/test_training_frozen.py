@@ -46,6 +46,18 @@ def test_products_are_those_of_torch(dtype, tokens):
 
 
 @needs_onednn
+def test_counting_another_model_within_leaves_layouts_as_they_are():
+    """As a run does that plans its own memory."""
+    network = model()
+    weight = weights_of(network)[0]
+    with faster(network):
+        first = frozen.frozen(weight, torch.bfloat16)
+        with faster(plain()):
+            pass
+        assert isinstance(first, Packed) and frozen.frozen(weight, torch.bfloat16) is first
+
+
+@needs_onednn
 def test_a_weight_is_laid_out_once_and_anew_when_it_has_changed():
     network = model()
     weight = weights_of(network)[0]

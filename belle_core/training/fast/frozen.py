@@ -68,18 +68,18 @@ def _product(x: Tensor, pack: Tensor, bias: Tensor | None) -> Tensor:
 
 
 _laid_out: WeakTensorKeyDictionary | None = None
-"""Of every weight its version and layout; ``None`` outside of :func:`packs`."""
+"""Of every weight its version and layout; ``None`` outside of :func:`packs`, and where there is no room."""
 
 
 @contextmanager
 def packs(weights: Iterable[Tensor], processes: int = 1) -> Iterator[None]:
     """Inside, *weights* are laid out when first used, if *processes* like this one have the room for all."""
     global _laid_out
-    _laid_out = WeakTensorKeyDictionary() if packed_bytes(weights, processes) else None
+    before, _laid_out = _laid_out, WeakTensorKeyDictionary() if packed_bytes(weights, processes) else None
     try:
         yield
     finally:
-        _laid_out = None
+        _laid_out = before  # a plan made within a training must not take the training's
 
 
 def packed_bytes(weights: Iterable[Tensor], processes: int = 1) -> int:
