@@ -6,20 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from belle_core.errors import BelleError, why_refused
+from belle_core.digest import readable
+from belle_core.errors import BelleError
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """The JSON object in *path*, ``None`` where there is no such file; raises ``BelleError`` for any other content."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        why, why_zh = why_refused(error)
-        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why_zh}）") from error
-    except (ValueError, RecursionError) as error:  # cut off, no UTF-8, or brackets without end
-        raise broken(path, f"is not JSON ({error})", f"不是 JSON（{error}）") from error
+    with readable(path):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError) as error:  # cut off, no UTF-8, or brackets without end
+            raise broken(path, f"is not JSON ({error})", f"不是 JSON（{error}）") from error
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise broken(path, f"holds a {kind} instead of a JSON object", f"内容的类型是 {kind}，应为 JSON 对象")

@@ -138,9 +138,8 @@ class TextFile:
                 text.append(data[: error.start].decode(self.encoding) + BROKEN)
                 decoder.reset()
                 block = data[error.end :]
-            except (
-                UnicodeError
-            ) as error:  # no place is told: it lacks the mark of byte order that its encoding begins with
+            except UnicodeError as error:
+                # no place is told: the mark of byte order is lacking with which its encoding begins
                 raise self._wrong(0) from error
 
     def _wrong(self, place: int) -> BelleError:

@@ -1,4 +1,4 @@
-"""``trainer.batch=auto``: as many sequences to a pass as the device's memory is predicted to hold."""
+"""``trainer.batch``: with ``auto`` as many sequences to a pass as the device's memory is predicted to hold; a word where that is too little."""
 
 from __future__ import annotations
 
@@ -43,8 +43,30 @@ def batch_of(
     if device is None or (given and not (writes() and _large(model, device))):
         return given or UNKNOWN_BATCH
     try:
+        adapter = hasattr(model, "get_base_model")
+        skeleton = Skeleton(
+            (model.get_base_model() if adapter else model).config.to_dict(),
+            config,
+            settings,
+            stored=stored,
+            frozen=adapter,
+            logits=objective.logits,
+            kind=kind_of(device),
+        )
         longest = int(train.lengths.max()) if given and not packed else config.max_length
-        need = _need(settings, model, stored, config, objective, train, seed, packed, device, longest)
+        packs = packed and skeleton.packs(config.max_length)
+        need = Need(
+            skeleton,
+            Precision.of(settings.precision, stored, frozen=adapter),
+            method_of(config, skeleton),
+            getattr(config.optimizer, "state_bytes", None),
+            longest=longest,
+            step=largest_step(train, config.batch, seed) if packs else config.batch * train.width * longest,
+            learned=sum(weight > 0 for weight in train.weights) / len(train.ids),
+            checkpointing=settings.gradient_checkpointing,
+            strategy=strategy_of(settings),
+            ranks=processes_of(settings),
+        )
         if given is None:
             return max(1, need.largest(device, settings.devices))
         _warn(need.share(given, device).device.total, device, settings.devices)
@@ -56,45 +78,6 @@ def batch_of(
 def _large(model: Any, device: Device) -> bool:
     """Whether its training could be too large for the device at all; counting takes half a second."""
     return sum(weight.numel() * weight.element_size() for weight in model.parameters()) > device.memory * LARGE
-
-
-def _need(
-    settings: TrainerConfig,
-    model: Any,
-    stored: str,
-    config: TrainConfig,
-    objective: Objective,
-    train: EncodedExamples,
-    seed: int,
-    packed: bool,
-    device: Device,
-    longest: int,
-) -> Need:
-    adapter = hasattr(model, "get_base_model")
-    base = model.get_base_model() if adapter else model
-    skeleton = Skeleton(
-        base.config.to_dict(),
-        config,
-        settings,
-        stored=stored,
-        frozen=adapter,
-        logits=objective.logits,
-        kind=kind_of(device),
-    )
-    packed = packed and skeleton.packs(config.max_length)
-    labels = sum(weight > 0 for weight in train.weights)
-    return Need(
-        skeleton,
-        Precision.of(settings.precision, stored, frozen=adapter),
-        method_of(config, skeleton),
-        getattr(config.optimizer, "state_bytes", None),
-        longest=longest,
-        step=largest_step(train, config.batch, seed) if packed else config.batch * train.width * longest,
-        learned=labels / len(train.ids),
-        checkpointing=settings.gradient_checkpointing,
-        strategy=strategy_of(settings),
-        ranks=processes_of(settings),
-    )
 
 
 def _warn(needed: int, device: Device, processes: int) -> None:

@@ -63,9 +63,10 @@ def _write(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         os.replace(temporary, path)
     except OSError as error:
+        why, why_zh = why_refused(error)
         raise BelleError(
-            f"--output {path}: cannot be written ({why_refused(error)[0]})",
-            f"--output {path}：无法写入（{why_refused(error)[1]}）",
+            f"--output {path}: cannot be written ({why})",
+            f"--output {path}：无法写入（{why_zh}）",
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -41,9 +41,10 @@ def stats(reference: str, html: Path | None, as_json: bool) -> None:
     try:
         write_page(path, page_of(opened.name, statistics, found))
     except OSError as error:
+        why, why_zh = why_refused(error)
         raise BelleError(
-            f"{path} cannot be written ({why_refused(error)[0]}); say --html <file>",
-            f"无法写入 {path}（{why_refused(error)[1]}）；请用 --html <文件> 指定位置",
+            f"{path} cannot be written ({why}); say --html <file>",
+            f"无法写入 {path}（{why_zh}）；请用 --html <文件> 指定位置",
         ) from error
     if as_json:
         print_json(found | {"page": str(path)})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from belle_core.conversation import Conversation, Example, Turn
+from belle_core.conversation import Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
 from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field
 from belle_core.data.personal import excerpt
@@ -78,15 +79,29 @@ class PreferenceFormat:
             raise Dropped("equal_answers", excerpt(answer, around=100))
         if alike := _alike(record):
             raise Dropped("tie", alike)
-        messages = [*(before or before_other or asked(record)), Message("assistant", answer)]
-        conversation, refused = converse(messages, system_field(record))
-        if conversation is None or conversation.turns[-1] != Turn("assistant", answer):
-            raise Dropped("empty_question", f"chosen: {excerpt(answer, around=100)}")
-        return [_example(record, place, conversation, other), *refused]
+        question = before or before_other or asked(record)
+        return preferred(question, ("chosen", answer), [other], record, place, used=USED)
 
 
-def _example(record: dict[str, Any], place: Place, conversation: Conversation, other: str) -> Example:
-    return Example(place.id_of(record.get("id")), conversation, rejected=(other,), **about(record, USED))
+def preferred(
+    question: list[Message],
+    best: tuple[str, str],
+    others: list[str],
+    record: dict[str, Any],
+    place: Place,
+    *,
+    used: Sequence[str],
+) -> list[Example | Refused]:
+    """The example of an answer, *best* (what it is called, and its text), that is better than *others*, and the turns left out of it.
+
+    *used*: keys of *record* that are no more said about it. Raises ``Dropped``.
+    """
+    name, answer = best
+    conversation, left_out = converse([*question, Message("assistant", answer)], system_field(record))
+    if conversation is None or conversation.turns[-1] != Turn("assistant", answer):
+        raise Dropped("empty_question", f"{name}: {excerpt(answer, around=100)}")
+    own = place.id_of(record.get("id"))
+    return [Example(own, conversation, rejected=tuple(others), **about(record, used)), *left_out]
 
 
 def _names(record: dict[str, Any]) -> tuple[str, str] | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, NamedTuple
 
-from belle_core.conversation import Conversation, Example, Turn
+from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, list_field, system_field, text_field
+from belle_core.data.fields import SYSTEM, list_field, text_field
 from belle_core.data.personal import excerpt
-from belle_formats.preference import QUESTIONS, asked
-from belle_formats.turns import Message, converse
+from belle_formats.preference import QUESTIONS, asked, preferred
 
 
 class Ranking(NamedTuple):
@@ -56,17 +55,10 @@ class RankedFormat:
         """One example and the answers left out of it; raises ``Unreadable`` and ``Dropped``."""
         ordered, refused = _ordered(record)
         best, *others = ordered or [""]
-        question, system = asked(record), system_field(record)
+        question = asked(record)
         if not best.strip() or not all(other.strip() for other in others):
             raise Dropped("empty_answer", f"question: {excerpt(question[-1].text if question else '', around=100)}")
-        conversation, left_out = converse([*question, Message("assistant", best)], system)
-        if conversation is None or conversation.turns[-1] != Turn("assistant", best):
-            raise Dropped("empty_question", f"answer: {excerpt(best, around=100)}")
-        return [_example(record, place, conversation, others), *left_out, *refused]
-
-
-def _example(record: dict[str, Any], place: Place, conversation: Conversation, others: list[str]) -> Example:
-    return Example(place.id_of(record.get("id")), conversation, rejected=tuple(others), **about(record, USED))
+        return [*preferred(question, ("answer", best), others, record, place, used=USED), *refused]
 
 
 def _ranking(record: dict[str, Any]) -> Ranking | None:

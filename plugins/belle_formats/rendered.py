@@ -26,7 +26,7 @@ OTHERS = (
     "completion",
     "answer",
 )
-"""Keys of other layouts, beside which ``text`` says the same once more."""  # fmt: skip
+"""Keys of other layouts, beside which ``text`` says the same once more."""
 
 
 class RenderedFormat:

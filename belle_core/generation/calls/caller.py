@@ -205,9 +205,8 @@ def _locked(path: Path) -> Callable[[], object]:
     lock = FileLock(path.with_name(f"{path.name}.lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open(
-            "ab"
-        ).close()  # where nothing can be written there is no lock either, which reads as if another had it
+        # where nothing can be written there is no lock either, which reads as if another had it
+        path.open("ab").close()
         lock.acquire(timeout=0)
     except Timeout:
         raise BelleError(
