@@ -9,8 +9,8 @@ import traceback
 from typing import NoReturn
 
 from belle_core.errors import BelleError, Several, in_one_line
-from belle_core.language import say
-from belle_core.stopping import heard, stopped_by, tell
+from belle_core.notices import reopen, tell
+from belle_core.stopping import heard, stopped_by, tell_end
 
 HYDRA_FLAGS = (
     "-h",
@@ -31,6 +31,7 @@ HYDRA_FLAGS = (
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point of ``belle`` and ``python -m belle_core``; exits with 0, 1 (an error to fix), or 128 and the signal that ended it."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    reopen()
     share_cores()
     try:
         with heard():
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if (number := stopped_by(end)) is None:
             raise
         signal.signal(number, signal.SIG_IGN)  # one more while Python ends is no traceback
-        tell(number, goes_on=bool(arguments) and not _is_word(arguments[0]))
+        tell_end(number, goes_on=bool(arguments) and not _is_word(arguments[0]))
         sys.exit(128 + number)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -151,5 +152,5 @@ def fail(error: BelleError) -> NoReturn:
     if os.environ.get("BELLE_DEBUG"):
         traceback.print_exception(error)
     for one in error.errors if isinstance(error, Several) else [error]:
-        print(say(f"belle: {one}", f"belle：{one}"), file=sys.stderr)
+        tell(str(one), str(one))
     sys.exit(1)

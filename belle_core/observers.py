@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from belle_core.errors import in_one_line
 from belle_core.events import Event, RunFinished
-from belle_core.language import say
+from belle_core.notices import tell
 from belle_core.plugins import Catalog, load_plugins
 
 Observer = Callable[[Event], None]
@@ -30,8 +29,10 @@ def fan_out(trusted: list[Observer], guests: list[Observer]) -> Observer:
                 silenced.add(number)
                 name = getattr(guest, "name", type(guest).__name__)
                 why = in_one_line(error)
-                print(say(f"belle: {name} failed and is switched off for this run ({why}); the local record goes on",
-                          f"belle：{name} 出错，本次运行中已停用（{why}）；本地记录不受影响"), file=sys.stderr)  # fmt: skip
+                tell(
+                    f"{name} failed and is switched off for this run ({why}); the local record goes on",
+                    f"{name} 出错，本次运行中已停用（{why}）；本地记录不受影响",
+                )
 
     return observe
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from belle_core.config import CleaningConfig, RunConfig, TrainConfig
 from belle_core.errors import BelleError, Several, why_refused
 from belle_core.events import Answers, Event, Metrics, StepFinished, StepStarted
 from belle_core.identity import Identities, Recipe, inputs_of, shared_of, sources_of
-from belle_core.language import say
+from belle_core.notices import tell
 from belle_core.plugins import Catalog, load_catalog
 from belle_core.processes import carry_out
 from belle_core.provenance import provenance
@@ -88,15 +87,11 @@ def _tell_licence(step: Step, data: Examples) -> None:
     if not stated or stated in data.licences:
         return
     before = ", ".join(data.licences)
-    print(
-        say(
-            f"belle: {step.name} was made before with {f'the licence {before}' if before else 'no licence stated'}, so {stated} does not stand in it; "
-            f"to have it noted, remove {data.directory} and repeat the command (what was trained on it stays)",
-            f"belle：{step.name} 此前已生成，当时{f'注明的许可证为 {before}' if before else '未注明许可证'}，因此其中没有 {stated}；"
-            f"如需记录，请删除 {data.directory} 后重复同一命令（用它训练的结果不受影响）",
-        ),
-        file=sys.stderr,
-        flush=True,
+    tell(
+        f"{step.name} was made before with {f'the licence {before}' if before else 'no licence stated'}, so {stated} does not stand in it; "
+        f"to have it noted, remove {data.directory} and repeat the command (what was trained on it stays)",
+        f"{step.name} 此前已生成，当时{f'注明的许可证为 {before}' if before else '未注明许可证'}，因此其中没有 {stated}；"
+        f"如需记录，请删除 {data.directory} 后重复同一命令（用它训练的结果不受影响）",
     )
 
 

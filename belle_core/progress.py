@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from belle_core.language import say
+from belle_core.notices import attended, tell
 
 T = TypeVar("T")
 SILENT = 1.0  # seconds before a bar appears
@@ -37,7 +37,7 @@ def track(
         for item in iterable:
             if not due:  # what is prepared before the first item says nothing of the pace
                 started = time.monotonic()
-                due = started + (SILENT if sys.stderr.isatty() else EVERY)
+                due = started + (SILENT if attended() else EVERY)
             yield item
             count += size(item)
             if count < looked + STRIDE:
@@ -45,11 +45,9 @@ def track(
             looked = count
             if (now := time.monotonic()) < due:
                 continue
-            show = show or (
-                _bar(stack, label, total, note) if sys.stderr.isatty() else _lines(label, total, started, note)
-            )
+            show = show or (_bar(stack, label, total, note) if attended() else _lines(label, total, started, note))
             show(count, position() if position else count)
-            due = now + (0.2 if sys.stderr.isatty() else EVERY)
+            due = now + (0.2 if attended() else EVERY)
 
 
 def _bar(stack: ExitStack, label: str, total: float | None, note: Callable[[], str]) -> Callable[[int, float], None]:
@@ -80,7 +78,8 @@ def _lines(label: str, total: float | None, started: float, note: Callable[[], s
         if total and done:
             left = elapsed * max(0.0, total - done) / done
             parts += [f"{done / total:.0%}", say(f"{left:.0f} s left", f"还需 {left:.0f} 秒")]
-        print("belle: " + " · ".join(filter(None, [*parts, note()])), file=sys.stderr, flush=True)
+        words = " · ".join(filter(None, [*parts, note()]))
+        tell(words, words)
 
     return show
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from belle_core.language import say
+from belle_core.notices import write
 
 
 def stops() -> list[int]:
@@ -45,7 +45,7 @@ def stopped_by(end: BaseException) -> int | None:
     return code - 128 if isinstance(code, int) and code - 128 in signal.valid_signals() else None
 
 
-def tell(number: int, *, goes_on: bool) -> None:
+def tell_end(number: int, *, goes_on: bool) -> None:
     """Say what ended the program, and *goes_on* where the same command takes up what is finished."""
     name = signal.Signals(number).name
     said = say(f"belle: told to stop ({name})", f"belle：收到停止信号（{name}）")
@@ -56,5 +56,4 @@ def tell(number: int, *, goes_on: bool) -> None:
             "; what is finished is kept, and the same command goes on from here",
             "；已完成的部分都已保留，重复同一命令即可继续",
         )
-    with suppress(OSError):  # a terminal that is gone
-        print(said, file=sys.stderr, flush=True)
+    write(said + "\n")

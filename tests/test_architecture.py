@@ -308,3 +308,9 @@ def names_in(path: Path) -> set[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
     return found
+
+
+def test_standard_error_is_written_to_in_one_place():
+    """``belle_core.notices`` knows what to do when it is closed, gone or narrow; the workers only hand it on."""
+    users = {name_of(p) for p in SOURCES if "sys.stderr" in p.read_text(encoding="utf-8")}
+    assert users == {"belle_core/notices.py", "belle_core/worker.py", "belle_core/data/workers.py"}

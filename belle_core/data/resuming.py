@@ -20,7 +20,7 @@ from typing import IO, Any
 from zlib import crc32
 
 from belle_core.data.chunks import DIGEST, ENTRY, Chunk
-from belle_core.language import say
+from belle_core.notices import tell
 from belle_core.plugins import load_catalog
 
 Packed = Generator[tuple[Chunk, bytes]]
@@ -95,11 +95,7 @@ def _code(recipe: tuple[Any, ...]) -> list[Any]:
 
 
 def _tell(records: int) -> None:
-    print(
-        say(
-            f"belle: {records:,} records were worked on before; it goes on behind them",
-            f"belle：此前已处理 {records:,} 条记录，从其后继续",
-        ),
-        file=sys.stderr,
-        flush=True,
+    tell(
+        f"{records:,} records were worked on before; it goes on behind them",
+        f"此前已处理 {records:,} 条记录，从其后继续",
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 
 from belle_core.language import say
+from belle_core.notices import attended, write
 
 SHORT, QUIET = 0.5, 10.0
 """Seconds between two lines, in a terminal and elsewhere."""
@@ -32,7 +32,7 @@ class Progress:
         self._what, self._more = what, more
         self._shown = time.monotonic()
         self._marks = deque([(self._shown, done)])
-        self._terminal = sys.stderr.isatty()
+        self._terminal = attended()
         self._wrote = False
 
     @property
@@ -56,7 +56,7 @@ class Progress:
     def close(self) -> None:
         """Take the line away."""
         if self._terminal and self._wrote:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            write("\r\033[K")
 
     def _show(self) -> None:
         english, chinese = self._what
@@ -70,7 +70,7 @@ class Progress:
         if self._terminal:  # a line that wraps could not be taken back
             text = _cut(text, shutil.get_terminal_size().columns - 1)
         start, end = ("\r\033[K", "") if self._terminal else ("", "\n")
-        print(start + text, end=end, file=sys.stderr, flush=True)
+        write(start + text + end)
         self._wrote = True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pytorch_lightning import Callback
 
 from belle_core.language import say
+from belle_core.notices import attended
 from belle_core.training.batches import Step
 from belle_core.training.gauges import Gauges, in_words
 
@@ -31,7 +31,7 @@ class Progress(Callback):
         self._began = self._line_at = time.monotonic()
         self._first, self._sent_step, self._words = module.done, module.done, ""
         self._send_dev(module)
-        if sys.stderr.isatty():
+        if attended():
             from tqdm import tqdm
 
             self._bar = tqdm(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import psutil
@@ -11,7 +10,7 @@ import torch
 from belle_core.config import AUTO, UNKNOWN_BATCH, TrainConfig, TrainerConfig
 from belle_core.console import size_text
 from belle_core.errors import BelleError
-from belle_core.language import say
+from belle_core.notices import tell
 from belle_core.planning.device import Device, main_memory
 from belle_core.planning.fitting import Need
 from belle_core.planning.method import Precision
@@ -83,15 +82,11 @@ def _large(model: Any, device: Device) -> bool:
 def _warn(needed: int, device: Device, processes: int) -> None:
     free = device.memory // (1 if device.kind == "cuda" else processes)
     if needed > free:
-        print(
-            say(
-                f"belle: this training is predicted to need {size_text(needed)} of memory, and {size_text(free)} are free: it may be ended "
-                "without a word; `belle plan` with the same options says what takes it and what would fit",
-                f"belle：预计本次训练需要 {size_text(needed)} 内存，而可用的只有 {size_text(free)}，可能会被系统直接终止；"
-                "用同样的选项执行 `belle plan` 可查看各项占用和可行的设置",
-            ),
-            file=sys.stderr,
-            flush=True,
+        tell(
+            f"this training is predicted to need {size_text(needed)} of memory, and {size_text(free)} are free: it may be ended "
+            "without a word; `belle plan` with the same options says what takes it and what would fit",
+            f"预计本次训练需要 {size_text(needed)} 内存，而可用的只有 {size_text(free)}，可能会被系统直接终止；"
+            "用同样的选项执行 `belle plan` 可查看各项占用和可行的设置",
         )
 
 

@@ -16,6 +16,7 @@ from belle_chat.session import Session
 from belle_chat.words import HELP, Word, parse
 from belle_core.errors import BelleError
 from belle_core.language import say
+from belle_core.notices import tell, write
 
 PROMPT = "› "
 
@@ -110,7 +111,7 @@ class Talk:
                 if line.strip() and not self._line(line.strip()):
                     return
             except BelleError as error:
-                print(say(f"belle: {error}", f"belle：{error}"), file=sys.stderr, flush=True)
+                tell(str(error), str(error))
 
     def _line(self, line: str) -> bool:
         """Do what the line says; false when it says to end."""
@@ -165,4 +166,4 @@ class Talk:
 
     def _say(self, text: str) -> None:
         """What is no answer goes to standard error, so that standard output holds answers only."""
-        print(text, file=sys.stderr, flush=True)
+        write(text + "\n")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from belle_core.api import default_store, load, prepare
 from belle_core.artifacts import MANIFEST, Artifact, Examples
 from belle_core.errors import BelleError
 from belle_core.events import Event, StepStarted
-from belle_core.language import say
 from belle_core.names import nearest
+from belle_core.notices import tell
 from belle_core.pipeline import execute, preflight
 from belle_core.runs import Run, find_run, read_runs
 
@@ -77,4 +75,4 @@ def _read(path: Path) -> Examples:
 
 def _tell(event: Event) -> None:
     if isinstance(event, StepStarted):
-        click.echo(say("reading into the store …", "正在读入存储 …"), err=True)
+        tell("reading into the store …", "正在读入存储 …")

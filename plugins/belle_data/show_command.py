@@ -16,6 +16,7 @@ from belle_core.conversation import Example
 from belle_core.generation.text import printable
 from belle_core.language import say
 from belle_core.names import unknown
+from belle_core.notices import tell
 from belle_data.conditions import chosen
 from belle_data.opening import open_examples
 from belle_data.transcript import transcript
@@ -48,11 +49,8 @@ def show(
         print_json({"fingerprint": examples.fingerprint, "skip": skip, "records": list(page)})
         return
     if (first := next(page, None)) is None:
-        click.echo(
-            say("no record fits", "没有符合条件的记录")
-            + (say(f" after the first {skip:,}", f"（已跳过 {skip:,} 条）") if skip else ""),
-            err=True,
-        )
+        after, after_zh = (f" after the first {skip:,}", f"（已跳过 {skip:,} 条）") if skip else ("", "")
+        tell(f"no record fits{after}", f"没有符合条件的记录{after_zh}")
         return
     page = chain([first], page)
     texts = (_dropped_text(one) if reason is not None else _kept_text(one) for one in page)

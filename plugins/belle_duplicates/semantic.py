@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from belle_core.data.questions import question_of
 from belle_core.errors import BelleError
 from belle_core.generation.checkpoint import is_checkpoint
 from belle_core.language import say
+from belle_core.notices import tell
 from belle_duplicates.config import SemanticConfig
 from belle_duplicates.texts import compared
 
@@ -77,12 +77,8 @@ class Semantic:
 
 
 def _tell(share: float) -> None:
-    print(
-        say(
-            f"belle: semantic compares {share:.0%} of the pairs just at the threshold, since so much of the data is nearly as alike; a higher threshold, or "
-            "all_pairs above the number of examples, misses fewer",
-            f"belle：语义去重只比较了 {share:.0%} 恰在阈值上的样本对，因为数据中有许多样本几乎同样相似；提高阈值，或令 all_pairs 大于样本数，可减少遗漏",
-        ),
-        file=sys.stderr,
-        flush=True,
+    tell(
+        f"semantic compares {share:.0%} of the pairs just at the threshold, since so much of the data is nearly as alike; a higher threshold, or "
+        "all_pairs above the number of examples, misses fewer",
+        f"语义去重只比较了 {share:.0%} 恰在阈值上的样本对，因为数据中有许多样本几乎同样相似；提高阈值，或令 all_pairs 大于样本数，可减少遗漏",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.data.splits import held_out
 from belle_core.errors import BelleError
-from belle_core.language import say
+from belle_core.notices import tell
 from belle_files.config import FilesConfig, ReadingConfig
 from belle_files.estimate import estimate as estimate_files
 from belle_files.hub_config import HubConfig
@@ -36,12 +35,9 @@ def fetch(config: HubConfig, context: StageContext) -> Examples:
     repository = open_repository(config.name, config.revision, config.hub)
     wanted = _wanted(config, repository)
     if config.revision is None and repository.commit:
-        print(
-            say(
-                f"belle: to read the same again later, say data.revision={repository.commit}",
-                f"belle：以后要读取同样的内容，请写 data.revision={repository.commit}",
-            ),
-            file=sys.stderr,
+        tell(
+            f"to read the same again later, say data.revision={repository.commit}",
+            f"以后要读取同样的内容，请写 data.revision={repository.commit}",
         )
     examples = read(_as_files(config, repository, wanted), context)
     about = {"name": config.name, "hub": config.hub, "commit": repository.commit, "files": wanted}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
@@ -23,6 +22,7 @@ from belle_core.data.textfile import TextFile
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.names import unknown
+from belle_core.notices import tell
 from belle_core.plugins import load_catalog
 from belle_core.progress import track
 from belle_files.columns import MAY_LACK
@@ -120,7 +120,7 @@ class Intake:
                 error = unknown("field", theirs, self._fields, typed=f"{where}={theirs}")
                 if ours not in MAY_LACK:
                     raise error
-                print(say(f"belle: {error.english}", f"belle：{error.chinese}"), file=sys.stderr, flush=True)
+                tell(error.english, error.chinese)
 
     def _origin(self, one: Input, head: list[Record | Broken | Unparsed]) -> tuple[Any, ...]:
         decoder, source = StrictDecoder(), one.source

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 
 from belle_core.data.chunks import Chunk, Outcome
 from belle_core.data.troubles import in_chinese
 from belle_core.errors import BelleError
-from belle_core.language import say
+from belle_core.notices import tell
 
 WARNINGS = 5  # files whose damage is told on the screen
 
@@ -54,7 +53,7 @@ class Tally:
         self._note(where, english, chinese)
         if file not in self._warned and len(self._warned) < WARNINGS:
             self._warned.add(file)
-            print(say(f"belle: {where}: {english}", f"belle：{where}：{chinese}"), file=sys.stderr, flush=True)
+            tell(f"{where}: {english}", f"{where}：{chinese}")
         return english
 
     def _note(self, where: str, english: str, chinese: str) -> None:

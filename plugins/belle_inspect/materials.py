@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import click
-
 from belle_core.api import Prepared, prepare
 from belle_core.artifacts import Artifact, Examples, Runnable, Tokenizer
 from belle_core.compose import compose_run
@@ -18,8 +16,8 @@ from belle_core.encoding import Encoder
 from belle_core.errors import BelleError
 from belle_core.events import Event, StepStarted
 from belle_core.generation.templates import template_of
-from belle_core.language import say
 from belle_core.names import unknown
+from belle_core.notices import tell
 from belle_core.pipeline import execute, preflight
 from belle_core.tokenization import load_tokenizer
 from belle_core.wiring import Step
@@ -113,7 +111,7 @@ def _made(prepared: Prepared, wanted: list[Step]) -> dict[str, Artifact]:
 
 def _tell(event: Event) -> None:
     if isinstance(event, StepStarted):
-        click.echo(say(f"making {event.title} …", f"正在生成 {event.title} …"), err=True)
+        tell(f"making {event.title} …", f"正在生成 {event.title} …")
 
 
 def _pick(examples: Artifact | None, split: str, index: int) -> tuple[Example, int]:

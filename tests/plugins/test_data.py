@@ -143,7 +143,7 @@ def test_show_finds_pages_and_tells_why_records_were_dropped(named):
 def test_a_page_without_records_says_so(named):
     for arguments in (["--where", "question~没有的"], ["--skip", 99]):
         result = CliRunner().invoke(command, ["show", named, *map(str, arguments)])
-        assert result.stdout == "" and result.stderr.startswith("no record fits")
+        assert result.stdout == "" and result.stderr.startswith("belle: no record fits")
 
 
 def test_diff_tells_added_removed_changed_and_same(named, tmp_path):

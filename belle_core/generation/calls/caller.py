@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from belle_core.generation.calls.request import (
     longest,
     most_prompt_tokens,
 )
-from belle_core.language import say
+from belle_core.notices import tell
 
 LONGEST_PAUSE = 60.0
 """Seconds to which the pause between attempts grows."""
@@ -156,14 +155,7 @@ class Caller:
         if pause >= 0.5 and time.monotonic() - self._noticed > NOTICE:
             self._noticed = time.monotonic()
             host = self.config.base_url
-            print(
-                say(
-                    f"belle: {host}: {failure}; trying again in {pause:.0f} s",
-                    f"belle：{host}：{failure}；{pause:.0f} 秒后重试",
-                ),
-                file=sys.stderr,
-                flush=True,
-            )
+            tell(f"{host}: {failure}; trying again in {pause:.0f} s", f"{host}：{failure}；{pause:.0f} 秒后重试")
 
     def _count_refusal(self, error: Refused) -> None:
         self._refused += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import warnings
 from typing import Any
 
@@ -15,6 +14,7 @@ from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.failures import meaning, refused_field, retry_after, words_of
 from belle_core.generation.calls.request import Failed, Reply, Request, body_of
 from belle_core.language import say
+from belle_core.notices import tell
 
 KNOWN = ("model", "messages", "prompt", "temperature", "top_p", "max_tokens", "seed", "stop", "response_format")
 """Fields that the client names itself; others travel as they are."""
@@ -109,11 +109,10 @@ class Endpoint:
             )
         if field not in self._instead:
             self._instead[field] = instead
-            ours = f"{self.config.base_url}: " + say(f"the field {field} is refused", f"不接受字段 {field}")
-            other = say(
-                f"{instead} is sent" if instead else "it is left out", f"改发 {instead}" if instead else "已省略"
+            tell(
+                f"{self.config.base_url}: the field {field} is refused; {f'{instead} is sent' if instead else 'it is left out'}",
+                f"{self.config.base_url}：不接受字段 {field}；{f'改发 {instead}' if instead else '已省略'}",
             )
-            print(f"belle: {ours}; {other}", file=sys.stderr, flush=True)
         return True
 
     def _meaning(self, error: Any) -> Exception:
