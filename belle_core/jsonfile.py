@@ -1,4 +1,4 @@
-"""Reads small JSON files that other programs wrote: an object, no such file, or one line that says what is wrong."""
+"""Reads small files of text and JSON that people and other programs wrote; one line says what is wrong with one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from typing import Any
 
 from belle_core.digest import readable
 from belle_core.errors import BelleError
+
+
+def read_text(path: Path) -> str:
+    """The text in *path*, without a byte order mark; raises ``BelleError`` when it cannot be read or is no UTF-8."""
+    with readable(path):
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BelleError(
+                f"{path}: is not UTF-8 (byte offset {error.start}); convert it first",
+                f"{path}：不是 UTF-8（字节偏移 {error.start}）；请先转换编码",
+            ) from error
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.conversation import Conversation
-from belle_core.errors import BelleError, why_refused
+from belle_core.errors import BelleError
+from belle_core.jsonfile import read_text
 
 
 def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
@@ -16,7 +17,7 @@ def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
     A ``.json`` or ``.jsonl`` file holds an object a line with ``question``, or ``instruction`` and ``input``, or
     ``messages``, and perhaps ``system``. Raises ``BelleError`` with file and line for what cannot be read.
     """
-    text = text_of(path)
+    text = read_text(path)
     objects = path.suffix.lower() in (".json", ".jsonl")
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
@@ -25,22 +26,6 @@ def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
     return [
         (record, _conversation(record, f"{path}:{number}")) for record, (number, _) in zip(records, lines, strict=True)
     ]
-
-
-def text_of(path: Path) -> str:
-    """The text in *path*; raises ``BelleError`` when it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise BelleError(f"{path}: no such file", f"{path}：没有这个文件") from error
-    except UnicodeDecodeError as error:
-        raise BelleError(
-            f"{path}: is not UTF-8 (byte offset {error.start}); convert it first",
-            f"{path}：不是 UTF-8（字节偏移 {error.start}）；请先转换编码",
-        ) from error
-    except OSError as error:
-        why, why_zh = why_refused(error)
-        raise BelleError(f"{path} cannot be read: {why}", f"无法读取 {path}：{why_zh}") from error
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

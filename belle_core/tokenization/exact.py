@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_core.errors import BelleError, why_refused
+from belle_core.digest import readable
+from belle_core.errors import BelleError
 
 if TYPE_CHECKING:
     from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[attr-defined]
@@ -59,10 +60,8 @@ def read_proto(path: str | Path) -> ModelProto:
 
     proto = ModelProto()
     try:
-        proto.ParseFromString(Path(path).read_bytes())
-    except OSError as error:
-        why, why_zh = why_refused(error)
-        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why_zh}") from error
+        with readable(Path(path)):
+            proto.ParseFromString(Path(path).read_bytes())
     except DecodeError as error:
         raise _not_sentencepiece(path) from error
     if not proto.pieces:

@@ -64,7 +64,7 @@ def read_checkpoint(path: Path) -> tuple[Header, dict[str, np.ndarray]]:
         data = np.memmap(path, dtype="<i4", mode="r")
     except (OSError, ValueError) as error:
         why, why_zh = why_refused(error)
-        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why_zh}") from error
+        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why_zh}）") from error
     header = _header(path, data)
     shapes = header.tensors()
     expected = HEADER + sum(int(np.prod(shape)) for shape in shapes.values())

@@ -6,7 +6,8 @@ import re
 import struct
 from pathlib import Path
 
-from belle_core.errors import BelleError, why_refused
+from belle_core.digest import readable
+from belle_core.errors import BelleError
 from belle_core.tokenization.exact import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN
 
 SPECIAL = {1: "<s>", 2: "</s>"}  # the file decorates them with line breaks for printing
@@ -18,11 +19,8 @@ def read_vocabulary(path: Path) -> list[tuple[str, float]]:
     Raises:
         BelleError: the file is missing, truncated, or no text.
     """
-    try:
+    with readable(path):
         data = path.read_bytes()
-    except OSError as error:
-        why, why_zh = why_refused(error)
-        raise BelleError(f"cannot read {path}: {why}", f"无法读取 {path}：{why_zh}") from error
     tokens, position = [], 4  # after the length of the longest token
     try:
         while position < len(data):

@@ -152,7 +152,10 @@ def test_a_terminal_gets_a_prompt_and_ctrl_d_ends(scripted, tmp_path):
         (["chat", "nosuchrun", "--once", "x"], "no such artifact"),
         (["chat", "no.gguf", "--once", "x"], "no GGUF file"),
         (["chat", ".", "--once", "x"], "config.json"),
-        (["predict", "m", "missing.txt", "--out", "a.jsonl"], "no such file"),
+        (
+            ["predict", "m", "missing.txt", "--out", "a.jsonl"],
+            "missing.txt: cannot be read (No such file or directory)",
+        ),
         (["predict", "m", "missing.txt", "--out", "no/where/a.jsonl"], "directory does not exist"),
     ],
 )

@@ -109,20 +109,20 @@ def test_damaged_files_are_one_line(tmp_path):
     checkpoint.write_bytes(whole[:-4])
     refused(tmp_path, checkpoint, tokenizer, r"has \d+ bytes, its header asks for \d+")
     checkpoint.write_bytes(whole[:-1])
-    refused(tmp_path, checkpoint, tokenizer, r"cannot read|has \d+ bytes")
+    refused(tmp_path, checkpoint, tokenizer, r"cannot be read|has \d+ bytes")
     checkpoint.write_bytes(whole + bytes(8))
     refused(tmp_path, checkpoint, tokenizer, r"has \d+ bytes, its header asks for \d+")
     for content in (b"GGUF" + whole[4:], whole[:8], b"", struct.pack("<7i", *[0] * 7) + whole[28:]):
         checkpoint.write_bytes(content)
-        refused(tmp_path, checkpoint, tokenizer, "is not a checkpoint|cannot read|has")
+        refused(tmp_path, checkpoint, tokenizer, "is not a checkpoint|cannot be read|has")
     checkpoint.write_bytes(whole)
     for content in (words[:-1], words[:-3] + b"\xff\xff\xff", whole):
         tokenizer.write_bytes(content)
         refused(tmp_path, checkpoint, tokenizer, "is damaged or not llama2.c's tokenizer|tokens but")
     tokenizer.write_bytes(words[:-14])
     refused(tmp_path, checkpoint, tokenizer, "has 266 tokens but .* 267 embedding rows")
-    refused(tmp_path, tmp_path / "absent.bin", tokenizer, "cannot read")
-    refused(tmp_path, checkpoint, tmp_path / "absent.bin", "cannot read")
+    refused(tmp_path, tmp_path / "absent.bin", tokenizer, "cannot be read")
+    refused(tmp_path, checkpoint, tmp_path / "absent.bin", "cannot be read")
 
 
 @pytest.fixture(scope="module")

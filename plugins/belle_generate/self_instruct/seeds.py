@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from belle_core.data.asking import text_of
 from belle_core.errors import BelleError
+from belle_core.jsonfile import read_text
 from belle_generate.self_instruct.config import SHOWN
 from belle_generate.self_instruct.form import Task
 
@@ -17,7 +17,7 @@ def read_seeds(path: str | None) -> list[Task]:
     """All seed tasks; raises ``BelleError`` with file and line for what is none, and when there are too few."""
     place = Path(path).expanduser() if path else OWN
     tasks = []
-    for number, line in enumerate(text_of(place).split("\n"), 1):
+    for number, line in enumerate(read_text(place).split("\n"), 1):
         if line.strip():
             tasks.append(_task(line, f"{place}:{number}"))
     if len(tasks) < SHOWN:
