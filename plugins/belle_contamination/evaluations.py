@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 from belle_core.conversation import Example
-from belle_core.data.formats import Format, choose_format, load_format
+from belle_core.data.formats import Format, Refused, choose_format, load_format
 from belle_core.data.places import Place, Record, sources_of
 from belle_core.data.questions import question_of
 from belle_core.data.records import open_file, read_records
@@ -33,11 +33,7 @@ def questions_in(against: Any) -> Iterator[tuple[Place, str]]:
                 text = _asked(record.value)
                 if text is None:
                     format = format or _format([one.value for one in head], str(source.path))
-                    text = "\n".join(
-                        question_of(one)
-                        for one in format.examples(record.value, record.place)
-                        if isinstance(one, Example)
-                    )
+                    text = _questions(format, record)
                 if not text.strip():
                     raise BelleError(f"{record.place}: holds no question", f"{record.place}：没有问题")
                 yield record.place, text
@@ -46,6 +42,18 @@ def questions_in(against: Any) -> Iterator[tuple[Place, str]]:
 def _format(records: list[Any], where: str) -> Format:
     catalog = load_catalog()
     return load_format(catalog, choose_format(records, catalog, where=where))
+
+
+def _questions(format: Format, record: Record) -> str:
+    """What the examples of *record* ask."""
+    try:
+        examples = [one for one in format.examples(record.value, record.place) if isinstance(one, Example)]
+    except Refused as error:
+        raise BelleError(
+            f"{record.place}: cannot be read ({error.reason}: {error.evidence}); take it out of the file, or put what it asks under 'question'",
+            f"{record.place}：无法读取（{error.reason}：{error.evidence}）；请从文件中删去，或把问题写在 question 字段",
+        ) from error
+    return "\n".join(map(question_of, examples))
 
 
 def _asked(record: Any) -> str | None:

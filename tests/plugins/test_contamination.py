@@ -132,6 +132,26 @@ def test_layouts_of_evaluations(tmp_path):
     assert found == {"a.jsonl": "翻译\n你好", "b.json": "问"}
 
 
+def test_a_record_of_another_layout_that_gives_no_example_is_told_where_it_stands(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    lines = [
+        {
+            "zh_instruction": "问一",
+            "zh_input": "",
+            "zh_output": out,
+            "en_instruction": "",
+            "en_input": "",
+            "en_output": "",
+        }
+        for out in ("答", "")
+    ]
+    path.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
+    with pytest.raises(
+        BelleError, match=r"pairs.jsonl:2: cannot be read \(empty_answer: question: 问一\); take it out"
+    ):
+        list(questions_in(str(path)))
+
+
 def brute(texts: list[str], text: str, size: int, threshold: float) -> float:
     """The greatest share, by its definition."""
     from collections import Counter
