@@ -89,10 +89,11 @@ class Bars:
 
 @dataclass(frozen=True)
 class Record:
-    """Something said or written, piece by piece: (who or what, text)."""
+    """Something said or written, piece by piece: (who or what, text); *side* by side where there is room."""
 
     title: str
     parts: Sequence[tuple[str, str]]
+    side: bool = False
     kind: str = field(default="record", init=False)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from belle_core.artifacts import Artifact, fingerprint
 from belle_core.language import chinese
 
-VERSION = 3
+VERSION = 4
 """Raised when the same artifacts should give another page."""
 HEAD = 2000
 """Characters at the beginning of a page that hold its stamp."""

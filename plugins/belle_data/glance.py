@@ -29,13 +29,19 @@ LANGUAGES = {
 }
 
 
+LONGEST = 80
+"""Characters of a name that are shown."""
+
+
 def label_of(name: str) -> str:
-    """A name as people read it; the signs for what is not there are put in words."""
+    """A name as people read it: not too long, and the signs for what is not there are put in words."""
     if name in LANGUAGES:
         english, chinese = LANGUAGES[name]
         return say(f"{english} ({name})", f"{chinese}（{name}）")
     words = {"-": ("(not given)", "（未注明）"), "?": ("(cannot be told)", "（无法判断）"), "…": ("(all further ones)", "（其余）")}  # fmt: skip
-    return say(*words[name]) if name in words else name
+    if name in words:
+        return say(*words[name])
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def glance(found: dict[str, Any]) -> list[Figure]:
@@ -78,8 +84,8 @@ def _dropped(found: dict[str, Any]) -> Figure:
 def _lengths(found: dict[str, Any]) -> list[Figure]:
     answer, whole, turns = found["lengths"]["answer"], found["lengths"]["example"], found["turns"]
     sizes, label = (answer, say("characters of an answer", "每个回答的字符数")) if answer["count"] else (whole, say("characters of a text", "每篇文本的字符数"))  # fmt: skip
-    about = say(f"median; 5% have at most {sizes['p5']:,}, 5% more than {sizes['p95']:,}, the longest {sizes['max']:,}",
-                f"中位数；5% 不超过 {sizes['p5']:,}，5% 超过 {sizes['p95']:,}，最长 {sizes['max']:,}")  # fmt: skip
+    about = say(f"median; nine in ten from {sizes['p5']:,} to {sizes['p95']:,}, the longest {sizes['max']:,}",
+                f"中位数；九成在 {sizes['p5']:,} 到 {sizes['p95']:,} 之间，最长 {sizes['max']:,}")  # fmt: skip
     figures = [Figure(label, f"{sizes['p50']:,}", about)]
     if turns["count"]:
         about = say(f"median; mean {turns['mean']:,}, at most {turns['max']:,}", f"中位数；平均 {turns['mean']:,}，最多 {turns['max']:,}")  # fmt: skip

@@ -11,7 +11,7 @@ from belle_core.artifacts import Examples
 from belle_core.conversation import Example
 from belle_core.language import say
 from belle_core.report.page import Bars, Block, Figures, Record, Section, Table, Words, page
-from belle_data.glance import glance, label_of
+from belle_data.glance import FOREIGN, MANY_DROPPED, MANY_REPEATED, glance, label_of
 from belle_data.statistics import Statistics
 from belle_data.tables import COLUMNS, LENGTHS, NAMES, cell_of, sizes_of
 from belle_data.transcript import transcript
@@ -31,7 +31,7 @@ TURNS = 8
 def page_of(name: str, statistics: Statistics, found: dict[str, Any]) -> str:
     """The whole page about *found*, what :meth:`Statistics.plain` gave."""
     sections = [
-        Section(say("At a glance", "概览"), [Figures(glance(found)), Words(f"{say('fingerprint', '指纹')} {found['fingerprint']}")]),
+        Section(say("At a glance", "概览"), _glance(found)),
         Section(say("Lengths", "长度"), _lengths(statistics, found)),
         Section(say("Languages, categories, sources", "语言、类别与来源"), [_names(say(*title), found[key]) for key, title in NAMES.items() if set(found[key]) != {"-"}]),
         Section(say("Contamination", "评测污染"), _contamination(statistics.examples, found["found"])),
@@ -41,6 +41,17 @@ def page_of(name: str, statistics: Statistics, found: dict[str, Any]) -> str:
         Section(say("Examples drawn at random", "随机抽取的样本"), [_example(split, one) for split, one in statistics.shown.items]),
     ]  # fmt: skip
     return page(f"belle data · {name}", [section for section in sections if section.blocks], stamp=found["fingerprint"])
+
+
+def _glance(found: dict[str, Any]) -> list[Block]:
+    figures = glance(found)
+    marked = say(
+        f"⚠ is worth a look: {MANY_DROPPED:.0%} of all records dropped, {MANY_REPEATED:.0%} of the questions repeated, {FOREIGN:.0%} in another language "
+        "than most, an evaluation's questions kept, no licence.",
+        f"⚠ 表示值得查看：丢弃达全部记录的 {MANY_DROPPED:.0%}、问题重复达 {MANY_REPEATED:.0%}、其他语言达 {FOREIGN:.0%}、保留了评测的问题、未注明许可证。",
+    )
+    made = Words(f"{say('fingerprint', '指纹')} {found['fingerprint']}")
+    return [Figures(figures), *([Words(marked)] if any(figure.odd for figure in figures) else []), made]
 
 
 def _lengths(statistics: Statistics, found: dict[str, Any]) -> list[Block]:
@@ -77,19 +88,27 @@ def _first(counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _contamination(examples: Examples, found: Mapping[str, Any]) -> list[Block]:
     """Questions of evaluations that stand in the data, beside what the data ask."""
-    hits: list[Block] = []
-    for name in (name for name, one in found.items() if "against" in one):
+    shown: list[Block] = []
+    for name, one in found.items():
         path = examples.directory / f"{name}.jsonl"
-        if path.is_file():
+        if "against" in one and path.is_file():
             with path.open(encoding="utf-8") as file:
-                hits += [_hit(json.loads(line)) for line in islice(file, HITS - len(hits))]
-    return hits
+                hits = [_hit(json.loads(line)) for line in islice(file, HITS)]
+            many = one["examples_found"]
+            about = say(
+                f"{len(hits)} of {many:,} examples, each beside the question that it is like, of which so much stands in it. All are in {name}.jsonl.",
+                f"共 {many:,} 条样本，此处列出 {len(hits)} 条，并列出与之相近的问题，百分数为该问题出现在样本中的比例。全部见 {name}.jsonl。",
+            )
+            shown += [Words(about), *hits] if hits else []
+    return shown
 
 
 def _hit(note: Mapping[str, Any]) -> Record:
     asked, learned = say("the evaluation asks", "评测的问题"), say("the data ask", "数据中的问题")
     title = f"{note.get('evaluation', '')} · {note.get('share', 1):.0%}"
-    return Record(title, [(asked, _cut(note.get("evaluated", ""))), (learned, _cut(note.get("trained", "")))])
+    return Record(
+        title, [(asked, _cut(note.get("evaluated", ""))), (learned, _cut(note.get("trained", "")))], side=True
+    )
 
 
 def _filters(cleaned: Mapping[str, Mapping[str, int]]) -> list[Block]:

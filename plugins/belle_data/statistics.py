@@ -30,7 +30,7 @@ class Statistics:
 
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
-        self.lengths = {name: Sizes() for name in ("example", "question", "answer")}
+        self.lengths = {name: Sizes() for name in ("example", "question", "answer", "rejected")}
         self.turns = Sizes()
         self.languages, self.categories, self.sources = Names(), Names(), Names()
         self.repeats = Repeats()
@@ -49,6 +49,8 @@ class Statistics:
                 if turn.role == "assistant":
                     self.lengths["answer"].add(len(turn.text))
             self.questions.add(question[:500])
+        for answer in example.rejected:
+            self.lengths["rejected"].add(len(answer))
         self.languages.add(language_of(question, detect=False) or "?")
         self.categories.add(example.category or "-")
         self.sources.add(example.source or "-")

@@ -19,6 +19,7 @@ LENGTHS = {
     "example": ("whole example", "整条样本"),
     "question": ("first question", "首个问题"),
     "answer": ("each answer", "每个回答"),
+    "rejected": ("each worse answer", "每个较差回答"),
 }
 NAMES = {"languages": ("Languages", "语言"), "categories": ("Categories", "类别"), "sources": ("Sources", "来源")}
 COLUMNS = {
@@ -86,15 +87,17 @@ def rows_of(counts: Mapping[str, int], total: int) -> list[tuple[str, int, str]]
 
 
 def sizes_of(found: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """Headings and rows of the lengths in what :meth:`Statistics.plain` gave, with their units."""
-    unit = say(" (characters)", "（字符）")
-    sizes = {say(*LENGTHS[name]) + unit: values for name, values in found["lengths"].items()}
-    sizes[say("conversation (messages)", "每段对话（消息）")] = found["turns"]
+    """Headings and rows of the lengths in what :meth:`Statistics.plain` gave, in characters but for one row that says so."""
+    sizes = {say(*LENGTHS[name]): values for name, values in found["lengths"].items()}
+    sizes[say("number of messages", "消息条数")] = found["turns"]
     titles = {
         "count": ("count", "数量"),
         "mean": ("mean", "均值"),
         "p50": ("median", "中位数"),
         "max": ("largest", "最大"),
     }
-    headings = ["", *(say(*titles[name]) if name in titles else name for name in found["turns"])]
+    headings = [
+        say("characters", "字符数"),
+        *(say(*titles[name]) if name in titles else name for name in found["turns"]),
+    ]
     return headings, [[name, *values.values()] for name, values in sizes.items() if values["count"]]

@@ -305,11 +305,11 @@ def test_the_page_holds_no_script_and_nothing_from_elsewhere(named, tmp_path):
 
 
 def test_the_page_stays_small_and_shows_who_says_what(tmp_path):
-    long = [conversation("long", *("很长的话" * 5_000 for _ in range(40)), source="s" * 300)]
+    long = [conversation("long", *("很长的话" * 5_000 for _ in range(40)), source="s" * 300, category="c" * 300)]
     weighted = conversation("w", "问", "只读", "再问", "要学", weights=[1, 0, 1, 1])
     call("stats", write(tmp_path / "long.jsonl", [*long, weighted]), "--html", tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert len(text) < 50_000 and "18,500 more characters" in text and "31 more" in text
+    assert len(text) < 50_000 and f">{'c' * 79}…<" in text and "18,500 more characters" in text and "31 more" in text
     assert re.search(r"assistant \(read, not learned\)<.*只读.*>assistant<.*要学", text, re.DOTALL)
     assert str(tmp_path) not in text
 
@@ -333,6 +333,29 @@ def test_what_is_odd_is_marked_and_what_is_not_is_not(tmp_path):
     path = write(tmp_path / "bad.jsonl", [*bad, *(conversation(f"x{n}", "问", "") for n in range(8))])
     found = odd("bad", f"data.path={path}", "data.licence=MIT", "data.max_unreadable=1")
     assert found == {"dropped records", "repeated questions", "languages of questions"}
+
+
+def test_worse_answers_have_a_length_of_their_own(tmp_path):
+    """Which of the two is longer is the first thing to know of preferences."""
+    pairs = [{"instruction": f"问题{n}", "chosen": "好" * (n + 1), "rejected": "坏" * 2 * (n + 1)} for n in range(9)]
+    path = write(tmp_path / "pairs.jsonl", pairs)
+    found = plain("stats", path, "--html", tmp_path / "page.html")
+    assert found["lengths"]["answer"]["mean"] == 5 and found["lengths"]["rejected"]["mean"] == 10
+    shown = " ".join(call("stats", path).split())
+    assert "each answer 9 5.0" in shown and "each worse answer 9 10.0" in shown
+    assert "each worse answer" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "words"),
+    [([5], "nine in ten from 5 to 5, the longest 5"), (range(1, 101), "nine in ten from 5 to 95, the longest 100")],
+)
+def test_what_is_said_of_lengths_holds(lengths, words, tmp_path):
+    records = [conversation(f"{n}", "问", "答" * n) for n in lengths]
+    path = write(tmp_path / "some.jsonl", records)
+    found = plain("stats", path)["lengths"]["answer"]
+    assert sum(found["p5"] <= n <= found["p95"] for n in lengths) >= 0.9 * len(records)
+    assert words in " ".join(call("stats", path).split())
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -370,6 +393,7 @@ def test_contamination_that_stays_in_the_data_is_told(tmp_path):
         page,
         re.DOTALL,
     )
+    assert "2 of 2 examples" in page and "All are in seen.jsonl" in page and "⚠ is worth a look" in page
     shown = " ".join(call("stats", "seen").split())
     assert "contamination 2 ⚠ examples like 1 of 1 questions of eval.jsonl; kept" in shown
 
@@ -384,6 +408,9 @@ def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
             "+data=files",
             f"data.path={write(tmp_path / 'long.jsonl', [*RECORDS, *long])}",
             "data.max_unreadable=1",
+            "+filter@data.clean.seen=contamination",
+            f"data.clean.seen.against={write(tmp_path / 'eval.jsonl', [conversation('q', '写一首关于春天的诗', '春')])}",
+            "data.clean.seen.remove=false",
             "name=long",
         ],
         quiet=True,
@@ -406,11 +433,16 @@ def test_a_browser_opens_it_without_network_and_draws_chinese(named, tmp_path):
                e.font = '40px ' + getComputedStyle(document.body).fontFamily; e.fillText(c, 0, 40);
                return e.getImageData(0, 0, 60, 60).data.join() })"""
         )
+        tab.set_viewport_size({"width": 1200, "height": 900})
+        beside = tab.evaluate(
+            "(([a, b]) => a.y == b.y && a.x < b.x)"
+            "([...document.querySelectorAll('.side > div')].map(e => e.getBoundingClientRect()))"
+        )
         tab.set_viewport_size({"width": 360, "height": 700})
         width = tab.evaluate("document.documentElement.scrollWidth")
         titles = tab.evaluate("[...document.querySelectorAll('table.bars')].map(e => e.caption.textContent)")
         browser.close()
-    assert width <= 360 and {"each answer", "Categories", "by reason"} <= set(titles)
+    assert width <= 360 and beside and {"each answer", "Categories", "by reason"} <= set(titles)
     assert asked == [(tmp_path / "page.html").as_uri()] and said == []
     assert "春眠不觉晓" in shown and '<script>alert("x")</script>' in shown and plots >= 4
     assert len(set(drawn)) == 3
