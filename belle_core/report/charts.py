@@ -56,6 +56,7 @@ def loss_curve(records: Sequence[Mapping[str, Any]]) -> str:
             for side, place in ((panels[1], "upper left"), (norm, "upper right")):
                 side.set(ylim=(0, 1.4 * side.get_ylim()[1]))  # room for what the lines are
                 side.legend(loc=place)
+        panels[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         panels[-1].set(xlabel=say("optimizer step", "优化步数"))
     return out[0]
 

@@ -309,6 +309,14 @@ def test_a_curve_is_drawn_from_whatever_figures_there_are(records, named):
     assert "optimizer step" in texts and "nan" not in picture
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 5000])
+def test_steps_are_whole(steps):
+    picture = ElementTree.fromstring(loss_curve([{"step": n, "loss": 1.0} for n in range(1, steps + 1)]))
+    (axis,) = [e for e in picture.iter() if e.get("id") == "matplotlib.axis_1"]
+    marks = [e.text for e in axis.iter() if e.tag.endswith("}text")]
+    assert all(float(mark).is_integer() for mark in marks if mark != "optimizer step") and len(marks) > 1
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 def test_a_browser_shows_it_on_a_phone_and_runs_nothing(run):
@@ -328,10 +336,12 @@ def test_a_browser_shows_it_on_a_phone_and_runs_nothing(run):
             "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('svg text')).fill]"
         )
         shown = tab.locator(".sample").count()
+        letters = tab.evaluate("document.querySelector('svg text').getBoundingClientRect().height")
         browser.close()
     assert asked == [(directory / "report.html").as_uri()]
     assert messages == []
     assert width <= 360
     assert shown == 3
+    assert letters >= 9
     assert background == "rgb(20, 24, 30)"
     assert ink == "rgb(228, 232, 238)"
