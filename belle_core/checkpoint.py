@@ -8,8 +8,8 @@ from pathlib import Path
 
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
-from belle_core.jsonfile import read_object
 from belle_core.layout import ADAPTER, ADAPTER_WEIGHTS, check_adapter, check_model
+from belle_core.smallfiles import read_object
 
 
 def check_checkpoint(model: ModelConfig, *, weights: bool = True) -> None:

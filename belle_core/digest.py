@@ -6,12 +6,13 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from belle_core.errors import BelleError, why_refused
+from belle_core.errors import BelleError
+from belle_core.smallfiles import readable, write_text
 
 
 class Digests:
@@ -60,24 +61,10 @@ class Digests:
         """Keep what was learned; a memory that cannot be written is only slower."""
         if not self._changed:
             return
-        temporary = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
-        try:
+        with suppress(OSError):
             self.memory.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._known), encoding="utf-8")
-            os.replace(temporary, self.memory)
-        except OSError:
-            pass
+            write_text(self.memory, json.dumps(self._known))
         self._changed = False
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """A file or directory that may not be read, or is gone, becomes one line that names it."""
-    try:
-        yield
-    except OSError as error:
-        why, why_zh = why_refused(error)
-        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why_zh}）") from error
 
 
 def expand(value: Any, *, option: str) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.errors import BelleError
-from belle_core.jsonfile import broken, read_object
+from belle_core.smallfiles import broken, read_object
 
 ADAPTER = "adapter_config.json"
 """What peft writes beside an adapter."""

@@ -15,6 +15,7 @@ from belle_core.artifacts import Artifact, fingerprint
 from belle_core.config import RunConfig
 from belle_core.errors import BelleError
 from belle_core.events import Answers, Event, Metrics, RunFinished, RunStarted, StepFinished, StepStarted
+from belle_core.smallfiles import write_text
 from belle_core.wiring import Step
 
 
@@ -90,9 +91,7 @@ class RunRecord:
 
     def _write(self, **more: Any) -> None:
         self.about |= more
-        temporary = self.directory / f"run.json.{os.getpid()}"
-        temporary.write_text(json.dumps(self.about, indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(temporary, self.directory / "run.json")
+        write_text(self.directory / "run.json", json.dumps(self.about, indent=1, ensure_ascii=False))
 
     def _log(self, record: dict[str, Any]) -> None:
         with (self.directory / "metrics.jsonl").open("a", encoding="utf-8") as file:

@@ -14,6 +14,7 @@ from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.names import unknown
 from belle_core.runs import Run, check_name, find_run, read_runs
+from belle_core.smallfiles import write_text
 from belle_core.store import Store
 
 STATES = {"running": ("running or killed", "运行中或被终止"), "done": ("done", "完成"), "failed": ("failed", "失败")}
@@ -30,9 +31,7 @@ def require(name: str) -> Run:
 
 def change(run: Run, **values: Any) -> None:
     """Write *values* into the record of *run*."""
-    temporary = run.directory / f"run.json.{os.getpid()}"
-    temporary.write_text(json.dumps(run.about | values, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(temporary, run.directory / "run.json")
+    write_text(run.directory / "run.json", json.dumps(run.about | values, indent=1, ensure_ascii=False))
 
 
 def rename(run: Run, new: str) -> Run:

@@ -8,7 +8,7 @@ from typing import Any
 
 from belle_core.conversation import Conversation
 from belle_core.errors import BelleError
-from belle_core.jsonfile import read_text
+from belle_core.smallfiles import read_text
 
 
 def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:

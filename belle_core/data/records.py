@@ -15,8 +15,8 @@ from belle_core.data.plaintext import read_text
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_core.data.tables import FILE, PARQUET, STREAM, TableFile
 from belle_core.data.textfile import TextFile
-from belle_core.digest import readable
 from belle_core.errors import BelleError
+from belle_core.smallfiles import readable
 
 JSON = re.compile(r"\{|\[\s*([\[\]{\"\d-]|true|false|null|$)")
 """How a text begins that is meant to be JSON."""

@@ -10,7 +10,7 @@ from belle_core.artifacts import Artifact, Runnable
 from belle_core.checkpoint import is_hub_name
 from belle_core.config import ModelConfig
 from belle_core.errors import BelleError
-from belle_core.jsonfile import read_object
+from belle_core.smallfiles import read_object
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -131,16 +130,6 @@ def page(title: str, sections: Sequence[Section], *, stamp: str = "") -> str:
     """The whole page; *stamp* is kept in it to tell later what it was made from."""
     language = "zh-CN" if chinese() else "en"
     return str(_template().render(title=title, sections=sections, stamp=stamp, language=language))
-
-
-def write_page(path: Path, text: str) -> None:
-    """Put the page in place in full or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @cache

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from belle_core.artifacts import Artifact, fingerprint
 from belle_core.language import chinese
+from belle_core.smallfiles import write_text
 
 VERSION = 4
 """Raised when the same artifacts should give another page."""
@@ -20,10 +21,10 @@ def write_report(directory: Path, artifacts: dict[str, Artifact]) -> None:
     stamp = fingerprint({"version": VERSION, "chinese": chinese(), "steps": list(keys.items())})
     if _stamped(path, stamp):
         return
-    from belle_core.report.page import page, write_page
+    from belle_core.report.page import page
     from belle_core.report.sections import sections
 
-    write_page(path, page(f"belle · {directory.name}", sections(directory, artifacts), stamp=stamp))
+    write_text(path, page(f"belle · {directory.name}", sections(directory, artifacts), stamp=stamp))
 
 
 def _stamped(path: Path, stamp: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_core.errors import BelleError, in_one_line
-from belle_core.jsonfile import read_object
+from belle_core.smallfiles import read_object
 from belle_core.tokenization.exact import tokenizer_from_sentencepiece
 
 if TYPE_CHECKING:

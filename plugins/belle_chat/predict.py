@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from belle_chat.options import generation_options
 from belle_core.errors import BelleError
 from belle_core.language import say
+from belle_core.smallfiles import write_text
 
 
 @click.command(
@@ -72,20 +72,9 @@ def command(
     finally:
         engine.close()
     records = [{**record, "answer": a.text, "ended": a.ended} for (record, _), a in zip(asked, answers, strict=True)]
-    _write(out, records)
+    write_text(out, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
     journal.unlink(missing_ok=True)
     _tell(out, answers, round(time.monotonic() - started, 2), as_json)
-
-
-def _write(out: Path, records: list[dict[str, Any]]) -> None:
-    """All records or none."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        temporary.write_text(lines, encoding="utf-8", newline="\n")
-        os.replace(temporary, out)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _tell(out: Path, answers: list[Any], seconds: float, as_json: bool) -> None:

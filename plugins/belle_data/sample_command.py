@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import click
 from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.errors import BelleError, why_refused
 from belle_core.language import say
+from belle_core.smallfiles import write_text
 from belle_data.conditions import known
 from belle_data.drawing import draw, lines
 from belle_data.opening import open_examples
@@ -57,16 +57,11 @@ def sample(
 
 
 def _write(path: Path, text: str) -> None:
-    """In full or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
+        write_text(path, text)
     except OSError as error:
         why, why_zh = why_refused(error)
         raise BelleError(
             f"--output {path}: cannot be written ({why})",
             f"--output {path}：无法写入（{why_zh}）",
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

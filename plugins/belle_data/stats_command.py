@@ -11,7 +11,8 @@ import click
 from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.errors import BelleError, why_refused
 from belle_core.language import say
-from belle_core.report.page import portion, write_page
+from belle_core.report.page import portion
+from belle_core.smallfiles import write_text
 from belle_data.glance import glance
 from belle_data.opening import Opened, open_examples
 from belle_data.tables import COLUMNS, NAMES, print_figures, print_table, rows_of, sizes_of
@@ -39,7 +40,7 @@ def stats(reference: str, html: Path | None, as_json: bool) -> None:
     found = statistics.plain()
     path = html or _place(opened)
     try:
-        write_page(path, page_of(opened.name, statistics, found))
+        write_text(path, page_of(opened.name, statistics, found))
     except OSError as error:
         why, why_zh = why_refused(error)
         raise BelleError(

@@ -8,9 +8,10 @@ from typing import Any
 
 from belle_core.data.formats import known_format
 from belle_core.data.splits import held_out
-from belle_core.digest import files_in, readable
+from belle_core.digest import files_in
 from belle_core.errors import BelleError, Several
 from belle_core.plugins import load_catalog
+from belle_core.smallfiles import readable
 from belle_files.config import FilesConfig
 from belle_files.inputs import inputs_of
 

@@ -12,7 +12,7 @@ from typing import Any
 from belle_core.data.places import Record, Source, sources_of
 from belle_core.digest import expand
 from belle_core.errors import BelleError
-from belle_core.jsonfile import broken, read_object
+from belle_core.smallfiles import broken, read_object
 from belle_files.columns import Columns
 from belle_files.config import FilesConfig
 from belle_files.llamafactory import INFO, chosen

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.errors import BelleError
-from belle_core.jsonfile import read_object
 from belle_core.names import unknown
+from belle_core.smallfiles import read_object
 from belle_files.columns import Columns
 
 INFO = "dataset_info.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_core.errors import BelleError
-from belle_core.jsonfile import read_object
+from belle_core.smallfiles import read_object
 from belle_core.tokenization import load_tokenizer
 from belle_gguf.architectures import Architecture, architecture_of
 from belle_gguf.metadata import add_hyperparameters

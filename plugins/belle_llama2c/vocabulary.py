@@ -6,8 +6,8 @@ import re
 import struct
 from pathlib import Path
 
-from belle_core.digest import readable
 from belle_core.errors import BelleError
+from belle_core.smallfiles import readable
 from belle_core.tokenization.exact import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN
 
 SPECIAL = {1: "<s>", 2: "</s>"}  # the file decorates them with line breaks for printing

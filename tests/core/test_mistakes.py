@@ -13,9 +13,9 @@ import pytest
 from belle_core import language
 from belle_core.cli import main
 from belle_core.compose import compose_run
-from belle_core.digest import readable
 from belle_core.errors import BelleError, Several
 from belle_core.overrides import quoted
+from belle_core.smallfiles import readable
 
 
 def mistakes(overrides: Sequence[str], config_dir: str | None = None) -> list[str]:

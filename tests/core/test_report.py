@@ -16,7 +16,8 @@ import pytest
 from belle_core.artifacts import MANIFEST, Bundle, Evaluation, Model
 from belle_core.report import write_report
 from belle_core.report.charts import bars, loss_curve
-from belle_core.report.page import Bars, Picture, Sample, Section, Table, Words, page, portion, write_page
+from belle_core.report.page import Bars, Picture, Sample, Section, Table, Words, page, portion
+from belle_core.smallfiles import write_text
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m'\"&\u202e{{ 7*7 }}$x$"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -257,9 +258,9 @@ def test_a_chinese_reader_gets_a_chinese_page(run, monkeypatch):
 
 def test_a_failed_write_leaves_the_old_page(tmp_path):
     path = tmp_path / "report.html"
-    write_page(path, "old")
+    write_text(path, "old")
     with pytest.raises(UnicodeEncodeError):
-        write_page(path, "\ud800")
+        write_text(path, "\ud800")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".report")] == []
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from belle_core.errors import BelleError
-from belle_core.jsonfile import read_text
+from belle_core.smallfiles import read_text
 from belle_generate.self_instruct.config import SHOWN
 from belle_generate.self_instruct.form import Task
 

@@ -1,13 +1,25 @@
-"""Reads small files of text and JSON that people and other programs wrote; one line says what is wrong with one."""
+"""Small files of text and JSON: one line says what is wrong with one that is read, and one that is written is there in full or not at all."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from belle_core.digest import readable
-from belle_core.errors import BelleError
+from belle_core.errors import BelleError, why_refused
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """A file or directory that may not be read, or is gone, becomes one line that names it."""
+    try:
+        yield
+    except OSError as error:
+        why, why_zh = why_refused(error)
+        raise BelleError(f"{path}: cannot be read ({why})", f"{path}：无法读取（{why_zh}）") from error
 
 
 def read_text(path: Path) -> str:
@@ -40,3 +52,13 @@ def read_object(path: Path) -> dict[str, Any] | None:
 def broken(path: Path, english: str, chinese: str) -> BelleError:
     """What to say of a file that is not what it should be."""
     return BelleError(f"{path}: {english}; fetch or write the file again", f"{path}：{chinese}；请重新下载或生成该文件")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put *text* in place in full or not at all; raises ``OSError``."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
