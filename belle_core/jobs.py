@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from belle_core.stages import Stage, StageContext
@@ -73,8 +73,7 @@ def restored(value: Any) -> Any:
     items = {key: restored(item) for key, item in value.items() if key != TYPE}
     if TYPE not in value:
         return items
-    module, _, name = value[TYPE].partition(":")
-    kind = getattr(import_module(module), name)
+    kind = resolve_name(value[TYPE])
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind[items["name"]]
     if not is_dataclass(kind):

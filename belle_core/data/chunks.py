@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
 
@@ -161,9 +161,4 @@ LINES: Recipe = ("belle_core.data.chunks:Lines", "", {})
 
 def made(run: str, config: str, values: dict[str, Any]) -> Any:
     """What a recipe makes."""
-    return _object(run)(_object(config)(**values)) if config else _object(run)(**values)
-
-
-def _object(path: str) -> Any:
-    module, _, name = path.partition(":")
-    return getattr(import_module(module), name)
+    return resolve_name(run)(resolve_name(config)(**values)) if config else resolve_name(run)(**values)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from importlib import import_module
+from pkgutil import resolve_name
 from queue import SimpleQueue
 from threading import Lock
 from typing import IO, Any, Protocol, TypeVar
@@ -167,8 +167,7 @@ def answer(function: Callable[[], Callable[[Any], Any]], message: Any) -> tuple[
 
 def made(path: str, arguments: list[Any]) -> Callable[[Any], Any]:
     """The function that a recipe makes."""
-    module, _, name = path.partition(":")
-    function: Callable[[Any], Any] = getattr(import_module(module), name)(*arguments)
+    function: Callable[[Any], Any] = resolve_name(path)(*arguments)
     return function
 
 

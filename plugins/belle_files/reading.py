@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from belle_core.conversation import Example
@@ -62,8 +62,7 @@ class Reader:
     def _open(self, origin: Origin) -> None:
         self._origin, self._columns = origin, Columns(*origin.columns)
         self._source = Source(Path(origin.name), origin.name, origin.stem, origin.alone)
-        module, _, name = origin.format.partition(":")
-        self._format: Format | None = getattr(import_module(module), name) if module else None
+        self._format: Format | None = resolve_name(origin.format) if origin.format else None
 
     def _named(self, found: Example | Refused) -> Example | Refused:
         if isinstance(found, Example) and not found.source and self._origin is not None:
