@@ -38,7 +38,7 @@ def members_of(path: Path) -> list[str]:
     return names
 
 
-def readable(member: str) -> str:
+def decoded(member: str) -> str:
     """The name of a member for people: a zip archive made on a Chinese Windows holds it in GBK without saying so."""
     for encoding in ("utf-8", "gb2312"):
         try:

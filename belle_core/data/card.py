@@ -23,30 +23,11 @@ RARE = 0.02
 """Share of examples below which a language is not named."""
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 LICENCES = frozenset(
-    [
-        "apache-2.0",
-        "mit",
-        "cc0-1.0",
-        "cc-by-2.0",
-        "cc-by-3.0",
-        "cc-by-4.0",
-        "cc-by-sa-3.0",
-        "cc-by-sa-4.0",
-        "cc-by-nc-2.0",
-        "cc-by-nc-3.0",
-        "cc-by-nc-4.0",
-        "cc-by-nc-sa-3.0",
-        "cc-by-nc-sa-4.0",
-        "cc-by-nd-4.0",
-        "cc-by-nc-nd-4.0",
-        "gpl-3.0",
-        "odbl",
-        "odc-by",
-        "pddl",
-        "bsd-3-clause",
-        "openrail",
-        "unknown",
-    ]
+    (
+        "apache-2.0 mit cc0-1.0 cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 "
+        "cc-by-nc-4.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-nc-nd-4.0 gpl-3.0 odbl odc-by pddl "
+        "bsd-3-clause openrail unknown"
+    ).split()
 )
 """Identifiers that the hub knows; any other is ``other`` with its own name."""
 FEATURES = """\

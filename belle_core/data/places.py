@@ -8,24 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from belle_core.data.archives import members_of, readable
+from belle_core.data.archives import decoded, members_of
 
-ENDINGS = (
-    ".zip",
-    ".tgz",
-    ".gz",
-    ".bz2",
-    ".xz",
-    ".zst",
-    ".tar",
-    ".jsonl",
-    ".json",
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".parquet",
-    ".arrow",
-)
+ENDINGS = (".zip", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".tar", ".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,7 +80,7 @@ def sources_of(paths: list[Path]) -> list[Source]:
     """
     members = list(map(members_of, paths))
     pairs = [(path, member) for path, inside in zip(paths, members, strict=True) for member in inside]
-    names = [f"{name}/{readable(member)}" if len(inside) > 1 else name
+    names = [f"{name}/{decoded(member)}" if len(inside) > 1 else name
              for name, inside in zip(_names(paths), members, strict=True) for member in inside]  # fmt: skip
     stems = [_stem(name) for name in names]
     if len(set(stems)) < len(stems):  # a.json and a.jsonl, or one file given twice

@@ -21,25 +21,25 @@ infer insert interpret invent list make match modify multiply name narrate offer
 point predict prepare present produce proofread propose prove provide pull rank rate rearrange recommend reduce reformulate remove reorder
 reorganize rephrase replace report reverse revise reword rewrite search select share show simplify solve sort specify spell split state suggest
 summarise summarize tell transform translate turn update write
-""".split())  # fmt: skip  # noqa: SIM905
+""".split())  # fmt: skip
 """First words of tasks, as instructions have them."""
 SKIPPED = frozenset("""
 a an the some any my your his her its our their this these those me us him them it you one all each every
-""".split())  # fmt: skip  # noqa: SIM905
+""".split())  # fmt: skip
 """What may stand between a verb and its object."""
 ENDS = frozenset("""
 about above across after against along among and around as at based because before behind being below between but by can containing describing
 do does during explaining for from had has have how if in include including inside into involving is are was were like of off
 on onto or out over per regarding related should since so such than that through to toward towards under until up upon using via what when
 where which while who whom whose why will with within without would
-""".split())  # fmt: skip  # noqa: SIM905
+""".split())  # fmt: skip
 """Where a noun phrase is over."""
 POINTING = frozenset(("given", "following"))
 """Before a noun they point to it ("the given text"), behind one they begin something else ("a poem given the input")."""
 OTHERS = frozenset("""
 also been both could did don't down few get got here i i'm it it's just let made may more most much must need no not now only other own please
 same she he they then there too two three four five very want way we well
-""".split())  # fmt: skip  # noqa: SIM905
+""".split())  # fmt: skip
 """Further words that are no topic."""
 NO_TOPIC = VERBS | SKIPPED | ENDS | POINTING | OTHERS
 SHORTEST = 3

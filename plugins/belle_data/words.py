@@ -18,7 +18,7 @@ MOST = 40
 """Entries of each list."""
 LONGEST = 200
 """Characters of a question that are looked at."""
-EMPTY = frozenset("请 请问 帮 帮忙 帮助 给 是 有 没有 能 能够 可以 会 要 想 想要 需要 应该 让 使 使用 用 如 关于 根据 基于 到 去 来 做 进行 在 为 下 给定 以下 如下 下列".split())  # fmt: skip  # noqa: SIM905
+EMPTY = frozenset("请 请问 帮 帮忙 帮助 给 是 有 没有 能 能够 可以 会 要 想 想要 需要 应该 让 使 使用 用 如 关于 根据 基于 到 去 来 做 进行 在 为 下 给定 以下 如下 下列".split())  # fmt: skip
 """Verbs that say nothing of the task."""
 CLAUSE = re.compile(r"[，。！？；：,.!?;:\n]")
 
