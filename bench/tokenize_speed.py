@@ -29,7 +29,7 @@ import numpy as np
 
 from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
-from belle_core.data.storage import ExamplesWriter, read_examples
+from belle_core.data import ExamplesWriter, read_examples
 from belle_core.encoding import Encoder
 from belle_core.plugins import load_catalog
 from belle_core.tokenization.exact import tokenizer_from_sentencepiece

@@ -4,8 +4,9 @@ from belle_core.data.cleaning import clean
 from belle_core.data.filters import CorpusFilter, Drop, RecordFilter
 from belle_core.data.formats import Dropped, Format, Refused, Unreadable
 from belle_core.data.places import Place, Source
-from belle_core.data.storage import ExamplesWriter, read_examples
+from belle_core.data.storage import read_examples
 from belle_core.data.supply import Given, Supply
+from belle_core.data.writing import ExamplesWriter
 
 __all__ = [
     "CorpusFilter",

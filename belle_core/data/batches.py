@@ -10,7 +10,8 @@ from typing import Any
 from belle_core.conversation import Example
 from belle_core.data.personal import excerpt
 from belle_core.data.questions import question_key, question_of
-from belle_core.data.storage import ExamplesWriter, length_of, line_of, parse_line, record_of
+from belle_core.data.storage import length_of, line_of, parse_line, record_of
+from belle_core.data.writing import ExamplesWriter
 
 
 @dataclass

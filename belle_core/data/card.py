@@ -4,56 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from belle_core.artifacts import MANIFEST, Artifact, Examples
-from belle_core.data.languages import language_of
-from belle_core.data.questions import question_of
-from belle_core.data.storage import SPLITS, read_examples
+from belle_core.data.cardhead import splits_of, yaml_head
 from belle_core.lineage import ancestors
 
 CARD = "README.md"
-LOOKED_AT = 1000
-"""Examples at the beginning of each split whose language is told."""
-RARE = 0.02
-"""Share of examples below which a language is not named."""
-SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
-LICENCES = frozenset(
-    (
-        "apache-2.0 mit cc0-1.0 cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 "
-        "cc-by-nc-4.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-nc-nd-4.0 gpl-3.0 odbl odc-by pddl "
-        "bsd-3-clause openrail unknown"
-    ).split()
-)
-"""Identifiers that the hub knows; any other is ``other`` with its own name."""
-FEATURES = """\
-  features:
-  - name: id
-    dtype: string
-  - name: messages
-    list:
-    - name: role
-      dtype: string
-    - name: content
-      dtype: string
-  - name: weights
-    list: float64
-  - name: text
-    dtype: string
-  - name: rejected
-    list: string
-  - name: category
-    dtype: string
-  - name: source
-    dtype: string
-  - name: meta
-    dtype: json
-"""
-"""The fields of a line, all of them: what is absent in the first records may come later. See ``Example.to_json``."""
 
 
 def write_card(
@@ -68,62 +27,8 @@ def write_card(
 
     The same data give the same bytes: no times, no directories.
     """
-    text = "\n".join([*_head(examples), *_body(examples, recipe, _sources(files, inputs, digest), digest)])
+    text = "\n".join([*yaml_head(examples), *_body(examples, recipe, _sources(files, inputs, digest), digest)])
     (examples.directory / CARD).write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def _head(examples: Examples) -> list[str]:
-    """The YAML that hubs and ``datasets`` read."""
-    configs = [line for split in _splits(examples) for line in (f"  - split: {split}", f"    path: {split}.jsonl")]
-    languages = _languages(examples)
-    return [
-        "---",
-        *_licences(examples.licences),
-        *(["language:", *(f"- {code}" for code in languages)] if languages else []),
-        "size_categories:",
-        f"- {_size(sum(examples.splits.values()))}",
-        "dataset_info:",
-        FEATURES.rstrip("\n"),
-        "configs:",
-        "- config_name: default",
-        "  data_files:",
-        *configs,
-        "---",
-    ]
-
-
-def _splits(examples: Examples) -> list[str]:
-    return [split for split in SPLITS if (examples.directory / f"{split}.jsonl").is_file()]
-
-
-def _licences(stated: Sequence[str]) -> list[str]:
-    if not stated:
-        return ["license: unknown"]
-    known = [licence.lower() for licence in stated if licence.lower() in LICENCES]
-    other = [licence for licence in stated if licence.lower() not in LICENCES]
-    named = [f"license_name: {json.dumps(', '.join(other), ensure_ascii=False)}"] if other else []
-    return ["license:", *(f"- {licence}" for licence in [*known, *(["other"] if other else [])]), *named]
-
-
-def _languages(examples: Examples) -> list[str]:
-    """Codes of the languages that questions are in, as far as script and common words tell; frequent ones first."""
-    counts: Counter[str] = Counter()
-    for split in _splits(examples):
-        for example in islice(read_examples(examples, split), LOOKED_AT):
-            counts[language_of(question_of(example), detect=False)] += 1
-    least = RARE * counts.total()
-    return [
-        code for code, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])) if code and count > least
-    ]
-
-
-def _size(count: int) -> str:
-    """The hub's name of a magnitude, such as ``10K<n<100K``."""
-    names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"]
-    place = sum(count >= size for size in SIZES)
-    if place == 0:
-        return "n<1K"
-    return f"n>{names[-1]}" if place == len(SIZES) else f"{names[place - 1]}<n<{names[place]}"
 
 
 def _sources(
@@ -155,7 +60,7 @@ def _body(
     config = dict(recipe.get("config") or {})
     filters = config.pop("clean", None) or []
     splits = [(s, _count(examples.splits.get(s, 0)), f"{s}.jsonl", digest(examples.directory / f"{s}.jsonl"))
-              for s in _splits(examples)]  # fmt: skip
+              for s in splits_of(examples)]  # fmt: skip
     limit = f", a smoke run of at most {recipe['limit']} a split" if "limit" in recipe else ""
     return [
         f"# Examples {examples.fingerprint}",

@@ -18,8 +18,8 @@ from belle_core.data.chunks import LINES, Chunk, Outcome
 from belle_core.data.corpus import Decided, Passing, Stored
 from belle_core.data.filters import Drop, Named, build_filters
 from belle_core.data.runner import outcomes
-from belle_core.data.storage import ExamplesWriter
 from belle_core.data.supply import Supply
+from belle_core.data.writing import ExamplesWriter
 from belle_core.progress import track
 from belle_core.stages import StageContext
 
