@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -12,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from belle_core.data.languages import HAN, language_of
+from belle_core.data.words import tokenizer
 from belle_data.english import asked_in_english
 
 MOST = 40
@@ -95,15 +95,7 @@ def _most(counts: Counter[Any]) -> list[tuple[Any, int]]:
 
 @cache
 def _segmenter() -> Any:
-    """jieba's, silent, and without the cache that it shares with whoever uses the machine."""
-    import logging
+    """Words with their parts of speech."""
+    from jieba.posseg import POSTokenizer
 
-    import jieba
-    import jieba.posseg
-
-    jieba.setLogLevel(logging.WARNING)
-    tokenizer = jieba.Tokenizer()
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer.tmp_dir = folder
-        tokenizer.initialize()
-    return jieba.posseg.POSTokenizer(tokenizer)
+    return POSTokenizer(tokenizer())

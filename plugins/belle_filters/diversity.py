@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -13,6 +12,7 @@ from belle_core.conversation import Example
 from belle_core.data.corpus import Corpus
 from belle_core.data.filters import Drop
 from belle_core.data.languages import HAN
+from belle_core.data.words import tokenizer
 from belle_core.errors import BelleError
 from belle_filters.corpus_config import DiversityConfig
 
@@ -72,15 +72,10 @@ def words(text: str) -> set[str]:
 def segmented() -> Callable[[str], set[str]]:
     """The same with Chinese words as jieba's dictionary has them; raises ``BelleError`` where jieba is not installed."""
     try:
-        import jieba
+        cut = tokenizer().lcut
     except ModuleNotFoundError as error:
         raise BelleError(
             'words=jieba needs the package jieba: pip install "belle[look]"',
             'words=jieba 需要软件包 jieba：pip install "belle[look]"',
         ) from error
-    jieba.setLogLevel("WARNING")
-    tokenizer = jieba.Tokenizer()
-    with tempfile.TemporaryDirectory() as folder:  # not the cache that it shares with whoever uses the machine
-        tokenizer.tmp_dir = folder
-        tokenizer.initialize()
-    return lambda text: {word for word in tokenizer.lcut(text, HMM=False) if WORD.search(word)}
+    return lambda text: {word for word in cut(text, HMM=False) if WORD.search(word)}
