@@ -51,6 +51,15 @@ def at_least(config: Any, **least: float) -> None:
             raise Invalid(name, f"must be at least {bound}, got {value}", f"至少为 {bound}，现在是 {value}")
 
 
+def between(config: Any, name: str, low: float, high: float) -> None:
+    """Raise ``Invalid`` when option *name* is not from *low* to *high*."""
+    value = getattr(config, name)
+    if not low <= value <= high:
+        raise Invalid(
+            name, f"must be from {low:g} to {high:g}, got {value}", f"应在 {low:g} 到 {high:g} 之间，现在是 {value}"
+        )
+
+
 def one_of(config: Any, name: str, known: tuple[str, ...]) -> None:
     """Raise ``Invalid`` when option *name* is none of the *known* values."""
     value = getattr(config, name)
@@ -246,8 +255,7 @@ class TrainConfig:
         if self.ema >= 1:
             raise Invalid("ema", f"must be below 1, got {self.ema}", f"必须小于 1，现在是 {self.ema}")
         one_of(self, "schedule", ("cosine", "linear", "constant", "wsd"))
-        if self.floor > 1:
-            raise Invalid("floor", f"must be from 0 to 1, got {self.floor}", f"应在 0 到 1 之间，现在是 {self.floor}")
+        between(self, "floor", 0, 1)
         for name in ("epochs", "learning_rate"):
             if (value := getattr(self, name)) <= 0:
                 raise Invalid(name, f"must be above 0, got {value}", f"必须大于 0，现在是 {value}")

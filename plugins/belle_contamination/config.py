@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from belle_core.config import at_least, option
-from belle_core.errors import Invalid
+from belle_core.config import at_least, between, option
 
 
 @dataclass
@@ -24,9 +23,4 @@ class ContaminationConfig:
 
     def __post_init__(self) -> None:
         at_least(self, size=2)
-        if not 0.3 <= self.threshold <= 1:
-            raise Invalid(
-                "threshold",
-                f"must be from 0.3 to 1, got {self.threshold}",
-                f"应在 0.3 到 1 之间，现在是 {self.threshold}",
-            )
+        between(self, "threshold", 0.3, 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from belle_core.config import at_least, one_of, option
+from belle_core.config import at_least, between, one_of, option
 from belle_core.errors import Invalid
 
 
@@ -26,12 +26,7 @@ class NearConfig:
     def __post_init__(self) -> None:
         one_of(self, "by", ("conversation", "question"))
         at_least(self, size=2, short=0)
-        if not 0.5 <= self.threshold <= 1:
-            raise Invalid(
-                "threshold",
-                f"must be from 0.5 to 1, got {self.threshold}",
-                f"应在 0.5 到 1 之间，现在是 {self.threshold}",
-            )
+        between(self, "threshold", 0.5, 1)
 
 
 @dataclass

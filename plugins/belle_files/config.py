@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from belle_core.config import DataConfig, option
+from belle_core.config import DataConfig, between, option
 from belle_core.data.splits import held_out
 from belle_core.errors import Invalid
 
@@ -41,12 +41,7 @@ class ReadingConfig(DataConfig):
         super().__post_init__()
         for name in ("dev", "test"):
             held_out(name, getattr(self, name))
-        if not 0 <= self.max_unreadable <= 1:
-            raise Invalid(
-                "max_unreadable",
-                f"must be from 0 to 1, got {self.max_unreadable}",
-                f"应在 0 到 1 之间，现在是 {self.max_unreadable}",
-            )
+        between(self, "max_unreadable", 0, 1)
         named = self.columns or {}
         if not isinstance(named, dict) or not all(isinstance(text, str) for text in (*named, *named.values())):
             raise Invalid(

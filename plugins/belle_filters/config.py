@@ -6,19 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from belle_core.config import at_least, one_of, option
+from belle_core.config import at_least, between, one_of, option
 from belle_core.errors import Invalid
 
 PERSONAL = ("phone", "id_card", "email", "bank_card", "account", "passport")
 """What ``personal`` finds; ``account`` is a QQ or WeChat number."""
-
-
-def share(config: Any, *names: str) -> None:
-    """Raise ``Invalid`` for options that are no share."""
-    for name in names:
-        value = getattr(config, name)
-        if value is not None and not 0 <= value <= 1:
-            raise Invalid(name, f"must be from 0 to 1, got {value}", f"应在 0 到 1 之间，现在是 {value}")
 
 
 def patterns(config: Any, *names: str) -> None:
@@ -124,7 +116,7 @@ class RepetitionConfig:
     """Fewest times that they stand in the answer."""
 
     def __post_init__(self) -> None:
-        share(self, "share")
+        between(self, "share", 0, 1)
         at_least(self, unit=2, times=2)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from belle_core.config import at_least, one_of, option
+from belle_core.config import at_least, between, one_of, option
 from belle_core.errors import Invalid
 
 
@@ -54,8 +54,7 @@ class DiversityConfig:
     def __post_init__(self) -> None:
         at_least(self, most=1)
         one_of(self, "words", ("pairs", "jieba"))
-        if not 0 <= self.fresh <= 1:
-            raise Invalid("fresh", f"must be from 0 to 1, got {self.fresh}", f"应在 0 到 1 之间，现在是 {self.fresh}")
+        between(self, "fresh", 0, 1)
 
 
 @dataclass

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from belle_core.config import at_least, option
-from belle_core.errors import Invalid
+from belle_core.config import at_least, between, option
 from belle_core.generation.calls import EndpointConfig
 from belle_generate.config import GenerateConfig, writer_defaults
 
@@ -33,9 +32,4 @@ class SelfInstructConfig(GenerateConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least(self, size=1)
-        if not 0.5 <= self.similarity <= 1:
-            raise Invalid(
-                "similarity",
-                f"must be from 0.5 to 1, got {self.similarity}",
-                f"应在 0.5 到 1 之间，现在是 {self.similarity}",
-            )
+        between(self, "similarity", 0.5, 1)
