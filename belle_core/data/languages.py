@@ -10,6 +10,8 @@ OTHER_EAST = re.compile("[\u3040-\u30fa\u30fc-\u30ff\uac00-\ud7af\u1100-\u11ff\u
 """Scripts whose letters take three bytes in UTF-8, as Chinese characters do: kana, Hangul, Indic, Thai, Tibetan, Burmese, Khmer."""
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 KANA = re.compile("[\u3040-\u30fa\u30fc-\u30ff]")
+SINITIC = re.compile("[这這们們吗嗎呢么麼说說您你还還让讓请样问没]")
+"""Chinese characters that Japanese does without."""
 HANGUL = re.compile("[\uac00-\ud7af\u1100-\u11ff]")
 LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -58,7 +60,7 @@ def is_code(text: str) -> bool:
 
 def _looked_at(text: str, detect: bool) -> str:
     han, kana, hangul = (0, 0, 0) if text.isascii() else (len(p.findall(text)) for p in (HAN, KANA, HANGUL))
-    if kana > 0.2 * (han + kana):
+    if kana > 0.2 * (han + kana) and not (kana <= han and len(SINITIC.findall(text)) > 1):  # not a name among Chinese
         return "ja"
     words = WORD.findall(HAN.sub(" ", text)) if han else WORD.findall(text)
     if hangul > 0.5 * (han + len(words)):

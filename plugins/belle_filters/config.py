@@ -49,6 +49,8 @@ class RepairConfig:
 
     mojibake: bool = True
     """Undo a wrong decoding where that is certain (UTF-8 read as Latin-1 or GBK)."""
+    entities: bool = True
+    """Undo ``&lt;`` and ``&quot;`` where a record was escaped as a whole, as translations are that were made by a service on the web."""
 
 
 @dataclass
@@ -122,10 +124,10 @@ class RepetitionConfig:
 
 @dataclass
 class TruncatedConfig:
-    """Drops examples whose last answer breaks off."""
+    """Drops examples whose last answer breaks off, or runs on into the next task of the prompt that made it."""
 
-    min: int = 200
-    """Characters from which an answer without an end mark counts as broken off; open code, brackets and commas always do."""
+    min: int | None = None
+    """Characters from which an answer also counts as broken off when only its end mark is missing; ``None``: never, since many lack nothing else."""
 
     def __post_init__(self) -> None:
         at_least(self, min=1)

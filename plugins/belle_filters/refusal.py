@@ -25,10 +25,12 @@ PATTERNS = {
         r"(?:I['’]?m |I am )?(?:very |so )?(?:sorry|afraid)[,.]?(?: but)?[^.\n]{0,30}?(?:can ?not|can['’]t|unable|not able|do not|don['’]t|won['’]t)",
         r"I (?:can ?not|can['’]t|am unable to|am not able to) (?:provide|answer|help|assist|complete|fulfil|do|access|generate|create)",
         r"(?:I'?m |I am )?sorry[,.]?(?: but)? (?:the|this) (?:task|request|question|instruction)s? (?:involve|require|is beyond|is not|is impossible|cannot|can ?not)",
-        r"(?:As an? (?:AI|language model)|It is not possible to|This (?:question|task|request) cannot)",
+        r"(?:As an? (?:AI|language model)|It is not possible to|This (?:type of )?(?:question|task|request|instruction) (?:cannot|can ?not|can['’]t|is not suitable|does not meet))",
+        r"GPT ?(?:语言)?模型(?:无法|不能)(?:执行|完成|处理|回答|理解)(?:此|该|这)",
+        r"(?:此|该|这[个项])(?:任务|指令|请求)(?:需要|要求)[^。\n]{0,30}模型(?:无法|不能)",
     ),
     "missing_input": (
-        rf"(?:{SORRY}[，,。]?)?(?:请|麻烦|需要|(?:您|你)需要)(?:您|你)?(?:先)?(?:提供|给出|输入|补充|告诉我|说明)(?:一下|给我)?(?:更多|具体|相关|详细|完整|需要|要|所需|您|你|以下|原文|文本|句子|文章|内容|信息)",
+        rf"(?:{SORRY}[，,。]?)?(?:请|麻烦|需要|(?:您|你)需要)(?:您|你)?(?:先)?(?:提供|给出|输入|补充|告诉我|说明)(?:一下|给我)?(?:更多|具体|相关|详细|完整|需要|要|所需|您|你|以下|原[文句]|文本|句子|文章|内容|信息)",
         rf"(?:{SORRY}[，,。]?)?(?:但是?[，,]?|由于)?(?:您|你)(?:没有|并没有|还没有|并?未|忘了)(?:为我|给我|向我)?(?:提供|给出|输入|说明|指定|上传|附上|给我|任何)",
         rf"(?:{SORRY}[，,。]?)?(?:没有|未)(?:提供|给出)(?:任何|足够|具体|相关)?的?(?:输入|信息|文本|内容|上下文|句子|数据)",
         r"(?:Please|Could you(?: please)?|Can you(?: please)?) (?:provide|give|share|specify)[^.\n]{0,30}(?:more|text|sentence|information|details|context|input|article|passage)",
@@ -40,11 +42,31 @@ EMPTY = re.compile(
     re.IGNORECASE,
 )
 """Words in place of an answer, or nothing but dots."""
-QUOTED = re.compile(rf"{CANNOT}|{SORRY}|can['’]t|cannot|can not|unable|not able|sorry|缺少|缺失", re.IGNORECASE)
-"""In a question: the answer may well repeat or rephrase it."""
+NOTHING = re.compile(
+    r"\W{0,2}(?:<[^\n<>]{0,2}no[ -]?(?:out|in)put\b|no[ -]?(?:out|in)put ?>|<无(?:输[出入])|没有输出(?:，因为|，无法|。)|(?:n/a|不适用|无输出) ?[（(–—-])",
+    re.IGNORECASE,
+)
+"""The beginning of an answer that says why there is none."""
+PICTURE = r"图|照片|徽标|标志|海报|插画|视频|音频|image|picture|photo|chart|graph|drawing|logo|poster|illustration|video|audio|diagram|visual|sketch"
+PRETENDED = re.compile(
+    rf"[\W_]{{0,2}}!?[\[【（(<*][^\]】)）>\n]{{0,80}}(?:{PICTURE})[^\]】)）>\n]{{0,60}}[\]】)）>*]+(?:\s*[(（]?(?:https?://|data:image|attachment)\S*)?[\W_]*",
+    re.IGNORECASE,
+)
+"""A picture or a sound that is not there, and no other word."""
+LONGEST = 400
+"""Characters of such an answer."""
+MARK_UP = re.compile(r"HTML|Markdown|\btags?\b|\balt\b|标记|标签|语法|代码|占位", re.IGNORECASE)
+"""In a question whose answer may show how a picture is written."""
+NONE = re.compile(r"\b(?:none|null|nan)\b|无|没有", re.IGNORECASE)
+"""In a question: then that may well be the answer."""
+QUOTED = re.compile(
+    rf"{CANNOT}|{SORRY}|can['’]t|cannot|can not|unable|not able|won['’]t|impossible|regret|apolog|refus|declin|sorry|缺少|缺失|拒绝|婉拒|道歉|歉意|no input",
+    re.IGNORECASE,
+)
+"""In a question: the answer may well repeat or rephrase it, or say so for somebody."""
 
 
-GREETING = re.compile(r"[ \n\"“'‘*#-]*(?:(?:您好|你好|hello|hi)[，,！!。. ]*)?", re.IGNORECASE)
+GREETING = re.compile(r"[ \n\"“'‘*#-]*(?:(?:您好|你好|hello|hi)[，,！!。. ]*)?(?:我(?:感到)?(?=不好意思|很?抱歉))?", re.IGNORECASE)
 """What may stand before."""
 
 
@@ -62,11 +84,23 @@ class Refusal:
         self._any = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in self._patterns.values()), re.IGNORECASE)
 
     def __call__(self, example: Example) -> Example | Drop:
+        question = example.conversation.question if example.conversation else ""
         for text in answers(example):
-            if len(text) <= 12 and EMPTY.fullmatch(text):
-                return Drop("empty", text)
+            if _is_empty(text, question):
+                return Drop("empty", excerpt(text, 0, 60))
             begin = GREETING.sub("", text, count=1)
-            if self._any.match(begin) and not (example.conversation and QUOTED.search(example.conversation.question)):
+            if self._any.match(begin) and not QUOTED.search(question):
                 reason = next(name for name, pattern in self._patterns.items() if pattern.match(begin))
                 return Drop(reason, excerpt(text, 0, 60))
         return example
+
+
+def _is_empty(text: str, question: str) -> bool:
+    """Whether *text* stands in place of an answer."""
+    if len(text) <= 12 and EMPTY.fullmatch(text):
+        return not (NONE.search(text) and NONE.search(question))
+    if text[:1].isalpha() and text[0] not in "nN不没无":  # as nearly all
+        return False
+    if NOTHING.match(text):
+        return True
+    return len(text) <= LONGEST and bool(PRETENDED.fullmatch(text)) and not MARK_UP.search(question)

@@ -8,6 +8,7 @@ from functools import cache
 from belle_core.conversation import Example
 from belle_core.data.languages import is_code
 from belle_filters.config import RepairConfig
+from belle_filters.entities import is_escaped, unescaped
 from belle_filters.texts import mapped, outside_code
 
 SUSPECT = re.compile(
@@ -53,9 +54,11 @@ class Repair:
             explain=False,
         )  # fmt: skip
         self._fix = ftfy.fix_encoding
-        self.mojibake = config.mojibake
+        self.mojibake, self.entities = config.mojibake, config.entities
 
     def __call__(self, example: Example) -> Example:
+        if self.entities and is_escaped(example):
+            example = mapped(example, unescaped)
         return mapped(example, self.repaired)
 
     def repaired(self, text: str) -> str:

@@ -29,6 +29,14 @@ def _turn(turn: Turn, change: Callable[[str], str]) -> Turn:
     return turn if text == turn.text else Turn(turn.role, text, turn.weight)
 
 
+def texts_of(example: Example) -> list[str]:
+    """All texts that :func:`mapped` would change."""
+    conversation = example.conversation
+    if conversation is None:
+        return [example.text or ""]
+    return [conversation.system, *[turn.text for turn in conversation.turns], *example.rejected]
+
+
 def answers(example: Example) -> Iterator[str]:
     """All that is learned: the assistant's turns, or the text."""
     if example.conversation is None:

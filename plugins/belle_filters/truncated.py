@@ -1,4 +1,4 @@
-"""Last answers that break off in the middle."""
+"""Last answers that break off in the middle, or run on into what came next in the prompt that made them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ from belle_core.data.filters import Drop
 from belle_core.data.languages import is_code
 from belle_core.data.personal import excerpt
 from belle_filters.config import TruncatedConfig
+from belle_filters.endings import ENDS, OPEN, OPENING, RUN_ON, TITLE
 
-OPEN = re.compile(
-    r"[,，、（(“‘《「『【\[{]\Z|(?:以及|并且|而且|但是|因为|所以|如果|或者|包括|例如|比如)\Z|[a-z,] (?:and|or|but|the|of|to|because|an|such as)\Z"
-)
-"""What no text ends with."""
-ENDS = re.compile(
-    r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%+=─-▟：:\d呢吧吗啊呀哦嘛啦了等\ufe0f\U0001f000-\U0001faff☀-➿]\Z|月.{0,12}日\Z"
-)
-"""Marks, words at the end of sentences, dates, emoji."""
+ASKED = re.compile(r"Output|输出", re.IGNORECASE)
+"""In a question whose answer may well name an input and an output."""
 LABEL = re.compile(r"#\S|@\S|https?://\S|:\w{2,30}:\Z")
 """Hash tags, addresses, links and names of emoji end without a mark."""
 ITEM = re.compile(
@@ -30,6 +25,8 @@ FIELD = re.compile(r"[^:：\n]{1,30}[:：]\s*\S[^\n]{0,60}")
 SAID_BY = re.compile(r"[\"”»]\s*[-–—]+[^\n]{2,40}\Z")
 CODE = re.compile(r"[{}();=<>]|^(?: {2,}|\t)\S|^\s*(?:def|return|import|print|SELECT|FROM)\b", re.MULTILINE)
 PIECE = re.compile(r"[,，、;；]\s*")
+TAIL = 40
+"""Characters at the end that are looked at."""
 OPEN_BYTES = 60
 """Least length in UTF-8 of what can be an open sentence; a line that was asked for may end with a comma."""
 OUTPUT = 6
@@ -41,7 +38,7 @@ WORD_BYTES, WORDS = 18, 8
 
 
 class Truncated:
-    """Reasons: ``length_limit`` (the source says so), ``open_code``, ``open_sentence``, ``no_end``."""
+    """Reasons: ``length_limit`` (the source says so), ``run_on``, ``open_code``, ``open_sentence``, and ``no_end`` where it is asked for."""
 
     repairs = False
 
@@ -54,6 +51,8 @@ class Truncated:
             return example
         if example.meta.get("finish_reason") == "length":
             return Drop("length_limit", excerpt(answer, len(answer)))
+        if _runs_on(answer) and not (example.conversation and ASKED.search(example.conversation.question)):
+            return Drop("run_on", excerpt(answer, len(answer)))
         if reason := self._reason(answer.rstrip()):
             return Drop(reason, excerpt(answer, len(answer)))
         return example
@@ -61,16 +60,33 @@ class Truncated:
     def _reason(self, text: str) -> str:
         if "```" in text and len(re.findall(r"^\s*```", text, re.MULTILINE)) % 2:
             return "open_code"
-        if ENDS.search(text) and text[-1] not in "：:":
+        tail = text[-TAIL:]
+        if ENDS.search(tail) and text[-1] not in "：:":
             return ""
         line = text.rpartition("\n")[2]
-        if CODE.search(line) or LABEL.search(_last_word(line)) or (len(text) < self.min and text[-1] in "：:-"):
+        if CODE.search(line) or LABEL.search(_last_word(line)):
             return ""
-        if len(text.encode("utf-8", "surrogatepass")) >= OPEN_BYTES and OPEN.search(text):
-            return "" if _signed(text, line) else "open_sentence"
-        if len(text) < self.min or _listed(line) or _ends_alike(text, line):
+        if len(text.encode("utf-8", "surrogatepass")) >= OPEN_BYTES:
+            if OPEN.search(tail):
+                return "" if _signed(text, line) else "open_sentence"
+            if OPENING.search(line) or _untold(text):
+                return "open_sentence"
+        if self.min is None or len(text) < self.min or _listed(line) or _ends_alike(text, line):
             return ""
         return "no_end"
+
+
+def _runs_on(text: str) -> bool:
+    """Whether the next task follows; asked first for words without which it cannot, as that is cheap."""
+    if "utput" in text or "输出" in text or "EOM" in text or "|>" in text or "UTPUT" in text:
+        return bool(RUN_ON.search(text))
+    return False
+
+
+def _untold(text: str) -> bool:
+    """Whether the last item of a list is a title alone where others have something to tell."""
+    items = [match["said"] for match in TITLE.finditer(text)] if text[-1] in "：:" else []
+    return len(items) > 1 and items[-1] is None and None not in items[:-1]
 
 
 def _last_word(line: str) -> str:

@@ -12,11 +12,13 @@ from belle_filters.config import UntranslatedConfig
 
 ASKED = re.compile(
     "英文|英语|英译|美语|外语|翻译|译成|译为|双语|拼写|单词|字母|缩写|首字母|词汇|词根|前缀|后缀|时态|语态|语法|主谓|名词|动词|形容词|副词|介词|拉丁|法语|德语|西班牙|日语|韩语|"
-    "代码|程序|函数|脚本|算法|编程|编码|数据库|网页|界面|表单|二叉树|数组|链表|排序|遍历|递归|查询|语句|命令|表达式|正则|网址|网站|链接|邮箱|域名|变量|密码|公式|方程|化学式|标题|歌名|歌词|书名|片名|名字|名称|口号|押韵|回文|"
-    "HTML|CSS|SQL|JSON|XML|URL|Python|Java|[A-Za-z]\\+\\+|(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])",
+    "逻辑|代码|程序|函数|脚本|算法|编程|编码|数据库|网页|界面|表单|二叉树|数组|链表|排序|遍历|递归|查询|语句|命令|表达式|正则|网址|网站|链接|邮箱|域名|变量|密码|公式|方程|化学式|标题|歌名|歌词|书名|片名|名字|名称|口号|押韵|回文|"
+    "HTML|CSS|SQL|JSON|XML|URL|Python|Java|[A-Za-z]\\+\\+|(?<![A-Za-z])[A-Za-z]{2,}(?![A-Za-z])|[“\"'‘][A-Za-z][”\"'’]",
     re.IGNORECASE,
 )
-"""Instructions that may well be answered in English: about words and languages, names, code."""
+"""Instructions that may well be answered in English: about words and languages, letters, names, code."""
+BESIDE = re.compile(r"《[^》\n]*》|\A\s*[（(][^（(）)]*[)）]\s*\Z")
+"""Titles, and an input that only says the instruction again, in brackets."""
 
 
 class Untranslated:
@@ -46,7 +48,7 @@ class Untranslated:
         """English prose: no Chinese, enough words, common ones among them, and no program."""
         if not text or HAN.search(text, 0, 200) or HAN.search(text):
             return False
-        text = FENCE.sub(" ", text)
+        text = BESIDE.sub(" ", FENCE.sub(" ", text))
         words = [word for word in WORD.findall(text) if len(word) > 1]  # not the A, B, C of notes, choices and points
         common = sum(word.lower() in ENGLISH for word in words)
-        return len(words) >= self.config.words and common >= max(1, 0.1 * len(words)) and not is_code(text)
+        return len(words) >= self.config.words and common >= max(2, 0.1 * len(words)) and not is_code(text)

@@ -351,11 +351,12 @@ def test_repetition(answer, dropped):
     assert (verdict("repetition", "问", answer) is not None) == dropped
 
 
-def test_the_share_of_repetition_counts_overlaps_once():
-    from belle_filters.repetition import repeated_share
+def test_the_share_of_a_loop():
+    from belle_filters.repetition import looping
 
-    assert repeated_share("abcd" * 50, 12, 4)[0] == 1.0
-    assert repeated_share("".join(map(chr, range(0x4E00, 0x4E00 + 400))), 12, 4)[0] == 0.0
+    assert looping("abcd" * 50, 12, 4) == (1.0, "abcd")
+    assert looping("x" * 3 + "efgh" * 50 + "y" * 97, 12, 4)[0] == pytest.approx(200 / 300)
+    assert looping("".join(map(chr, range(0x4E00, 0x4E00 + 400))), 12, 4)[0] == 0.0
 
 
 PROSE = "春天来了，花儿都开了，人们走出家门去看花，孩子们在草地上奔跑，老人们坐在长椅上晒太阳，" * 5
@@ -364,7 +365,6 @@ PROSE = "春天来了，花儿都开了，人们走出家门去看花，孩子�
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (PROSE + "然后他们决定去", "no_end"),
         (PROSE, "open_sentence"),
         ("可以这样写：\n```python\nprint(1)", "open_code"),
         ("需要的材料包括面粉、鸡蛋、牛奶、白糖和黄油，以及", "open_sentence"),
@@ -383,7 +383,7 @@ PROSE = "春天来了，花儿都开了，人们走出家门去看花，孩子�
         (PROSE + "这样就做好了！你可以趁热享用啦", None),
         (PROSE + "所以答案如下。\n北京", None),
         (PROSE + "祝你们好运！:hackathon:", None),
-        ("1. 早起：" + PROSE + "很好。\n2. 运动：" + PROSE + "很好。\n3. 读书：" + PROSE[:80] + "然后他们", "no_end"),
+        ("1. 早起：" + PROSE + "很好。\n2. 运动：" + PROSE + "很好。\n3. 读书：" + PROSE[:80] + "然后他们去", "no_end"),
         ("Dear Professor [last name],", None),
         ("1. Be kind\n2. Offer to help someone with a task they are struggling with", None),
         ("Reading is good for you. " * 10 + "1. Tea 2. Coffee 3. Milk 4. Water with lemon 5. Orange juice", None),
@@ -392,7 +392,7 @@ PROSE = "春天来了，花儿都开了，人们走出家门去看花，孩子�
     ],
 )
 def test_truncated(answer, reason):
-    assert verdict("truncated", "问", answer) == reason
+    assert verdict("truncated", "问", answer, min=200) == reason
 
 
 @pytest.mark.parametrize("unit", ["好", "a", "a@", "![图片", "$", "请提供", "<p>", "我是", '<p><a b="', "13812345678 "])
@@ -684,7 +684,7 @@ def test_untranslated_pairs_are_found_by_their_language(shared):
     [
         ("untranslated", 0.001),
         ("assistant", 0.001),
-        ("refusal", 0.002),
+        ("refusal", 0.003),
         ("repetition", 0.001),
         ("truncated", 0.002),
         ("impossible", 0.006),
