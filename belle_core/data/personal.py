@@ -42,7 +42,8 @@ BANK = re.compile(r"(?:62[0-9]{14,17}|4[0-9]{15}|5[1-5][0-9]{14}|3[47][0-9]{13}|
 NAMED = re.compile(
     r"(?i:QQ|扣扣) ?(?:群|账号|帐号)?(?:号码?)?(?:是|为)?[:： ]{0,2}(?P<qq>[1-9][0-9]{5,10})(?![0-9A-Za-z.@])"
     r"|(?i:微信|we ?chat|(?<![a-z])[vw]x) ?(?:号码?|账号|帐号|(?i: ?id))?(?:是|为)?(?:(?<=[号是为])|[:：]) ?(?P<wechat>[A-Za-z][\w-]{5,19})(?![\w.@/(])"
-    r"|护照(?:号码?)?(?:是|为)?[:： ]{0,2}(?P<passport>[A-Z][A-Z0-9]?[0-9]{7})(?![0-9A-Za-z])",
+    r"|护照(?:号码?)?(?:是|为)?[:： ]{0,2}(?P<passport>[A-Z][A-Z0-9]?[0-9]{7})(?![0-9A-Za-z])"
+    r"|(?:电话|座机|传真|热线)(?:号码?)?(?:是|为)?[:： ]{0,2}(?P<phone>(?!20[0-9]{2}[01][0-9])[2-8][0-9]{6,7}(?:-[0-9]{1,5})?)(?![0-9A-Za-z.])",
     re.A,
 )
 """What only its name tells from any other word or number."""
@@ -54,6 +55,10 @@ COUNTED = re.compile(
 """Behind a number with which somebody reckons."""
 RECKONED = re.compile(r"[0-9)]\s*[=×÷*≈+]\s*\Z")
 """Before one."""
+ORDER = re.compile(
+    r"(?:(?:[订运货]单|快递单?|单据|流水|批|货|条码?|序列|学|工|考|准考证)号码?|(?<!卡)(?<!证)编号|单号|号段)(?:是|为)?[^\w，。；]{0,3}\Z"
+)
+"""Before the number of a thing; nobody's own, whatever it looks like."""
 ADDRESS = re.compile(r"https?://[^\s?]*\Z")
 """Before a number that is part of the address of a page."""
 LONGEST = 100
@@ -80,12 +85,14 @@ def find_personal(text: str) -> list[Finding]:
     found = [Finding(*m.span(), "email") for m in EMAIL.finditer(text) if not NOBODY.search(m.group())]
     for match in NAMED.finditer(text) if named else ():
         name = str(match.lastgroup)
-        found.append(Finding(*match.span(name), "passport" if name == "passport" else "account"))
+        found.append(Finding(*match.span(name), name if name in ("passport", "phone") else "account"))
     others = tuple(found)
     for match in NUMBER.finditer(text):
         if any(f.start <= match.start() < f.end for f in others) or not (kind := _kind(match.group())):
             continue
-        if not (match.group().isdigit() and _reckoned(text, *match.span())):
+        if not (
+            match.group().isdigit() and (_reckoned(text, *match.span()) or _counts_orders(text, match.start(), kind))
+        ):
             found.append(Finding(*match.span(), kind))
     return sorted(found, key=lambda finding: finding.start)
 
@@ -139,6 +146,11 @@ def _reckoned(text: str, start: int, end: int) -> bool:
     """Whether ``text[start:end]`` is a quantity, or stands in the address of a page."""
     before = text[max(0, start - 200) : start]
     return bool(COUNTED.match(text, end) or RECKONED.search(before[-8:]) or ADDRESS.search(before))
+
+
+def _counts_orders(text: str, start: int, kind: str) -> bool:
+    """Whether what looks like a telephone number or a bank card is called the number of an order and the like."""
+    return kind in ("phone", "bank_card") and bool(ORDER.search(text, max(0, start - 16), start))
 
 
 def _is_id_card(digits: str) -> bool:

@@ -66,7 +66,9 @@ QUOTED = re.compile(
 """In a question: the answer may well repeat or rephrase it, or say so for somebody."""
 
 
-GREETING = re.compile(r"[ \n\"“'‘*#-]*(?:(?:您好|你好|hello|hi)[，,！!。. ]*)?(?:我(?:感到)?(?=不好意思|很?抱歉))?", re.IGNORECASE)
+GREETING = re.compile(
+    r"[ \n\"“'‘*#-]*(?:(?:您好|你好|hello|hi)[，,！!。. ]*)?(?:我(?:感到)?(?=不好意思|很?抱歉))?", re.IGNORECASE
+)
 """What may stand before."""
 
 
