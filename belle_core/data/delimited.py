@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from belle_core.data.lines import LONGEST, encoding_trouble, split_lines
+from belle_core.data.lines import LONGEST, Dense, encoding_trouble, split_lines
 from belle_core.data.places import Broken, Place, Record, Source
 from belle_core.data.textfile import BROKEN, TextFile
 from belle_core.errors import BelleError
@@ -106,17 +106,20 @@ def misfit_of(text: str) -> tuple[str, str]:
 
 def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: str) -> Iterator[Record | Broken]:
     """Every row as an object of texts by column, or what is wrong with it."""
-    lines = (f"{line or ''}\n" for line in split_lines(pieces))
-    reader = _reader(_unstated(lines), delimiter)
+    dense = Dense(pieces)
+    reader = _reader(_unstated(_inside(dense)), delimiter)
     try:
-        first: list[str] = next((row for row in reader if row), [])
+        first: list[str] = []
+        while not first and (row := next(reader, None)) is not None:
+            first, dense.between = row, True
     except csv.Error as error:  # a lone carriage return
         raise BelleError(
             f"{file.path}: the header of the table cannot be read ({error})", f"{file.path}：无法读取表头（{error}）"
         ) from error
     header = [name.strip("\ufeff \t") or f"{NAMELESS}{place}" for place, name in enumerate(first)]
-    number, line = 0, reader.line_num + 1
+    number, after = 0, reader.line_num
     while True:
+        dense.between = True
         try:
             row = next(reader)
         except StopIteration:
@@ -124,12 +127,19 @@ def read_rows(file: TextFile, pieces: Iterable[str], source: Source, delimiter: 
         except csv.Error as error:
             lone = str(error).startswith("new-line character")
             why = "a carriage return stands outside quotes" if lone else str(error)
-            yield Broken(Place(source, line, number), "broken_row", why)
+            yield Broken(Place(source, after + 1 + dense.passed, number), "broken_row", why)
             row = []
         if row:
-            yield _record(row, header, Place(source, line, number), file)
+            yield _record(row, header, Place(source, after + 1 + dense.passed, number), file)
             number += 1
-        line = reader.line_num + 1
+        after = reader.line_num
+
+
+def _inside(dense: Dense) -> Iterator[str]:
+    """The lines, each of which may have begun a row that is not complete."""
+    for line in split_lines(dense):
+        dense.between = False
+        yield f"{line or ''}\n"
 
 
 def _unstated(lines: Iterator[str]) -> Iterator[str]:

@@ -15,7 +15,9 @@ LONGEST = 1 << 25
 def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator[Unparsed | Broken]:
     """Every line that is not blank; only those that cannot hold a record are told already."""
     number = 0
-    for line, text in enumerate(split_lines(pieces), 1):
+    dense = Dense(pieces)
+    for count, text in enumerate(split_lines(dense), 1):
+        line = count + dense.passed
         if text is None:
             why = f"the line is longer than {LONGEST:,} characters"
             yield Broken(Place(source, line, number), "broken_json", why)
@@ -48,6 +50,30 @@ def in_line(error: Malformed) -> str:
 def encoding_trouble(file: TextFile, offsets: list[int]) -> str:
     """Words for bytes that could not be decoded."""
     return f"not {file.encoding} at byte offset {offsets[0]}"
+
+
+class Dense:
+    """*pieces* without those that are nothing but blank lines, which are counted in ``passed``.
+
+    Whoever reads lines inside quotes, where blank ones count, says so with ``between=False``.
+    """
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self.passed, self.between = 0, True
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[str]:
+        ended, kept = True, ""
+        for piece in self._pieces:
+            whole = kept + piece
+            kept = whole[len(whole.rstrip("\r")) :]  # the line feed that belongs to it comes next
+            whole = whole.removesuffix(kept)
+            if ended and self.between and not whole.strip("\r\n"):
+                self.passed += whole.count("\n")
+                continue
+            ended = whole.endswith("\n") or (ended and not whole)
+            yield whole
+        yield kept
 
 
 def split_lines(pieces: Iterable[str]) -> Iterator[str | None]:

@@ -7,14 +7,19 @@ import json
 import random
 import re
 import tracemalloc
+from collections import deque
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle_core.data.charsets import Undecided, detect
+from belle_core.data.delimited import read_rows
 from belle_core.data.elements import ElementReader
-from belle_core.data.lines import split_lines
+from belle_core.data.lines import read_lines, split_lines
 from belle_core.data.places import Broken, Record, sources_of
 from belle_core.data.records import open_file, read_records
 from belle_core.data.strictjson import Malformed, StrictDecoder
@@ -263,6 +268,23 @@ def test_blank_lines_before_the_first_record_are_no_empty_file(tmp_path, record)
     lines = 300_000  # more than one block of the file
     first, second = read_bytes(tmp_path, "\n" * lines + record)
     assert first.value["a"] in (1, "1") and second.place.line > lines
+
+
+ROWS = st.lists(
+    st.sampled_from(["\n\n\n", "\r\n\r\n\r\n", "甲,乙\n", '"甲\n\n\n\n",乙\r\n', "一,二,三\n", '"",""\n']), max_size=12
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=ROWS, cuts=st.lists(st.integers(0, 80), max_size=30))
+@pytest.mark.parametrize("read", [lambda *given: read_rows(*given, ","), read_lines])
+def test_pieces_of_blank_lines_are_passed_over_outside_quotes_only(read, rows, cuts):
+    """And are counted: cut in any way, a text holds the same in the same lines."""
+    source, text = sources_of([Path("t.csv")])[0], "a,b\n" + "".join(rows)
+    file = SimpleNamespace(invalid=deque(), path=source.path)
+    places = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    pieces = [text[start:end] for start, end in pairwise(places) if start < end]
+    assert list(read(file, pieces, source)) == list(read(file, [text], source))
 
 
 def test_blank_lines_in_a_text_take_no_memory(tmp_path):
