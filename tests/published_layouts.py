@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 
@@ -32,6 +33,10 @@ GPT = of("from", "value", "human", "gpt")
 CHAT = of("role", "content", "user", "assistant")
 ASKED, GOOD, BAD = CHAT[:1], {"role": "assistant", "content": "好"}, {"role": "assistant", "content": "差"}
 EMPTY: dict[str, Any] = {"input": "", "output": "答", "instruction": "问"}
+CALL = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "北京"}'}}
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+]
 SAFE = {"prompt": "问", "prompt_source": "x", "response_0": "好", "response_1": "差", "response_0_source": "m",
         "is_response_0_safe": True, "is_response_1_safe": False, "response_0_harm_category": {"Violence": False},
         "response_0_severity_level": 0}  # fmt: skip
@@ -65,6 +70,11 @@ CHINESE: list[tuple[str, dict[str, Any], Means]] = [
     ("silk-road/alpaca-data-gpt4-chinese", {"instruction_zh": "问", "input_zh": "", "output_zh": "答", "instruction": "ask", "input": "", "output": "out"}, QA),
     ("silk-road/Wizard-LM-Chinese-instruct-evol", {"instruction": "ask", "output": "out", "instruction_zh": "问", "output_zh": "答"}, QA),
     ("open-chinese/alpaca-chinese-dataset", {"en_instruction": "ask", "en_input": "", "en_output": "out", "zh_instruction": "问", "zh_input": "料", "zh_output": "答", "metadata": {}}, says("问\n料", "答")),
+    ("Baidu Qianfan", {"conversation": [{"system": "规则", "prompt": "早", "response": [["早！"]]}, {"prompt": "问", "response": [["答"]]}]}, says("早", "早！", "问", "答", system="规则")),
+    ("Baidu Qianfan (user and assistant)", {"conversation": [{"system": "规则", "user": "问", "assistant": "答"}]}, says("问", "答", system="规则")),
+    ("Baidu Qianfan (DPO)", {"conversation": [{"user": "早", "assistant": "早！"}, {"user": "问", "chosen": "好", "rejected": "差"}]}, says("早", "早！", "问", "好", rejected=("差",))),
+    ("Baidu Qianfan (KTO)", {"conversation": [{"user": "问", "rejected": "差"}]}, says("问", rejected=("差",))),
+    ("Hello-SimpleAI/HC3-Chinese, with one list chosen", {"question": "问", "human_answers": ["人"], "answers": ["答"]}, QA),
     ("PaddleNLP", {"src": "问", "tgt": "答", "context": {"system": "规则"}}, says("问", "答", system="规则")),
     ("ERNIEKit (SFT)", {"system": "规则", "src": ["问", "再"], "tgt": ["答", "完"], "label": [0, 1]}, says("问", "答", "再", "完", system="规则")),
     ("ERNIEKit (DPO)", {"system": "规则", "src": ["早", "问"], "tgt": ["早！"], "response": [["差"], ["好"]], "sort": [0, 1]}, says("早", "早！", "问", "好", system="规则", rejected=("差",))),
@@ -177,6 +187,45 @@ INSTRUCTIONS: list[tuple[str, dict[str, Any], Means]] = [
     ("HuggingFaceH4/Multilingual-Thinking", {"reasoning_language": "Chinese", "user": "问", "analysis": "想", "final": "答", "messages": [
         {"role": "system", "content": "规则", "thinking": None}, {"role": "user", "content": "问", "thinking": None}, {"role": "assistant", "content": "答", "thinking": "想"}]}, THOUGHT._replace(system="规则")),
     ("system beside messages that begin with it", {"system": "规则", "messages": [{"role": "system", "content": "规则"}, *CHAT]}, says("问", "答", system="规则")),
+    ("OpenAI (function call)", {"messages": [ASKED[0], {"role": "assistant", "content": None, "tool_calls": [CALL]}, {"role": "tool", "tool_call_id": "1", "content": "晴"}, CHAT[1]], "tools": TOOLS}, Means(dropped="not_text")),
+    ("OpenAI (functions offered and not called)", {"messages": CHAT, "tools": TOOLS}, Means(dropped="not_text")),
+    ("OpenAI (functions, as they were called before)", {"messages": CHAT, "functions": [TOOLS[0]["function"]]}, Means(dropped="not_text")),
+    ("OpenAI (no functions)", {"messages": [{**message, "tool_calls": []} for message in CHAT], "tools": None}, QA),
+    ("functions as JSON in a text, as tables hold them", {"messages": CHAT, "tools": json.dumps(TOOLS)}, Means(dropped="not_text")),
+    ("no functions as JSON in a text", {"messages": CHAT, "tools": "[]"}, QA),
+    ("OpenAI (parts)", {"messages": [{"role": "user", "content": [{"type": "text", "text": "问"}]}, {"role": "assistant", "content": [{"type": "text", "text": "答"}]}]}, QA),
+    ("OpenAI (parts with a picture)", {"messages": [{"role": "user", "content": [{"type": "text", "text": "问"}, {"type": "image_url", "image_url": {"url": "x"}}]}, CHAT[1]]}, Means(dropped="not_text")),
+    ("a part that is a caption", {"messages": [{"role": "user", "content": [{"type": "image", "text": "猫"}, {"type": "text", "text": "问"}]}, CHAT[1]]}, Means(dropped="not_text")),
+    ("Anthropic (thinking)", {"messages": [ASKED[0], {"role": "assistant", "content": [{"type": "thinking", "thinking": "想"}, {"type": "text", "text": "答"}]}]}, THOUGHT),
+    ("AI SDK (reasoning)", {"messages": [ASKED[0], {"role": "assistant", "content": [{"type": "reasoning", "text": "想"}, {"type": "text", "text": "答"}]}]}, THOUGHT),
+    ("Anthropic (function call)", {"messages": [ASKED[0], {"role": "assistant", "content": [{"type": "text", "text": "我查查"}, {"type": "tool_use", "id": "1", "name": "f", "input": {}}]}]}, Means(dropped="not_text")),
+    ("Ollama (picture)", {"messages": [{**ASKED[0], "images": ["x"]}, CHAT[1]]}, Means(dropped="not_text")),
+    ("Gemini", {"systemInstruction": {"role": "system", "parts": [{"text": "规则"}]}, "contents": [{"role": "user", "parts": [{"text": "问"}]}, {"role": "model", "parts": [{"text": "答"}]}]}, says("问", "答", system="规则")),
+    ("Bedrock", {"schemaVersion": "bedrock-conversation-2024", "system": [{"text": "规则"}], "messages": [{"role": "user", "content": [{"text": "问"}]}, {"role": "assistant", "content": [{"text": "答"}]}]}, says("问", "答", system="规则")),
+    ("LLaMA-Factory (function call)", {"conversations": [GPT[0], {"from": "function_call", "value": "{}"}, {"from": "observation", "value": "晴"}, GPT[1]], "tools": "[{}]"}, Means(dropped="role:function_call")),
+    ("LLaMA-Factory (functions offered and not called)", {"conversations": GPT, "tools": "[{}]"}, Means(dropped="not_text")),
+    ("ms-swift (agent)", {"tools": "[{}]", "messages": [ASKED[0], {"role": "tool_call", "content": "{}"}, {"role": "tool_response", "content": "{}"}, CHAT[1]]}, Means(dropped="role:tool_call")),
+    ("ms-swift (query and response)", {"system": "规则", "query": "问", "response": "答", "history": [["早", "早！"]]}, says("早", "早！", "问", "答", system="规则")),
+    ("glaiveai/glaive-function-calling-v2", {"system": "SYSTEM: You have access to the following functions. Use them if required -\n{}", "chat": "USER: 问\n\n\nASSISTANT: <functioncall> {} <|endoftext|>\n\n\nFUNCTION RESPONSE: {}\n\n\nASSISTANT: 答 <|endoftext|>\n\n\n"}, Means(dropped="not_text")),
+    ("glaiveai/glaive-function-calling-v2 (no functions)", {"system": "SYSTEM: 规则\n", "chat": "USER: 问\n\n\nASSISTANT: 答 <|endoftext|>\n\n\n"}, says("问", "答", system="规则")),
+    ("Salesforce/xlam-function-calling-60k", {"id": 0, "query": "问", "answers": '[{"name": "f", "arguments": {}}]', "tools": '[{"name": "f"}]'}, Means(dropped="not_text")),
+    ("NousResearch/hermes-function-calling-v1", {"id": "x", "conversations": [{"from": "system", "value": "<tools> [{}] </tools>"}, GPT[0], {"from": "gpt", "value": "<tool_call>\n{}\n</tool_call>"}], "tools": "[{}]"}, Means(dropped="not_text")),
+    ("HuggingFaceTB/smoltalk2 (tools)", {"messages": CHAT, "chat_template_kwargs": {"xml_tools": ["{}"], "python_tools": []}}, Means(dropped="not_text")),
+    ("a-m-team/AM-DeepSeek-R1-Distilled-1.4M", {"messages": [{**ASKED[0], "info": {"source": "x"}}, {"role": "assistant", "content": "<think>想</think><answer>答</answer>", "info": {"think_content": "想", "answer_content": "答"}}]}, says("问", "<think>想</think><answer>答</answer>")),
+    ("a-m-team/AM-DeepSeek-Distilled-40M", {"question": "问", "ground_truth": "2", "answer": "<think>想</think>答", "pass_rate": 0.5}, says("问", "<think>想</think>答")),
+    ("open-thoughts/OpenThoughts3-1.2M", {"difficulty": 8, "source": "x", "domain": "math", "conversations": [GPT[0], {"from": "gpt", "value": "<think>\n想\n</think>\n\n答"}]}, THOUGHT),
+    ("FreedomIntelligence/Medical-R1-Distill-Data-Chinese", {"question": "问", "reasoning (reasoning_content)": "想", "response (content)": "答"}, THOUGHT),
+    ("GeneralReasoning/GeneralThought-430K", {"question_id": 1, "question": "问", "reference_answer": "2", "model_answer": "答", "model_reasoning": "想", "verifier_score": 1.0}, THOUGHT),
+    ("facebook/natural_reasoning", {"question": "问", "reference_answer": "2", "responses": [{"response_model": "m", "response": "答"}]}, QA),
+    ("a thought beside an answer", {"instruction": "问", "think": "想", "output": "答"}, THOUGHT),
+    ("distilabel", {"instruction": "问", "generation": "答", "model_name": "m", "distilabel_metadata": {}}, QA),
+    ("axolotl (metharme)", {"prompt": "问", "generation": "答"}, QA),
+    ("axolotl (gpteacher)", {"instruction": "问", "input": "料", "response": "答"}, says("问\n料", "答")),
+    ("axolotl (reflection)", {"instruction": "问", "input": "料", "output": "旧", "reflection": "评", "corrected": "答"}, says("问\n料", "答")),
+    ("axolotl (creative_acr)", {"scores": "1", "critiques": "评", "instruction": "问", "answer": "旧", "revision": "答"}, QA),
+    ("axolotl (pygmalion)", {"conversations": of("role", "value", "user", "model")}, QA),
+    ("axolotl (pieces of an answer)", {"conversations": [GPT[0], {**GPT[1], "train_detail": [{"begin_offset": 0, "end_offset": 1, "train": False}]}]}, Means(dropped="train_detail")),
+    ("camel-ai/math", {"role_1": "x", "topic": "t", "message_1": "问", "message_2": "答"}, QA),
     ("TIGER-Lab/MathInstruct", {"source": "x", "instruction": "问", "output": "答"}, QA),
     ("open-thoughts/OpenThoughts-114k", {"system": "规则", "conversations": of("from", "value", "user", "assistant")}, says("问", "答", system="规则")),
     ("open-thoughts/OpenThoughts-114k (metadata)", {"problem": "问", "deepseek_reasoning": "想", "deepseek_solution": "答", "ground_truth_solution": "2", "domain": "math", "source": "x"}, THOUGHT),
@@ -216,6 +265,14 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("argilla/ultrafeedback-binarized-preferences-cleaned-kto", {"prompt": "问", "completion": "差", "label": False, "model": "m"}, says("问", rejected=("差",))),
     ("KTO with numbers", {"prompt": "问", "completion": "差", "label": 0}, says("问", rejected=("差",))),
     ("a number beside messages", {"messages": CHAT, "label": 0}, QA),
+    ("axolotl's KTO", {"system": "规则", "question": "问", "completion": "差", "label": False}, says("问", system="规则", rejected=("差",))),
+    ("ms-swift's KTO", {"messages": [*ASKED, BAD], "label": False}, says("问", rejected=("差",))),
+    ("LLaMA-Factory's KTO", {"instruction": "问", "input": "", "output": "差", "kto_tag": False}, says("问", rejected=("差",))),
+    ("llm-blender/Unified-Feedback", {"id": "x", "conv_A": [*ASKED, BAD], "conv_B": [*ASKED, GOOD], "conv_A_rating": 1.0, "conv_B_rating": 4.0, "num_turns": 1, "source": "x"}, BOTH),
+    ("llm-blender/Unified-Feedback (tie)", {"id": "x", "conv_A": [*ASKED, BAD], "conv_B": [*ASKED, GOOD], "conv_A_rating": 1.0, "conv_B_rating": 1.0}, Means(dropped="tie")),
+    ("openai/webgpt_comparisons", {"question": {"dataset": "eli5", "id": "x", "full_text": "问"}, "quotes_0": {"title": [], "extract": []}, "answer_0": "好", "score_0": 0.5, "quotes_1": {"title": [], "extract": []}, "answer_1": "差", "score_1": -0.5}, BOTH),
+    ("RRHF", {"query": "问", "responses": ["差", "好", "中"], "scores": [0.1, 0.9, 0.5]}, says("问", "好", rejected=("中", "差"))),
+    ("OpenAssistant for LLaMA-Factory", {"instruction": "问", "input": "", "output": ["好", "差"], "history": []}, BOTH),
     ("stanfordnlp/SHP", {"post_id": "x", "domain": "x", "upvote_ratio": 0.9, "history": "问", "c_root_id_A": "a", "score_A": 9, "score_B": 2, "human_ref_A": "好", "human_ref_B": "差", "labels": 1, "score_ratio": 4.5}, BOTH),
     ("stanfordnlp/SHP (second)", {"post_id": "x", "domain": "x", "history": "问", "score_A": 2, "score_B": 9, "human_ref_A": "差", "human_ref_B": "好", "labels": 0, "score_ratio": 4.5}, BOTH),
     ("berkeley-nest/Nectar", nectar(("差", 3.0), ("好", 1.0), ("中", 2.0)), says("问", "好", rejected=("中", "差"))),
@@ -235,7 +292,6 @@ PREFERENCES: list[tuple[str, dict[str, Any], Means]] = [
     ("mlabonne/chatml_dpo_pairs", {"prompt": "<|im_start|>user\n问<|im_end|>\n<|im_start|>assistant\n", "chosen": "好<|im_end|>\n", "rejected": "差<|im_end|>\n"}, BOTH),
     ("answers as JSON in a text", {"context": '[{"role": "human", "text": "问"}]', "chosen": '{"role": "assistant", "text": "好"}', "rejected": '{"role": "assistant", "text": "差"}'}, BOTH),
     ("princeton-nlp/LLMBar", {"input": "问", "output_1": "差", "output_2": "好", "label": 2}, BOTH),
-    ("comparison_gpt4_data_zh: Alpaca with a list", {"instruction": "问", "input": "", "output": ["好", "差"]}, BOTH),
 ]  # fmt: skip
 
 LAYOUTS = [*CHINESE, *INSTRUCTIONS, *PREFERENCES]

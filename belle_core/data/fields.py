@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 from belle_core.conversation import Turn
@@ -19,12 +20,19 @@ THOUGHTS = (
     "deepseek_reasoning",  # OpenThoughts
     "deepseek_thinking_trajectory",  # s1K-1.1
     "thinking_trajectories",  # s1K, a list of one
+    "model_reasoning",  # GeneralThought
+    "reasoning (reasoning_content)",  # Medical-R1-Distill
+    "think",
+    "thought",
 )
 """Keys that hold what led to an answer, beside it or in its message."""
+THOUGHT_KEYS = frozenset(THOUGHTS)
 SWITCHES = ("on", "off", "true", "false")
 """What such a key holds where it only says whether there is a thought."""
-MEDIA = ("image", "images", "video", "videos", "audio", "audios")
-"""Keys that hold what is no text (LLaVA, LLaMA-Factory, ms-swift)."""
+NOT_TEXT = frozenset(("image", "images", "video", "videos", "audio", "audios", "tools"))
+"""Keys that hold what is no text (LLaVA, LLaMA-Factory, ms-swift), and functions that may be called (OpenAI)."""
+NOTHING = ("", "[]", "{}", "null", "none")
+"""What tables of texts hold where nothing is."""
 CATEGORIES = ("category", "class", "kind")
 """Keys that hold the category, in order of preference."""
 
@@ -49,10 +57,9 @@ def system_field(record: dict[str, Any]) -> str:
 
 def thought_key(record: dict[str, Any]) -> str:
     """The key under which *record* holds what led to its answer, empty without one."""
-    for key in THOUGHTS:
-        if key in record and thought_of(record[key]):
-            return key
-    return ""
+    if record.keys().isdisjoint(THOUGHT_KEYS):
+        return ""
+    return next((key for key in THOUGHTS if key in record and thought_of(record[key])), "")
 
 
 def thought_of(value: Any) -> str:
@@ -76,6 +83,14 @@ def list_field(record: dict[str, Any], key: str) -> list[Any]:
     if not isinstance(value, (list, type(None))):
         raise Unreadable(f"wrong_type:{key}", f"{type(value).__name__} where a list should be")
     return value or []
+
+
+def number_field(record: dict[str, Any], key: str) -> float:
+    """The finite number under *key*; raises ``Unreadable`` when there is none."""
+    value = record.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise Unreadable(f"wrong_type:{key}", f"{value!r} where a number should be")
+    return value
 
 
 def joined(*parts: str) -> str:
@@ -106,16 +121,30 @@ def history(record: dict[str, Any]) -> list[Turn]:
     return turns
 
 
+def given(value: Any) -> bool:
+    """Whether *value* is something: no null, nothing empty, and no text that says so."""
+    return bool(value) and not (isinstance(value, str) and value.strip().lower() in NOTHING)
+
+
+def unread(record: dict[str, Any], keys: frozenset[str] = NOT_TEXT) -> str:
+    """The first of *keys* under which *record* has something, empty without one."""
+    return (
+        ""
+        if record.keys().isdisjoint(keys)
+        else next((key for key in record if key in keys and given(record[key])), "")
+    )
+
+
 def about(record: dict[str, Any], used: Iterable[str], *, category: str | None = None) -> dict[str, Any]:
     """``category`` and ``meta`` of an example: the rest of *record*, which is kept and never trained on.
 
-    Raises ``Dropped`` where a picture or a sound is part of what is asked.
+    Raises ``Dropped`` where a picture or a sound is part of what is asked, and where functions are offered.
     """
     rest = {key: value for key, value in record.items() if key not in used}
     text = None
     if rest:  # many records say nothing more
-        if media := next((key for key in MEDIA if rest.get(key)), None):
-            raise Dropped("not_text", excerpt(f"{media}: {rest[media]}", around=200))
+        if other := unread(rest):
+            raise Dropped("not_text", excerpt(f"{other}: {rest[other]}", around=200))
         label = category or next((key for key in CATEGORIES if isinstance(rest.get(key), str)), "")
         text = rest.pop(label) if isinstance(rest.get(label), str) else None
     return {"category": " ".join(text.split()) if text else "", "meta": rest}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from belle_core.data.places import Broken, Place, Record, Source, Unparsed
 from belle_core.data.strictjson import Malformed, StrictDecoder
@@ -10,6 +11,11 @@ from belle_core.data.textfile import BROKEN, TextFile
 
 LONGEST = 1 << 25
 """Characters of the longest record that is read; what is longer is no record."""
+
+ANSWERS = ("assistant", "chosen", "rejected")
+"""What answers ``user`` in an exchange; ``response`` answers ``prompt``."""
+MOST = 150
+"""Exchanges of the longest conversation that Qianfan takes."""
 
 
 def read_lines(file: TextFile, pieces: Iterable[str], source: Source) -> Iterator[Unparsed | Broken]:
@@ -37,9 +43,25 @@ def parsed(decoder: StrictDecoder, source: Source, item: Record | Broken | Unpar
         return item
     place, text = Place(source, *item[0]), item[1]
     try:
-        return Record(place, decoder.whole(text))
+        return Record(place, value_of(decoder, text))
     except Malformed as error:
         return Broken(place, "broken_json", in_line(error))
+
+
+def value_of(decoder: StrictDecoder, text: str) -> Any:
+    """The value in a line, a conversation under that name; raises ``Malformed``."""
+    value = decoder.whole(text)
+    return {"conversation": value} if isinstance(value, list) and is_conversation(value) else value
+
+
+def is_conversation(value: list[Any]) -> bool:
+    """Whether a list is a conversation, not a list of records: Baidu Qianfan writes an array of exchanges in each line."""
+    first = value[0] if 0 < len(value) <= MOST else None
+    if not isinstance(first, dict):
+        return False
+    return ("prompt" in first and isinstance(first.get("response"), list)) or (
+        "user" in first and not first.keys().isdisjoint(ANSWERS)
+    )
 
 
 def in_line(error: Malformed) -> str:

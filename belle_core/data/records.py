@@ -8,7 +8,7 @@ from itertools import chain
 
 from belle_core.data.delimited import delimiter_of, misfit_of, read_rows
 from belle_core.data.elements import ElementReader
-from belle_core.data.lines import parsed, read_lines
+from belle_core.data.lines import is_conversation, parsed, read_lines
 from belle_core.data.packing import head_of
 from belle_core.data.places import Broken, Record, Source, Unparsed
 from belle_core.data.plaintext import read_text
@@ -133,8 +133,21 @@ def _is_lines(text: str, complete: bool) -> bool:
     """Whether one of several first lines is an object by itself; of an object over several lines the inner ones are indented."""
     lines = text.split("\n", 20)
     whole = [line.rstrip() for line in (lines if complete and len(lines) <= 20 else lines[:-1])]
-    several = "\n" in text.rstrip() and "{" not in whole and not whole[0].endswith("[") and not _opens_array(whole[0])
+    several = "\n" in text.rstrip()
+    if whole and _holds_conversation(whole[0], several):
+        return True
+    several = several and "{" not in whole and not whole[0].endswith("[") and not _opens_array(whole[0])
     return several and any(line.startswith("{") and _is_value(line) for line in whole)
+
+
+def _holds_conversation(line: str, several: bool) -> bool:
+    """Whether all of *line* is a conversation; where it is the only one, ``user`` and ``assistant`` may be a record each."""
+    if not line.startswith("["):
+        return False
+    try:
+        return is_conversation(StrictDecoder().whole(line)) and (several or '"response"' in line)
+    except Malformed:
+        return False
 
 
 def _opens_array(line: str) -> bool:

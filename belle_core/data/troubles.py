@@ -40,6 +40,16 @@ WORDS = (
     (r"keys: (.*)", r"现有的键：\1"),
     (r"keys: (.*); known: (.*)", r"现有的键：\1；已知：\2"),
     (r"(\w+) where text should be", r"此处应为文本，却是 \1"),
+    (
+        r"a list where text should be; (.+) reads it as answers of which the first is the best",
+        r"此处应为文本，却是列表；\1 将其作为多个回答读取，第一个为最好",
+    ),
+    (r"two lists of answers; choose with (.+) or (.+)", r"有两组回答；请用 \1 或 \2 选择"),
+    (
+        r"true or false of what is not said; say (.+) if it says whether the answer is good, (.+) if it does not",
+        r"true 或 false 的含义不明；如果表示回答好坏，请写 \1；如果不是，请写 \2",
+    ),
+    (r"(\d+) answers where one should be", r"有 \1 个回答，而此处应只有一个"),
     (r"(\w+) where a list should be", r"此处应为列表，却是 \1"),
     (r"(\w+) where an? (?:object|pair|message) should be", r"此处应为对象，却是 \1"),
     (r"(\w+) where turns should be", r"此处应为各轮对话，却是 \1"),

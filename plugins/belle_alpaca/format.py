@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from belle_core.conversation import Conversation, Example
-from belle_core.data import Place
+from belle_core.data import Place, Unreadable
 from belle_core.data.fields import (
     SYSTEM,
     about,
@@ -18,6 +18,7 @@ from belle_core.data.fields import (
     thoughtful,
 )
 
+RANKED = "a list where text should be; data.format=ranked reads it as answers of which the first is the best"
 USED = ("id", "instruction", "input", "output", *SYSTEM, "history")
 
 
@@ -27,13 +28,17 @@ class AlpacaFormat:
     refines: tuple[str, ...] = ()
 
     def matches(self, record: dict[str, Any]) -> bool:
-        """Whether there is a question and one answer; an empty one also counts."""
-        return {"instruction", "output"} <= record.keys() and all(
-            isinstance(record.get(key), (str, type(None))) for key in ("instruction", "input", "output")
+        """Whether there is a question and an answer, also an empty one, or a list, which is refused with what reads it."""
+        return (
+            {"instruction", "output"} <= record.keys()
+            and all(isinstance(record.get(key), (str, type(None))) for key in ("instruction", "input"))
+            and isinstance(record["output"], (str, list, type(None)))
         )
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example]:
         """One example; raises ``Unreadable`` for missing keys and wrong types, ``Dropped`` for empty questions and answers."""
+        if isinstance(record.get("output"), list):
+            raise Unreadable("wrong_type:output", RANKED)
         instruction, answer = text_field(record, "instruction"), text_field(record, "output")
         answer = thoughtful(answer, record.get(thought := thought_key(record)))
         question = joined(instruction, text_field(record, "input", optional=True))

@@ -17,7 +17,7 @@ def belle_stages() -> list[Stage]:
             check="belle_files.check:check",
             estimate="belle_files.estimate:estimate",
             produces=Examples,
-            version=2,
+            version=3,
         ),
         Stage(
             kind="data",
@@ -27,6 +27,6 @@ def belle_stages() -> list[Stage]:
             check="belle_files.hub:check",
             estimate="belle_files.hub:estimate",
             produces=Examples,
-            version=2,
+            version=3,
         ),
     ]

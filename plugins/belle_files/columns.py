@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-MAY_LACK = ("input", "history", "system")
+MAY_LACK = ("input", "history", "system", "tools", "images", "videos", "audios")
 """Our names of fields that records may leave out."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from belle_core.conversation import Example
 from belle_core.data import Refused
-from belle_core.data.formats import choose_format, load_format
+from belle_core.data.formats import load_format
 from belle_core.data.outlook import outlook
 from belle_core.data.places import Record
 from belle_core.data.records import open_file, read_records
@@ -17,7 +17,7 @@ from belle_core.data.splits import held_out
 from belle_core.data.tables import TableFile
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
-from belle_files.inputs import Input, inputs_of
+from belle_files.inputs import Input, format_of, inputs_of
 
 SAMPLE = 500
 
@@ -61,8 +61,7 @@ def _sample(one: Input, config: FilesConfig) -> tuple[list[Example], bool, float
     records = [item for item in items if isinstance(item, Record)]
     values = [one.value_of(record) for record in records]
     catalog = load_catalog()
-    named, where = config.format != "auto", str(one.source.path)
-    format = load_format(catalog, config.format if named else choose_format(values, catalog, where=where))
+    format = load_format(catalog, format_of(one, values, config, catalog))
     source, examples = config.source or one.source.stem, list[Example]()
     for record, value in zip(records, values, strict=True):
         try:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from belle_core.data.formats import choose_format
 from belle_core.data.places import Record, Source, sources_of
 from belle_core.digest import expand
 from belle_core.errors import BelleError
+from belle_core.plugins import Catalog
 from belle_core.smallfiles import broken, read_object
 from belle_files.columns import Columns
 from belle_files.config import FilesConfig
@@ -28,10 +30,21 @@ class Input:
     """Read no more records than this, from all files of the set together."""
     set: int = 0
     """Which of the named data sets it belongs to."""
+    ranking: bool = False
+    """Whether a list of answers is said to have the better one first."""
 
     def value_of(self, record: Record) -> Any:
         """The record's value under the names that the formats know."""
         return self.columns.rename(record.value) if isinstance(record.value, dict) else record.value
+
+
+def format_of(one: Input, values: list[Any], config: FilesConfig, catalog: Catalog) -> str:
+    """The format of a file whose first records are *values*: what was asked for, else what they are; raises ``BelleError``."""
+    if config.format != "auto":
+        return config.format
+    if one.ranking and any(isinstance(value, dict) and isinstance(value.get("output"), list) for value in values):
+        return "ranked"
+    return choose_format(values, catalog, where=str(one.source.path))
 
 
 def inputs_of(config: FilesConfig, name: str) -> list[Input]:
@@ -40,7 +53,7 @@ def inputs_of(config: FilesConfig, name: str) -> list[Input]:
     if name == "path" and config.names:
         sets = chosen(value, config.names)
         found = [(path, n, one) for n, one in enumerate(sets) for path in expand(str(one.path), option=option)]
-        return [Input(source, one.columns, one.most, n) for source, (_, n, one) in _with_sources(found)]
+        return [Input(source, one.columns, one.most, n, one.ranking) for source, (_, n, one) in _with_sources(found)]
     columns = Columns(dict(config.columns or {}))
     return [Input(source, columns) for source in sources_of(list(_files(value, option)))]
 

@@ -11,7 +11,7 @@ from typing import Any
 from belle_core.data import ExamplesWriter
 from belle_core.data.chunks import Chunk, Outcome
 from belle_core.data.filters import Recipe
-from belle_core.data.formats import choose_format, known_format
+from belle_core.data.formats import known_format
 from belle_core.data.lines import parsed
 from belle_core.data.places import Broken, Record, Source, Unparsed
 from belle_core.data.records import open_file, unparsed_records
@@ -27,7 +27,7 @@ from belle_core.plugins import load_catalog
 from belle_core.progress import track
 from belle_files.columns import MAY_LACK
 from belle_files.config import FilesConfig
-from belle_files.inputs import Input, inputs_of
+from belle_files.inputs import Input, format_of, inputs_of
 from belle_files.llamafactory import INFO, ROLES
 from belle_files.reading import Origin
 from belle_files.tally import Tally
@@ -127,15 +127,15 @@ class Intake:
         items = [parsed(decoder, source, item) for item in head]
         records = [item for item in items if isinstance(item, Record)]
         self._fields.update(*(record.value for record in records if isinstance(record.value, dict)))
-        format = self._format([one.value_of(record) for record in records], source)
+        format = self._format(one, [one.value_of(record) for record in records])
         name = self.config.source or source.stem
         return tuple(Origin(source.name, source.stem, source.alone, format, astuple(one.columns), name))
 
-    def _format(self, values: list[Any], source: Source) -> str:
+    def _format(self, one: Input, values: list[Any]) -> str:
         """Where the format to read with is found; empty when nothing could be read that would show it."""
         catalog, name = load_catalog(), self.config.format
-        if name == "auto" and values:
-            name = choose_format(values, catalog, where=str(source.path))
+        if values:
+            name = format_of(one, values, self.config, catalog)
         if name == "auto":
             return ""
         known_format(catalog, name)

@@ -22,11 +22,22 @@ FIELDS = {
     "chosen": "chosen",
     "rejected": "rejected",
     "kto_tag": "kto_tag",
+    **{name: name for name in ("tools", "images", "videos", "audios")},
 }
 """Their name of a role → the field that our formats read it from."""
 ROLES = {field: role for role, field in FIELDS.items()} | {"text": "prompt"}
-TAGS = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt", "system_tag": "system"}
+SPEAKERS = {
+    "user_tag": "human",
+    "assistant_tag": "gpt",
+    "system_tag": "system",
+    "function_tag": "function_call",
+    "observation_tag": "observation",
+}
+TAGS = {"role_tag": "from", "content_tag": "value", **SPEAKERS}
 """Their tags and what these are where nothing is said."""
+FORMATTING = ("alpaca", "sharegpt", "openai")
+HUBS = {"hf_hub_url": "", "ms_hub_url": "modelscope"}
+"""Where a data set lies that is no file, and what our option calls the hub."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,8 @@ class DataSet:
     columns: Columns
     most: int | None
     """``num_samples``."""
+    ranking: bool
+    """Whether a list of answers has the better one first."""
 
 
 def chosen(value: Any, names: list[str]) -> list[DataSet]:
@@ -60,6 +73,11 @@ def chosen(value: Any, names: list[str]) -> list[DataSet]:
                 f"{file}: columns and tags of {name} must be objects whose values are names",
                 f"{file}：{name} 的 columns 和 tags 必须是值为名称的对象",
             )
+        for what, given, known in (("columns", entry.get("columns"), FIELDS), ("tags", entry.get("tags"), TAGS)):
+            if wrong := next((key for key in given or () if key not in known), None):
+                raise unknown("field", wrong, known, typed=f"{file}: {what} of {name}")
+        if (formatting := entry.get("formatting", "alpaca")) not in FORMATTING:
+            raise unknown("format", str(formatting), FORMATTING, typed=f"{file}: formatting of {name}")
         sets.append(_entry(file, name, entry))
     return sets
 
@@ -94,16 +112,18 @@ def _entry(file: Path, name: str, entry: dict[str, Any]) -> DataSet:
             f"{file}: {name} asks for split={split}, and a file has no splits; num_samples takes its first records",
             f"{file}：{name} 指定了 split={split}，而文件没有划分；可用 num_samples 取前若干条",
         )
-    return DataSet(file.parent / entry["file_name"], _columns(entry), most)
+    return DataSet(file.parent / entry["file_name"], _columns(entry), most, entry.get("ranking") is True)
 
 
 def _on_hub(entry: dict[str, Any]) -> str:
     """The options of ``+data=hub`` that say the same; empty for an entry that lies nowhere we know."""
-    hub = next((key for key in ("hf_hub_url", "ms_hub_url") if key in entry), None)
+    hub = next((key for key in HUBS if key in entry), None)
     if hub is None:
         return ""
-    said = {"name": entry[hub], "hub": "modelscope" if hub == "ms_hub_url" else None}
-    said |= {key: entry.get(key) for key in ("subset", "split")}
+    said = {"name": entry[hub], "hub": HUBS[hub]} | {key: entry.get(key) for key in ("revision", "subset", "split")}
+    said["files"] = f"'{folder}/*'" if (folder := entry.get("folder")) else ""
+    if fields := [f"{ours}: {theirs}" for ours, theirs in _columns(entry).fields.items() if ours != theirs]:
+        said["columns"] = "'{" + ", ".join(fields) + "}'"
     return " ".join(f"data.{key}={value}" for key, value in said.items() if value)
 
 
@@ -115,5 +135,5 @@ def _columns(entry: dict[str, Any]) -> Columns:
     tags = {**TAGS, **(entry.get("tags") or {})}
     if entry.get("formatting", "alpaca") == "alpaca" or tags == TAGS:
         return Columns(fields)
-    roles = {tags[tag]: TAGS[tag] for tag in ("user_tag", "assistant_tag", "system_tag")}
+    roles = {tags[tag]: name for tag, name in SPEAKERS.items()}
     return Columns({"conversations": "conversations", **fields}, tags["role_tag"], tags["content_tag"], roles)

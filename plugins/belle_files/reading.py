@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from belle_core.conversation import Example
 from belle_core.data import Format, Place, Refused, Source, Unreadable
 from belle_core.data.chunks import Chunk
-from belle_core.data.lines import in_line
+from belle_core.data.lines import in_line, value_of
 from belle_core.data.strictjson import Malformed, StrictDecoder
 from belle_files.columns import Columns
 
@@ -86,6 +86,6 @@ class Reader:
         if isinstance(record, list):
             return record[0]
         try:
-            return self._decoder.whole(record)
+            return value_of(self._decoder, record)
         except Malformed as error:
             raise Damaged("broken_json", in_line(error)) from None

@@ -4,6 +4,7 @@ from belle_core import Part, hookimpl
 
 FORMATS = {
     "alternating": "alternating:FORMAT",
+    "calling": "calling:FORMAT",
     "coig": "parts:COIG",
     "compared": "compared:FORMAT",
     "completion": "completion:FORMAT",
@@ -22,10 +23,13 @@ FORMATS = {
     "pair": "pairs:FORMAT",
     "pclue": "pclue:FORMAT",
     "preference": "preference:FORMAT",
+    "qianfan": "qianfan:FORMAT",
     "ranked": "ranked:FORMAT",
     "reading": "reading:FORMAT",
     "rendered": "rendered:FORMAT",
     "self_instruct": "tasks:FORMAT",
+    "revised": "parts:REVISED",
+    "several": "several:FORMAT",
     "sharegpt": "conversations:SHAREGPT",
     "translated": "parts:TRANSLATED",
     "unpaired": "unpaired:FORMAT",

@@ -1,4 +1,4 @@
-"""Two answers side by side and a verdict which one is better: SHP, PKU-SafeRLHF, HelpSteer, Chatbot Arena, LLMBar."""
+"""Two answers side by side and a verdict which one is better, or a score for each: SHP, HelpSteer, Chatbot Arena, WebGPT."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.fields import number_field
 from belle_core.data.personal import excerpt
 from belle_formats.preference import FORMAT as PREFERENCE
 
@@ -22,9 +23,17 @@ class Comparison(NamedTuple):
     first: str
     second: str
     verdict: str
+    """A key, or the score of the first answer."""
     better: Mapping[str, str]
     asked: str = ""
     """Where the question stands, if under a name that means something else in other layouts."""
+    other: str = ""
+    """The score of the second answer, where the higher one is the verdict."""
+
+    @property
+    def keys(self) -> set[str]:
+        """What a record of this kind has at least."""
+        return {self.first, self.second, self.verdict, self.other or self.verdict}
 
 
 COMPARISONS = (
@@ -34,6 +43,8 @@ COMPARISONS = (
     Comparison("response1", "response2", "overall_preference", STRENGTH),  # HelpSteer 3
     Comparison("conversation_a", "conversation_b", "winner", ARENA),  # Chatbot Arena
     Comparison("output_1", "output_2", "label", {"1": FIRST, "2": SECOND}),  # LLMBar
+    Comparison("answer_0", "answer_1", "score_0", {}, other="score_1"),  # WebGPT
+    Comparison("conv_A", "conv_B", "conv_A_rating", {}, other="conv_B_rating"),  # Unified-Feedback
 )
 
 
@@ -51,18 +62,27 @@ class ComparedFormat:
         """One example; raises ``Unreadable`` and ``Dropped``."""
         if (found := _comparison(record)) is None:
             raise Unreadable("missing_key:label", f"keys: {', '.join(map(str, record))}")
-        value = record[found.verdict]
-        if (better := found.better.get(_plain(value))) is None:
-            raise Unreadable(
-                f"wrong_type:{found.verdict}", f"{value!r} where one of {', '.join(found.better)} should be"
-            )
+        better = _higher(record, found) if found.other else _verdict(record, found)
         if better == NEITHER:
-            raise Dropped("tie", excerpt(f"{found.verdict}: {value}", around=100))
+            raise Dropped("tie", excerpt(f"{found.verdict}: {record[found.verdict]}", around=100))
         return PREFERENCE.examples(_preference(record, found, better), place)
 
 
 def _comparison(record: dict[str, Any]) -> Comparison | None:
-    return next((one for one in COMPARISONS if record.keys() >= {one.first, one.second, one.verdict}), None)
+    return next((one for one in COMPARISONS if record.keys() >= one.keys), None)
+
+
+def _verdict(record: dict[str, Any], found: Comparison) -> str:
+    value = record[found.verdict]
+    if (better := found.better.get(_plain(value))) is None:
+        raise Unreadable(f"wrong_type:{found.verdict}", f"{value!r} where one of {', '.join(found.better)} should be")
+    return better
+
+
+def _higher(record: dict[str, Any], found: Comparison) -> str:
+    """Which answer has the higher score."""
+    first, second = (number_field(record, key) for key in (found.verdict, found.other))
+    return NEITHER if first == second else FIRST if first > second else SECOND
 
 
 def _plain(value: Any) -> str:
@@ -74,7 +94,12 @@ def _preference(record: dict[str, Any], found: Comparison, better: str) -> dict[
     """*record* with its answers as ``chosen`` and ``rejected``."""
     names = ("chosen", "rejected") if better == FIRST else ("rejected", "chosen")
     renamed = {found.first: names[0], found.second: names[1], found.asked: "prompt"}
-    return {renamed.get(key, key): value for key, value in record.items()}
+    return {renamed.get(key, key): _asked(key, value) for key, value in record.items()}
+
+
+def _asked(key: str, value: Any) -> Any:
+    """WebGPT's question is an object."""
+    return value["full_text"] if key == "question" and isinstance(value, dict) and "full_text" in value else value
 
 
 FORMAT = ComparedFormat()

@@ -1,14 +1,20 @@
-"""Lists of messages: ShareGPT's and BELLE 3.5M's ``conversations``, and OpenAI's ``messages``."""
+"""Lists of messages: ShareGPT's and BELLE 3.5M's ``conversations``, OpenAI's ``messages``, Gemini's ``contents``."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from belle_core.conversation import Example
-from belle_core.data import Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, joined, list_field, system_field, text_field
+from belle_core.data import Dropped, Place, Refused, Unreadable
+from belle_core.data.fields import SYSTEM, joined, list_field, system_field, text_field, unread
+from belle_core.data.personal import excerpt
 from belle_formats.listing import listed
-from belle_formats.turns import examples_of, is_messages, messages_of, weighed
+from belle_formats.turns import examples_of, is_messages, messages_of, text_of, weighed
+
+OFFERS = frozenset(("functions", "python_tools", "xml_tools"))
+"""Where functions are offered."""
+INSTRUCTIONS = ("systemInstruction", "system_instruction")
+"""Gemini's names of the system text."""
 
 
 class MessagesFormat:
@@ -26,13 +32,22 @@ class MessagesFormat:
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the messages left out of it; raises ``Unreadable`` and ``Dropped``."""
+        _refuse_offers(record)
         key = next((key for key in self.keys if key in record), self.keys[0])
         values = list_field({key: listed(record[key])} if key in record else record, key)
         weights = record.get("weights")
         messages = messages_of(weighed(values, weights) if isinstance(weights, list) else values)
-        used = ("id", key, *SYSTEM, *(["weights"] if isinstance(weights, list) else []))
-        system = joined(system_field(record), _told_to_the_template(record))
+        used = ("id", key, *SYSTEM, *INSTRUCTIONS, *(["weights"] if isinstance(weights, list) else []))
+        system = joined(_system(record), _told_to_the_template(record))
         return examples_of(messages, record, place, used=used, system=system)
+
+
+def _system(record: dict[str, Any]) -> str:
+    """The system text, which Bedrock and Gemini write as parts."""
+    value = next((record[key] for key in INSTRUCTIONS if key in record), record.get("system"))
+    if isinstance(parts := value.get("parts") if isinstance(value, dict) else value, list):
+        return text_of(parts)
+    return system_field(record)
 
 
 def _told_to_the_template(record: dict[str, Any]) -> str:
@@ -41,5 +56,13 @@ def _told_to_the_template(record: dict[str, Any]) -> str:
     return text_field(given, "custom_instructions", optional=True) if isinstance(given, dict) else ""
 
 
+def _refuse_offers(record: dict[str, Any]) -> None:
+    """Raise ``Dropped`` where functions are offered by OpenAI's earlier name, or to SmolTalk 2's template."""
+    given = record.get("chat_template_kwargs")
+    for values in (record, given if isinstance(given, dict) else {}):
+        if key := unread(values, OFFERS):
+            raise Dropped("not_text", excerpt(f"{key}: {values[key]}", around=200))
+
+
 SHAREGPT = MessagesFormat("conversations", "conversation", "items")
-OPENAI = MessagesFormat("messages")
+OPENAI = MessagesFormat("messages", "contents")

@@ -35,6 +35,13 @@ NAMES = (
     ("INSTRUCTION", "RESPONSE"),  # Zhihu-KOL
     ("question", "std_answer"),  # BELLE's evaluation set
     ("prompt", "completion"),  # OpenAI, before chat
+    ("question", "completion"),  # axolotl, with a ``label``
+    ("instruction", "completion"),
+    ("instruction", "generation"),  # distilabel
+    ("prompt", "generation"),  # Metharme
+    ("question", "model_answer"),  # GeneralThought
+    ("question", "response (content)"),  # Medical-R1-Distill
+    ("message_1", "message_2"),  # CAMEL
     ("problem", "deepseek_solution"),  # OpenThoughts
     ("problem", "generated_solution"),  # OpenMathInstruct 2, OpenMathReasoning
     ("question", "generated_solution"),  # OpenMathInstruct 1

@@ -52,4 +52,10 @@ EXAM = Parts(
     ("textbox_q_instruction", "textbox_q_context", "textbox_question"), ("textbox_answer_analysis", "textbox_answer")
 )
 COIG = PartsFormat(EXAM)
+REVISED = PartsFormat(
+    Parts(("instruction", "input"), ("corrected",)),  # axolotl's reflection
+    Parts(("instruction",), ("revision",)),  # axolotl's creative_acr
+    refines=("alpaca", "pair"),
+)
+"""The first draft, and what was said of it, stand beside the answer and go into ``meta``."""
 NATURAL = PartsFormat(Parts(("definition", "inputs"), ("targets",)), refines=("pair",))

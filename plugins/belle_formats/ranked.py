@@ -1,13 +1,12 @@
-"""Several answers to a question, ranked: OpenAssistant's list, Nectar's ranks, UltraFeedback's scores."""
+"""Several answers to a question, ranked: OpenAssistant's list, Nectar's ranks, UltraFeedback's and RRHF's scores."""
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any, NamedTuple
 
 from belle_core.conversation import Example
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, list_field, text_field
+from belle_core.data.fields import SYSTEM, list_field, number_field, text_field
 from belle_core.data.personal import excerpt
 from belle_formats.preference import QUESTIONS, asked, preferred
 
@@ -23,11 +22,14 @@ class Ranking(NamedTuple):
     """1 where the highest is best, -1 where the lowest is."""
 
 
+SCORED, SCORES = "responses", "scores"
+"""RRHF's answers and their scores, which stand side by side."""
 RANKINGS = (
     Ranking("answers", "answer", ("rank",), -1),  # Nectar
     Ranking("completions", "response", ("fine-grained_score", "overall_score"), 1),  # UltraFeedback
+    Ranking(SCORED, SCORED, (SCORES,), 1),  # RRHF
 )
-USED = ("id", *QUESTIONS, "input", "output", *SYSTEM, "history", *(one.answers for one in RANKINGS))
+USED = ("id", *QUESTIONS, "input", "output", *SYSTEM, "history", *(one.answers for one in RANKINGS), SCORES)
 
 
 class RankedFormat:
@@ -36,14 +38,14 @@ class RankedFormat:
     Of answers with equal scores the first is taken: between them there is nothing to prefer.
     """
 
-    refines: tuple[str, ...] = ()
+    refines = ("alpaca",)
 
     def matches(self, record: dict[str, Any]) -> bool:
-        """Whether there is a question with a list of answers."""
+        """Whether there is a question with answers that are ranked; of a list alone only OpenAssistant's, with ``history``, surely is."""
         if isinstance(record.get("instruction"), str) and isinstance(record.get("output"), list):
-            return True
-        found = _ranking(record)
-        first = record[found.answers][0] if found and record[found.answers] else None
+            return isinstance(record.get("history"), list)
+        found, answers = _ranking(record), _answers(record)
+        first = answers[0] if answers else None
         return (
             found is not None
             and isinstance(first, dict)
@@ -63,13 +65,28 @@ class RankedFormat:
 
 def _ranking(record: dict[str, Any]) -> Ranking | None:
     asks = any(isinstance(record.get(key), str) for key in QUESTIONS)
-    return next((one for one in RANKINGS if asks and isinstance(record.get(one.answers), list)), None)
+    lists = [one for one in RANKINGS if asks and isinstance(record.get(one.answers), list)]
+    return next((one for one in lists if one.answers != SCORED or isinstance(record.get(SCORES), list)), None)
+
+
+def _answers(record: dict[str, Any]) -> list[Any]:
+    """The answers with what ranks them."""
+    found = _ranking(record)
+    answers = record[found.answers] if found else []
+    if found is None or found.answers != SCORED:
+        return answers
+    if len(scores := list_field(record, SCORES)) != len(answers):
+        raise Unreadable(
+            f"wrong_type:{SCORES}",
+            f"lists of 2 lengths, which belong together: {SCORED} {len(answers)}, {SCORES} {len(scores)}",
+        )
+    return [{SCORED: answer, SCORES: score} for answer, score in zip(answers, scores, strict=True)]
 
 
 def _ordered(record: dict[str, Any]) -> tuple[list[str], list[Dropped]]:
     """The answers, best first, and those left out."""
     if found := _ranking(record):
-        ranked = sorted((_scored(found, value) for value in record[found.answers]), key=lambda one: -one[0])
+        ranked = sorted((_scored(found, value) for value in _answers(record)), key=lambda one: -one[0])
         return _apart(ranked)
     answers = list_field(record, "output")
     if not all(isinstance(answer, str) for answer in answers):
@@ -80,12 +97,8 @@ def _ordered(record: dict[str, Any]) -> tuple[list[str], list[Dropped]]:
 def _scored(ranking: Ranking, value: Any) -> tuple[float, str]:
     if not isinstance(value, dict):
         raise Unreadable(f"wrong_type:{ranking.answers}", f"{type(value).__name__} where an object should be")
-    found = (value.get(key) for key in ranking.scores)
-    if (score := next((one for one in found if isinstance(one, (int, float)) and isfinite(one)), None)) is None:
-        raise Unreadable(
-            f"wrong_type:{ranking.scores[0]}", f"{value.get(ranking.scores[0])!r} where a number should be"
-        )
-    return ranking.sign * score, text_field(value, ranking.text)
+    key = next((key for key in ranking.scores if isinstance(value.get(key), (int, float))), ranking.scores[0])
+    return ranking.sign * number_field(value, key), text_field(value, ranking.text)
 
 
 def _apart(ranked: list[tuple[float, str]]) -> tuple[list[str], list[Dropped]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import about, thought_key, thoughtful
+from belle_core.data.fields import NOT_TEXT, about, thought_key, thoughtful, unread
 from belle_core.data.personal import excerpt
 
 ROLES = {
@@ -24,13 +24,22 @@ FIELDS = (
     ("from", "content"),
     ("role", "text"),
     ("speaker", "text"),
+    ("role", "parts"),  # Gemini
 )
 """Names of speaker and text in a message."""
 
 CALLS = ("tool_calls", "function_call")
 """Where a message calls functions."""
-LEARNED = ("loss", "train")
+TEXTS = (None, "text", "input_text", "output_text")
+"""Types of parts of a message that are text."""
+THOUGHTS = ("thinking", "reasoning")
+"""Types of parts that led to an answer, and where these say what."""
+LEARNED = ("loss", "train", "training")
 """Where ms-swift and axolotl say ``false`` of a message that is read and not learned."""
+DETAIL = "train_detail"
+"""Where axolotl says it of pieces of a message."""
+BESIDE = NOT_TEXT | {DETAIL, *CALLS}
+"""What cannot be read beside a text."""
 
 
 class Message(NamedTuple):
@@ -74,8 +83,8 @@ def _message(value: Any) -> Message:
 
 def _annotated(message: Message, value: dict[str, Any]) -> Message:
     """*message* with what stands beside its speaker and its text."""
-    if calls := next((key for key in CALLS if value.get(key)), None):
-        raise Dropped("not_text", excerpt(f"{calls}: {value[calls]}", around=100))
+    if other := unread(value, BESIDE):
+        raise Dropped(other if other == DETAIL else "not_text", excerpt(f"{other}: {value[other]}", around=100))
     read_only = any(value.get(key) == 0 for key in LEARNED)
     message = message._replace(weight=0.0 if read_only else _weight(value.get("weight", value.get("loss_weight"))))
     thought = value.get(thought_key(value)) if message.role == "assistant" else None
@@ -101,17 +110,27 @@ def weighed(values: list[Any], weights: list[Any]) -> list[Any]:
 
 
 def _text(content: Any) -> str:
-    """Text of a message; a list of parts is joined as long as all are text."""
+    """Text of a message, which may be a list of parts."""
     if isinstance(content, str):
         return content
     if content is None:
         return ""
     if not isinstance(content, list):
         raise Unreadable("wrong_type:message", f"{type(content).__name__} where text should be")
-    for part in content:
-        if not (isinstance(part, dict) and isinstance(part.get("text"), str)):
-            raise Dropped("not_text", excerpt(str(part.get("type") if isinstance(part, dict) else part), around=100))
-    return "".join([part["text"] for part in content])
+    return text_of(content)
+
+
+def text_of(parts: list[Any]) -> str:
+    """Text of parts, as long as all are text; what led to it is put before it."""
+    texts: dict[bool, list[str]] = {True: [], False: []}
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else str(part)
+        thought = kind in THOUGHTS
+        keys = [key for key in (*THOUGHTS, "text") if isinstance(part.get(key), str)] if thought else ["text"]
+        if not (isinstance(part, dict) and keys and (thought or (kind in TEXTS and isinstance(part.get("text"), str)))):
+            raise Dropped("not_text", excerpt(str(kind), around=100))
+        texts[thought].append(part[keys[0]])
+    return thoughtful("".join(texts[False]), "\n".join(texts[True]))
 
 
 def examples_of(

@@ -270,6 +270,25 @@ def test_blank_lines_before_the_first_record_are_no_empty_file(tmp_path, record)
     assert first.value["a"] in (1, "1") and second.place.line > lines
 
 
+TALK = [{"prompt": "一", "response": [["甲"]]}, {"prompt": "二", "response": [["乙"]]}]
+PEOPLE = [{"user": "一", "assistant": "甲"}, {"user": "二", "assistant": "乙"}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([TALK], [{"conversation": TALK}]),
+        ([TALK, TALK[:1]], [{"conversation": TALK}, {"conversation": TALK[:1]}]),
+        ([PEOPLE, PEOPLE[:1]], [{"conversation": PEOPLE}, {"conversation": PEOPLE[:1]}]),
+        ([PEOPLE], PEOPLE),  # json.dump of records
+        ([PEOPLE * 100, PEOPLE], PEOPLE * 101),  # files put together
+        ([[{"a": 1}, {"a": 2}], [{"a": 3}]], [{"a": 1}, {"a": 2}, {"a": 3}]),
+    ],
+)
+def test_an_array_in_a_line_may_be_a_conversation(tmp_path, lines, expected):
+    assert values(read_bytes(tmp_path, lines_of(lines))) == expected
+
+
 ROWS = st.lists(
     st.sampled_from(["\n\n\n", "\r\n\r\n\r\n", "甲,乙\n", '"甲\n\n\n\n",乙\r\n', "一,二,三\n", '"",""\n']), max_size=12
 )

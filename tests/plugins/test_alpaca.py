@@ -108,5 +108,5 @@ def test_what_it_recognises():
     assert FORMAT.matches({"instruction": "q", "output": ""}) and FORMAT.matches(
         {"instruction": "q", "input": None, "output": None}
     )
-    assert not FORMAT.matches({"instruction": "q", "output": ["best", "worst"]})
+    assert FORMAT.matches({"instruction": "q", "output": ["one", "two"]})  # and refuses it
     assert not FORMAT.matches({"conversations": []})

@@ -120,6 +120,14 @@ INFO = {
     "tongues": {"file_name": "bilingual.json", "columns": {"prompt": "en", "response": "en_a"}},
     "folder": {"file_name": "more", "num_samples": 4},
     "wrong": {"file_name": "plain.json", "columns": {"prompt": "instruction", "response": "reply"}},
+    "ranked": {"file_name": "ranked.json", "ranking": True},
+    "pictures": {"file_name": "pictures.json", "columns": {"prompt": "q", "response": "a", "images": "pic"}},
+    "offers": {"file_name": "offers.json", "formatting": "openai", "columns": {"messages": "talk", "tools": "functions"},
+               "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "u", "assistant_tag": "b", "function_tag": "model"}},
+    "placed": {"hf_hub_url": "team/set", "revision": "abc", "folder": "zh", "columns": {"prompt": "q", "system": "system"}},
+    "misspelt": {"file_name": "plain.json", "columns": {"promt": "instruction"}},
+    "tagged": {"file_name": "plain.json", "formatting": "sharegpt", "tags": {"user_tga": "u"}},
+    "formed": {"file_name": "plain.json", "formatting": "sharegtp"},
     "list": ["plain.json"],
     "columns": {"file_name": "plain.json", "columns": {"prompt": ["instruction"]}},
 }  # fmt: skip
@@ -139,6 +147,17 @@ def factory(tmp_path):
     for name in "abc":
         write(folder / "more" / f"{name}.json", [{"instruction": f"{name}{n}", "output": "答"} for n in range(3)])
     write(folder / "pages.json", [{"content": "从前有座山。"}])
+    write(folder / "ranked.json", [{"instruction": "问0", "input": "", "output": ["答0", "差"]}])
+    write(folder / "pictures.json", [{"q": "问", "a": "答", "pic": ["a.jpg"]}, {"q": "问0", "a": "答0", "pic": []}])
+    said = [
+        [{"role": who, "content": text} for who, text in zip(speakers, ("问0", "答0"), strict=True)]
+        for speakers in ("ub", ("u", "model"))
+    ]
+    write(
+        folder / "offers.json",
+        [{"talk": said[0], "functions": offered} for offered in ("[]", '[{"name": "f"}]')]
+        + [{"talk": said[1], "functions": None}],
+    )
     return folder
 
 
@@ -161,6 +180,17 @@ def test_the_data_sets_of_llama_factory_as_they_are(factory, path):
     (page,) = read_examples(files(f"data.path={path}", "data.names=[pages]"), "train")
     assert page.text == "从前有座山。"
     assert estimate(FilesConfig(path=path, names=["plain"]), KNOWN)["splits"] == {"train": 3}
+
+
+def test_what_llama_factory_says_of_rankings_pictures_and_functions_is_heeded(factory):
+    (ranked,) = read_examples(files("data.path=data", "data.names=[ranked]"), "train")
+    assert (ranked.conversation, ranked.rejected) == (ASKED[0], ("差",))
+    assert estimate(FilesConfig(path="data", names=["ranked"]), KNOWN)["splits"] == {"train": 1}
+    with pytest.raises(BelleError, match=r"wrong_type:output \(.*data\.format=ranked"):
+        files("data.path=data/ranked.json")
+    for name, dropped in (("pictures", {"not_text": 1}), ("offers", {"not_text": 1, "role:function_call": 1})):
+        found = files("data.path=data", f"data.names=[{name}]")
+        assert (conversations(found), found.rejected) == (ASKED[:1], dropped)
 
 
 def test_two_data_sets_may_be_columns_of_one_file(factory):
@@ -192,6 +222,22 @@ def test_the_bytes_of_a_named_data_set_count(factory, path):
         (
             ["data.path=data", "data.names=['far part']"],
             "say .data=hub data.name=team/set data.hub=modelscope data.subset=zh data.split=train_sft",
+        ),
+        (
+            ["data.path=data", "data.names=[placed]"],
+            r"data.name=team/set data.revision=abc data.files='zh/\*' data.columns='{instruction: q}'",
+        ),
+        (
+            ["data.path=data", "data.names=[misspelt]"],
+            "columns of misspelt: there is no field 'promt'; did you mean 'prompt'",
+        ),
+        (
+            ["data.path=data", "data.names=[tagged]"],
+            "tags of tagged: there is no field 'user_tga'; did you mean 'user_tag'",
+        ),
+        (
+            ["data.path=data", "data.names=[formed]"],
+            "formatting of formed: there is no format 'sharegtp'; did you mean 'sharegpt'",
         ),
         (["data.path=data", "data.names=[some]"], "num_samples of some must be a whole number from 1 on, not '2'"),
         (["data.path=data", "data.names=[half]"], r"half asks for split=train\[:50%\], and a file has no splits"),

@@ -67,7 +67,6 @@ RECORDS = {
         {"question": "问", "context": "材料", "answer": "答"},
         {"problem": "问", "level": "Level 5", "type": "Algebra", "solution": "答"},
         {"input": "问", "output": "答"},
-        {"prompt": "问", "response": "答", "label": False},  # of what, nobody knows
     ],
     "pclue": [{"input": "问", "target": "是", "answer_choices": ["是", "不是"], "type": "nli"}],
     "multiturn": [{"instruction": "Human:你好\nAssistant:你好！\nHuman:再见\nAssistant:", "input": "", "output": "再见！"}],
@@ -94,6 +93,15 @@ RECORDS = {
         {"prefix": "规则\n", "num_turns": 1, "plain_text": "[Human]: 问<eoh>\n[MOSS]: 答<eoa>\n"},
     ],
     "oasst": [{"message_tree_id": "t", "prompt": {"text": "问", "role": "prompter", "replies": []}}],
+    "calling": [{"system": "SYSTEM: 规则", "chat": "USER: 问\n\n\nASSISTANT: 答 <|endoftext|>"}],
+    "qianfan": [
+        {"conversation": [{"prompt": "问", "response": [["答"]]}]},
+        {"prompt": "问", "response": [["答"]]},
+        {"conversation": [{"user": "问", "chosen": "好", "rejected": "差"}]},
+        {"conversation": [{"user": "问", "rejected": "差"}]},
+    ],
+    "revised": [{"instruction": "问", "output": "旧", "reflection": "评", "corrected": "答"}],
+    "several": [{"question": "问", "answers": ["答", "也"]}, {"question": "问", "human_answers": ["答"], "chatgpt_answers": ["答"]}],
     "own": [{"id": "1", "messages": [{"role": "user", "content": "问"}], "rejected": ["差"]}],
     "unpaired": [
         {"prompt": "问", "completion": "答", "label": True},
@@ -345,6 +353,35 @@ def test_a_bad_answer_is_never_learned(record):
         convert("unpaired", {**record, tag: None})
 
 
+@pytest.mark.parametrize("last", [{"role": "assistant", "content": " "}, {"role": "user", "content": "再"}])
+def test_a_verdict_on_an_answer_that_is_not_there_is_not_one_on_an_earlier_answer(last):
+    with pytest.raises(Dropped):
+        convert(
+            "unpaired",
+            {"messages": [*asked("答")["messages"], {"role": "user", "content": "再"}, last], "label": False},
+        )
+
+
+def test_a_list_of_answers_is_a_ranking_where_that_is_said():
+    record = {"instruction": "列出水果", "input": "", "output": ["苹果", "香蕉"]}
+    assert chosen(record) == "alpaca"  # which refuses it
+    assert only("ranked", record).rejected == ("香蕉",)
+
+
+@pytest.mark.parametrize("record", [{"instruction": "问", "output": "答"}, {"prompt": "问", "response": "答"}])
+def test_a_label_of_which_nobody_says_what_it_is_is_refused_with_what_to_say(record):
+    name = chosen(record)
+    assert chosen(record | {"label": False}) == "unpaired"  # which refuses it
+    assert only(name, record | {"label": False}).conversation == pair()
+    assert only(chosen(record | {"kto_tag": False}), record | {"kto_tag": False}).rejected == ("答",)
+    assert chosen(record | {"label": "体育"}) == name
+
+
+def test_every_answer_is_an_example_of_its_own():
+    first, left, third = convert("several", {"id": "x", "question": "问", "answers": ["一", " ", "三"]})
+    assert (first.id, first.conversation, third.id) == ("x", pair("问", "一"), "x.3") and left.reason == "empty_answer"
+
+
 def test_an_answer_labelled_0_is_read_and_not_learned():
     found = only("paddle", {"src": ["一", "二"], "tgt": ["a", "b"], "label": [0, 1]})
     assert [turn.weight for turn in found.conversation.turns] == [1, 0, 1, 1]
@@ -458,6 +495,18 @@ def test_word_problems():
         ("firefly", {"conversation": [3]}, "wrong_type:conversation"),
         ("pair", {"x": 1}, "missing_key:question"),
         ("ranked", {"instruction": "q", "output": [1]}, "wrong_type:output"),
+        ("ranked", {"query": "q", "responses": ["a", "b"], "scores": [1]}, "wrong_type:scores"),
+        ("alpaca", {"instruction": "q", "output": ["a", "b"]}, "wrong_type:output"),
+        ("unpaired", {"prompt": "q", "response": "a", "label": False}, "wrong_type:label"),
+        ("several", {"question": "q", "human_answers": ["a"], "chatgpt_answers": ["b"]}, "missing_key:answers"),
+        ("qianfan", {"prompt": "q", "response": [["a"], ["b"]]}, "wrong_type:response"),
+        ("qianfan", {"conversation": ["a"]}, "wrong_type:conversation"),
+        ("calling", {"chat": "a\nUSER: b\nASSISTANT: c"}, "wrong_type:chat"),
+        (
+            "compared",
+            {"input": "q", "answer_0": "a", "answer_1": "b", "score_0": "1", "score_1": 2},
+            "wrong_type:score_0",
+        ),
         ("self_instruct", {"instruction": "q", "instances": ["x"]}, "wrong_type:instances"),
         ("preference", {"prompt": "q"}, "missing_key:chosen"),
         ("compared", {"input": "q", "output_1": "a", "output_2": "b", "label": 3}, "wrong_type:label"),

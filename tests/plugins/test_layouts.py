@@ -70,11 +70,11 @@ def test_what_is_refused_names_its_keys_and_how_to_read_it(record, columns):
 
 def test_every_name_of_a_field_is_in_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
-    formats = (parts.MATH23K, parts.COIG, parts.TRANSLATED, parts.NATURAL)
+    formats = (parts.MATH23K, parts.COIG, parts.TRANSLATED, parts.NATURAL, parts.REVISED)
     names = {
         *chain(*pairs.NAMES, *preference.NAMES, pairs.MATERIAL, preference.BEFORE, preference.QUESTIONS, turns.ROLES),
         *(one for pair in firefly.NAMES for one in pair),
-        *(one for pairing in compared.COMPARISONS for one in (pairing.first, pairing.second, pairing.verdict)),
+        *(one for pairing in compared.COMPARISONS for one in pairing.keys),
         *(one for ranking in ranked.RANKINGS for one in (ranking.answers, *ranking.scores)),
     }
     first = {layout.asked[0] for one in formats for layout in one.layouts}
