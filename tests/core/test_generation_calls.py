@@ -119,13 +119,12 @@ def test_structured_output_where_it_is_offered(tmp_path, structured, kind):
         Fault(500),
         Fault(503),
         Fault(raw=b"{not json"),
-        Fault(raw=b"<html>busy</html>", headers={"content-type": "text/html"}),
         Fault(raw=b'{"choices": []}'),
         Fault(raw=b"null"),
         Fault(drop=True),
         Fault(sleep=4, then="zu spät"),
     ],
-    ids=["429", "500", "503", "broken-json", "html", "no-choices", "null", "dropped", "late"],
+    ids=["429", "500", "503", "broken-json", "no-choices", "null", "dropped", "late"],
 )
 def test_a_failure_is_tried_again_and_never_kept(tmp_path, fault):
     with LlmServer(first_then(fault)) as server:

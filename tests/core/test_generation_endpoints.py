@@ -112,6 +112,67 @@ def test_answers_however_they_travel(ask, headers):
         assert ask(server.url)[0].text == "四"
 
 
+def streamed(*pieces, end=b"data: [DONE]\n\n"):
+    """Server-sent events, as an endpoint sends them that does so for every call."""
+    lines = "".join(f"data: {json.dumps(piece, ensure_ascii=False)}\r\n\r\n" for piece in pieces)
+    return sent(b": keep-alive\n\n" + lines.encode() + end, content_type="text/event-stream")
+
+
+def piece(ended=None, **delta):
+    return {"model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": ended}], "usage": None}
+
+
+USAGE = {"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 3}}
+
+
+@pytest.mark.parametrize(
+    ("stream", "text", "ended", "paid"),
+    [
+        (streamed(piece(role="assistant", content=""), piece(content="一\u2028"), piece("stop", content="二"), USAGE),
+         "一\u2028二", "stop", (4, 3)),
+        (streamed(piece(reasoning_content="想想"), piece(content="四"), piece("length"), end=b""), "四", "length", None),
+        (streamed({"choices": [{"text": "三"}]}, {"choices": [{"text": "四", "finish_reason": "stop"}]}, USAGE),
+         "三四", "stop", (4, 3)),
+    ],
+    ids=["chat", "thoughts-without-done", "completion"],
+)  # fmt: skip
+def test_an_answer_in_pieces_is_put_together(ask, stream, text, ended, paid):
+    with LlmServer(lambda _: stream) as server:
+        reply, spent = ask(server.url)
+    assert (reply.text, reply.ended, reply.model) == (text, ended, reply.model) and len(server.bodies) == 1
+    assert spent == (Amount(1, *paid) if paid else Amount(1, spent.prompt_tokens, len("想想四".encode()) + 1))
+
+
+def test_a_stream_without_its_end_is_no_answer(ask):
+    error = {"error": {"message": "overloaded", "code": 503}}
+    for stream in (streamed(piece(content="三"), end=b""), streamed(piece(content="三"), error)):
+        with LlmServer(lambda _, stream=stream: stream) as server:
+            found, _ = ask(server.url)
+        assert isinstance(found, BelleError) and "failed 2 times" in str(found) and len(server.bodies) == 2
+
+
+def test_after_a_word_that_is_final_nothing_more_is_begun(ask):
+    """Forty questions with a wrong key are refused once for every call that is under way, not forty times."""
+    with LlmServer(lambda _: sent({"error": {"message": "wrong key"}}, 401), latency=lambda _: 0.05) as server:
+        found, spent = ask(server.url, *map(str, range(40)), concurrency=4)
+    assert all(isinstance(one, BelleError) and "refuses the key" in str(one) for one in found)
+    assert len(server.bodies) == 4 and spent.calls == 0
+
+
+def test_a_page_for_people_says_that_the_address_is_wrong(ask):
+    with LlmServer(lambda _: sent(b"<html><body>Please <b>log in</b></body></html>")) as server:
+        found, spent = ask(server.url)
+    assert isinstance(found, BelleError) and "('Please log in'); look at the address" in str(found)
+    assert len(server.bodies) == 1 and spent.calls == 0
+
+
+def test_a_page_from_an_endpoint_that_answers_otherwise_is_a_failure_that_may_pass(ask):
+    pages = iter([sent(said()), sent(b"<html>busy</html>"), sent(said("五"))])
+    with LlmServer(lambda _: next(pages)) as server:
+        found, spent = ask(server.url, "甲", "乙", concurrency=1)
+    assert [one.text for one in found] == ["四", "五"] and spent.calls == 3
+
+
 def test_only_thoughts_at_the_beginning_are_left_out():
     assert spoken("标签 <think> 的用法：<think>…</think>") == "标签 <think> 的用法：<think>…</think>"
     assert spoken("[THINK]嗯[/THINK]四") == spoken("◁think▷嗯◁/think▷四") == spoken("<thought>嗯</thought> 四") == "四"
@@ -134,13 +195,14 @@ def test_a_withheld_answer_is_paid_once_and_is_no_answer(ask, body):
     [
         (sent({"error": {"code": 429, "message": "upstream is busy"}}), "429: upstream is busy", False),
         (sent(said("", "error")), "broken off", True),
-        (sent(b"<html><body>Please <b>log in</b></body></html>"), "'Please log in' instead of JSON", True),
+        (sent(b'{"choices": [{"mess'), """'{"choices": [{"mess' instead of JSON""", True),
+        (sent(b'data: {"choices": [{"delta": {"content": "\xe5\x9b'), "malformed answer", True),
         (sent(b"<html><title>Bad Gateway</title><hr>nginx</html>", 502), "502: Bad Gateway nginx", False),
         (sent({"error": {"message": "late"}}, 504), "504: late", True),
         (sent(b"", 529), "529", False),
         (sent(b"no gzip", content_encoding="gzip"), "no connection", True),
     ],
-    ids=["error-in-200", "broken-off", "login-page", "proxy", "gateway-late", "overloaded", "bad-gzip"],
+    ids=["error-in-200", "broken-off", "torn", "torn-stream", "proxy", "gateway-late", "overloaded", "bad-gzip"],
 )
 def test_a_failure_that_may_pass(ask, fault, words, billed):
     """Tried again, told in the endpoint's words, and counted as paid where it may have been."""
@@ -160,6 +222,8 @@ def test_a_failure_that_may_pass(ask, fault, words, billed):
         (400, {"message": "make sure your account is in good standing", "code": "Arrearage"}, "is used up (400"),
         (404, "model 'm' not found, try pulling it", "with model 'm' answers 404: model 'm' not found"),
         (405, {"message": "Method Not Allowed"}, "/v1"),
+        (404, {"message": "This is not a chat model … the v1/completions endpoint"}, "endpoint.mode=completion"),
+        (400, {"message": "default chat template is no longer allowed"}, "endpoint.mode=completion"),
         (400, {"message": "Unsupported value", "param": "temperature"}, "endpoint.parameters.temperature=null"),
         (400, {"message": "invalid temperature: only 1 is allowed"}, "endpoint.parameters.temperature=null"),
         (422, {"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}, "parameters.seed=null"),

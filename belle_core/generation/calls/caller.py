@@ -73,6 +73,8 @@ class Caller:
         self._running: dict[str, asyncio.Future[Reply]] = {}
         self._answered, self._refused = self.record.spent.calls, 0
         self._noticed = 0.0
+        self._over: BelleError | None = None
+        """Why no further call is begun: the endpoint takes none."""
 
     async def ask(self, request: Request) -> Reply:
         """The answer, paid once however often the question is asked.
@@ -97,32 +99,36 @@ class Caller:
                     last = failure
                     await self._pause(failure, attempt)
         tries, host = self.config.retries + 1, self.config.base_url
-        raise BelleError(
+        self._over = BelleError(
             f"{host} failed {tries} times, the last time with: {last}. Nothing is lost: repeat the command and it goes on",
             f"{host} 连续失败 {tries} 次，最后一次：{last}。已有结果都在：重复同一命令即可继续",
         )
+        raise self._over
 
     async def _attempt(self, key: str, request: Request) -> Reply:
         bound = Amount(1, most_prompt_tokens(request), longest(request, self.config))
         most = bound + self.ledger.beyond
         await self._afford(most)
-        used = most  # what a call costs that is broken off
+        used = Amount()
         try:
             await self._pace.turn(most.tokens)
+            if self._over:
+                raise self._over
             self.record.begin(key, most)
-            reply = await self._answerer.answer(request)
+            used = most  # what a call costs that is broken off
+            try:
+                reply = await self._answerer.answer(request)
+            except (Refused, BelleError, Failed) as error:
+                if not (isinstance(error, Failed) and error.billed):
+                    used = Amount()
+                    self.record.void(key)
+                self._heed(error)
+                raise
             self.record.keep(key, reply)
             used = amount_of(reply)
             self.ledger.learn(bound, used)
             self._answered += 1
             return reply
-        except (Refused, BelleError, Failed) as error:
-            if not (isinstance(error, Failed) and error.billed):
-                used = Amount()
-                self.record.void(key)
-            if isinstance(error, Refused):
-                self._count_refusal(error)
-            raise
         finally:
             self.ledger.settle(most, used)
             async with self._settled:
@@ -140,10 +146,11 @@ class Caller:
         if attempt == self.config.retries:
             return
         if failure.wait is not None and failure.wait > LONGEST_WAIT:
-            raise BelleError(
+            self._over = BelleError(
                 f"{self.config.base_url} asks to wait {failure.wait:.0f} s ({failure}); repeat the command then, it goes on",
                 f"{self.config.base_url} 要求等待 {failure.wait:.0f} 秒（{failure}）；届时重复同一命令即可继续",
             )
+            raise self._over
         pause = min(LONGEST_PAUSE, self.config.backoff * 2**attempt) * random.uniform(0.5, 1.0)
         if failure.wait is not None:
             self._pace.hold(failure.wait)  # the others are asked to wait as well
@@ -157,13 +164,19 @@ class Caller:
             host = self.config.base_url
             tell(f"{host}: {failure}; trying again in {pause:.0f} s", f"{host}：{failure}；{pause:.0f} 秒后重试")
 
-    def _count_refusal(self, error: Refused) -> None:
+    def _heed(self, error: Exception) -> None:
+        """What *error* means for further calls; raises ``BelleError`` when only questions were refused so far."""
+        if isinstance(error, BelleError):
+            self._over = error
+        if not isinstance(error, Refused):
+            return
         self._refused += 1
         if not self._answered and self._refused >= REFUSALS:
-            raise BelleError(
+            self._over = BelleError(
                 f"{self.config.base_url} refuses every question, the last with: {error}; look at {self.where}",
                 f"{self.config.base_url} 拒绝了所有问题，最后一次：{error}；请检查 {self.where}",
-            ) from error
+            )
+            raise self._over from error
 
     async def close(self) -> None:
         """Let go of what is held."""

@@ -13,6 +13,7 @@ from belle_core.generation.calls.answers import reply_of
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.failures import meaning, refused_field, retry_after, words_of
 from belle_core.generation.calls.request import Failed, Reply, Request, body_of
+from belle_core.generation.calls.streamed import joined
 from belle_core.language import say
 from belle_core.notices import tell
 
@@ -82,14 +83,25 @@ class Endpoint:
             cause = error.__cause__ or error
             words = words_of(str(cause) or type(cause).__name__, secret=self._secret)
             raise Failed(say(f"no connection ({words})", f"连接失败（{words}）"), billed=_sent(error)) from error
+        return self._json(response.http_response)
+
+    def _json(self, response: Any) -> dict[str, Any]:
+        """The answer of a success; raises ``Failed`` when there is none in it, ``BelleError`` for the page of a site."""
         try:
-            answer = json.loads(response.http_response.content)
+            answer = json.loads(response.content)
         except ValueError:
-            answer = response.http_response.text
-        if not isinstance(answer, dict):
-            shown = repr(words_of(answer, secret=self._secret)[:80])
-            raise Failed(say(f"malformed answer: {shown} instead of JSON", f"回答不是 JSON：{shown}"), billed=True)
-        return answer
+            answer = joined(response.text)
+        if isinstance(answer, dict):
+            return answer
+        words = words_of(response.text, secret=self._secret)
+        if response.text.lstrip().startswith("<") and not self._answered:
+            where, shown = self.config.base_url, repr(words[:80])
+            raise BelleError(
+                f"{where} answers with a page for people ({shown}); look at the address (it mostly ends in /v1)",
+                f"{where} 返回的是网页（{shown}）；请检查地址（通常以 /v1 结尾）",
+            )
+        shown = repr(words[:80])
+        raise Failed(say(f"malformed answer: {shown} instead of JSON", f"回答不是 JSON：{shown}"), billed=True)
 
     def _learns(self, error: Any, body: dict[str, Any]) -> bool:
         """Whether the call can be made without the field that is refused; raises ``BelleError`` when the user has to say so."""

@@ -21,6 +21,8 @@ USED_UP = re.compile(
 )
 """Names and words for an account without money (OpenAI, DeepSeek, Moonshot, Alibaba, Zhipu …)."""
 FLAGGED = re.compile(r"flagged|moderation|content[_ ]?(?:filter|policy)", re.IGNORECASE)
+NO_CHAT = re.compile(r"not a chat model|chat[_ ]template|v1/completions endpoint", re.IGNORECASE)
+"""Words by which a model that continues texts refuses a dialogue (OpenAI, vLLM)."""
 UNKNOWN = re.compile(
     r"unsupported|not support|unknown|extra|unrecogni[sz]ed|not permitted|not allowed|invalid|deprecated|only|不支持",
     re.IGNORECASE,
@@ -42,6 +44,11 @@ def meaning(status: int, body: Any, config: EndpointConfig, *, words: str, wait:
         return BelleError(
             f"{where} refuses the key ({status}: {words}); look at the environment variable {name}",
             f"{where} 拒绝了密钥（{status}：{words}）；请检查环境变量 {name}",
+        )
+    if config.mode == "chat" and status in (400, 404) and NO_CHAT.search(words):
+        return BelleError(
+            f"{where} with model {config.model!r} takes no dialogues ({status}: {words}); ask it to continue texts: endpoint.mode=completion",
+            f"{where} 的模型 {config.model!r} 不支持对话（{status}：{words}）；请用续写方式：endpoint.mode=completion",
         )
     if status in (404, 405) or "model_not_found" in names:
         return BelleError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ class Record:
         self._read()
 
     def _read(self) -> None:
-        begun: dict[str, list[Amount]] = defaultdict(list)
+        begun: dict[str, list[Amount]] = {}
         for place, line in self._journal.records():
             try:
                 self._add(place, line, begun)
@@ -47,15 +46,14 @@ class Record:
     def _add(self, place: int, line: dict[str, Any], begun: dict[str, list[Amount]]) -> None:
         """Reckon with one line; raises ``KeyError`` or ``TypeError`` for one that is none of ours."""
         if "begin" in line:
-            begun[line["begin"]].append(Amount(*line["most"]))
-        elif "void" in line and begun[line["void"]]:
-            begun[line["void"]].pop()
+            begun.setdefault(line["begin"], []).append(Amount(*line["most"]))
+        elif "void" in line:
+            _ended(line["void"], begun)
         elif "reply" in line:
             key, reply = line["key"], Reply(**line["reply"])
             self._places[key] = place
             self.spent += amount_of(reply)
-            if begun[key]:
-                begun[key].pop()
+            _ended(key, begun)
 
     def get(self, key: str) -> Reply | None:
         """The reply, if it was paid for already."""
@@ -76,6 +74,14 @@ class Record:
     def keep(self, key: str, reply: Reply) -> None:
         """The call was answered."""
         self._places[key] = self._journal.append([{"key": key, "reply": asdict(reply)}])
+
+
+def _ended(key: str, begun: dict[str, list[Amount]]) -> None:
+    """One of the calls that are begun has ended; only those that have not are kept in memory."""
+    if key in begun and begun[key]:
+        begun[key].pop()
+        if not begun[key]:
+            del begun[key]
 
 
 def _check(path: Path) -> None:
