@@ -28,10 +28,15 @@ def read_text(path: Path) -> str:
         try:
             return path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise BelleError(
-                f"{path}: is not UTF-8 (byte offset {error.start}); convert it first",
-                f"{path}：不是 UTF-8（字节偏移 {error.start}）；请先转换编码",
-            ) from error
+            raise no_utf8(path, error.start) from error
+
+
+def no_utf8(path: Path, offset: int) -> BelleError:
+    """What to say of a text in another encoding, from its first byte that is not UTF-8."""
+    return BelleError(
+        f"{path}: is not UTF-8 (byte offset {offset}); convert it first",
+        f"{path}：不是 UTF-8（字节偏移 {offset}）；请先转换编码",
+    )
 
 
 def read_object(path: Path) -> dict[str, Any] | None:

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from belle_core.conversation import Conversation
 from belle_core.errors import BelleError
-from belle_core.smallfiles import read_text
+from belle_core.smallfiles import no_utf8, readable
 
 
-def read_questions(path: Path) -> list[tuple[dict[str, Any], Conversation]]:
-    """Every record (``{"question": …}`` for a line of text) with the conversation to be answered.
+def read_questions(path: Path) -> Iterator[tuple[dict[str, Any], Conversation]]:
+    """Every record (``{"question": …}`` for a line of text) with the conversation to be answered, one after the other.
 
     A ``.json`` or ``.jsonl`` file holds an object a line with ``question``, or ``instruction`` and ``input``, or
     ``messages``, and perhaps ``system``. Raises ``BelleError`` with file and line for what cannot be read.
     """
-    text = read_text(path)
     objects = path.suffix.lower() in (".json", ".jsonl")
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not lines:
+    empty = True
+    for number, line in lines_of(path):
+        empty = False
+        where = f"{path}:{number}"
+        record = _record(line, where) if objects else {"question": line.strip()}
+        yield record, _conversation(record, where)
+    if empty:
         raise BelleError(f"{path} holds no question", f"{path} 中没有问题")
-    records = [_record(line, f"{path}:{number}") if objects else {"question": line.strip()} for number, line in lines]
-    return [
-        (record, _conversation(record, f"{path}:{number}")) for record, (number, _) in zip(records, lines, strict=True)
-    ]
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines in *path* that are not empty, with their numbers; raises ``BelleError`` when it cannot be read."""
+    offset = 0
+    with readable(path), path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise no_utf8(path, offset + error.start) from error
+            offset += len(raw)
+            if line.strip():
+                yield number, line
 
 
 def _record(line: str, where: str) -> dict[str, Any]:

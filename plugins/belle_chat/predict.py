@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def command(
     started = time.monotonic()
     if not out.absolute().parent.is_dir():
         raise BelleError(f"--out {out}: the directory does not exist", f"--out {out}：目录不存在")
-    asked = read_questions(questions)[:limit]
+    asked = list(islice(read_questions(questions), limit))
     source = find_source(model)
     engine = open_source(source, template)
     sampling = Sampling(max_new_tokens=options.pop("max_tokens"), **options)

@@ -23,7 +23,7 @@ def jobs_from(config: FromQuestionsConfig, context: StageContext) -> Iterator[Jo
 def count(config: FromQuestionsConfig, context: StageContext) -> int:
     """Number of questions that there are."""
     if config.questions:
-        there = len(read_questions(Path(config.questions).expanduser()))
+        there = sum(1 for _ in read_questions(Path(config.questions).expanduser()))
     else:
         there = _examples(config, context).splits.get(config.split, 0)
     return min(there, config.size or there, context.limit or there)

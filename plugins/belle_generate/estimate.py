@@ -115,8 +115,8 @@ def school_math(config: SchoolMathConfig, known: dict[str, Any]) -> dict[str, An
 def questions(config: FromQuestionsConfig, known: dict[str, Any]) -> tuple[int, int]:
     """Number of questions and their mean length in characters, as far as known."""
     if config.questions:
-        read = read_questions(Path(config.questions).expanduser())
-        there, length = len(read), sum(len(asked.question) for _, asked in read) // len(read)
+        lengths = [len(asked.question) for _, asked in read_questions(Path(config.questions).expanduser())]
+        there, length = len(lengths), sum(lengths) // len(lengths)
     else:
         before = known["inputs"].get("Examples", {})
         there = before.get("splits", {}).get(config.split, before.get("examples")) or 0

@@ -289,7 +289,7 @@ def test_bad_questions_are_named_with_file_and_line(tmp_path, content, said):
     path = tmp_path / "q.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BelleError) as caught:
-        read_questions(path)
+        list(read_questions(path))
     assert said in caught.value.english
     assert "\n" not in caught.value.english
 

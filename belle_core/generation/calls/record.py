@@ -78,7 +78,7 @@ class Record:
 
 def _ended(key: str, begun: dict[str, list[Amount]]) -> None:
     """One of the calls that are begun has ended; only those that have not are kept in memory."""
-    if key in begun and begun[key]:
+    if begun.get(key):
         begun[key].pop()
         if not begun[key]:
             del begun[key]

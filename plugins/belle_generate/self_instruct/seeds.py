@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from belle_core.data.asking import lines_of
 from belle_core.errors import BelleError
-from belle_core.smallfiles import read_text
 from belle_generate.self_instruct.config import SHOWN
 from belle_generate.self_instruct.form import Task
 
@@ -16,10 +16,7 @@ OWN = Path(__file__).parent / "seeds.jsonl"
 def read_seeds(path: str | None) -> list[Task]:
     """All seed tasks; raises ``BelleError`` with file and line for what is none, and when there are too few."""
     place = Path(path).expanduser() if path else OWN
-    tasks = []
-    for number, line in enumerate(read_text(place).split("\n"), 1):
-        if line.strip():
-            tasks.append(_task(line, f"{place}:{number}"))
+    tasks = [_task(line, f"{place}:{number}") for number, line in lines_of(place)]
     if len(tasks) < SHOWN:
         raise BelleError(
             f"{place} holds {len(tasks)} tasks; a request shows {SHOWN}",
