@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from sys import intern
 
 from belle_generate.self_instruct.prefixes import PrefixTree
 
@@ -16,7 +17,7 @@ FIRST = 64
 
 def tokens_of(text: str) -> list[str]:
     """Characters of Chinese, and words of letters and digits, without case, width and punctuation."""
-    return TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
+    return list(map(intern, TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())))  # each is in memory once
 
 
 def rouge_l(one: list[str], other: list[str]) -> float:

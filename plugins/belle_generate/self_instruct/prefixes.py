@@ -10,6 +10,7 @@ So lists stay short where texts become many, which keeps the time per text from 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from math import ceil
 
@@ -31,7 +32,7 @@ class PrefixTree:
 
     def __init__(self, ranks: dict[str, int], threshold: float) -> None:
         self.ranks, self.threshold = ranks, threshold
-        self._nodes: dict[int, list[int]] = {}
+        self._nodes: dict[int, array[int]] = {}
         """By the hash of the path: numbers of texts, each with the place (by rank) of its last token on the path."""
         self._split: set[int] = set()
         """Nodes that keep only texts which may have no further token in common with a similar one."""
@@ -69,16 +70,17 @@ class PrefixTree:
             if path in self._split and text.least > depth + 1:
                 self._enter(number, path, depth + 1, place)
                 continue
-            entries = self._nodes.setdefault(path, [])
+            if (entries := self._nodes.get(path)) is None:
+                entries = self._nodes[path] = array("Q")
             entries.append(number << PLACES | place)
             self._entries += 1
             full = len(entries) > FULL and self._entries < ROOM * len(self._texts)
             if full and path not in self._split and depth + 1 < DEPTH:
                 self._divide(path, depth + 1, entries)
 
-    def _divide(self, path: int, depth: int, entries: list[int]) -> None:
+    def _divide(self, path: int, depth: int, entries: array[int]) -> None:
         self._split.add(path)
-        self._nodes[path] = [entry for entry in entries if self._texts[entry >> PLACES].least <= depth]
+        self._nodes[path] = array("Q", [e for e in entries if self._texts[e >> PLACES].least <= depth])
         self._entries -= len(entries) - len(self._nodes[path])
         for entry in entries:
             if self._texts[entry >> PLACES].least > depth:
