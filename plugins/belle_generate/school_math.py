@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from itertools import count
 
 from belle_core import StageContext
@@ -13,20 +11,10 @@ from belle_core.artifacts import Examples
 from belle_core.conversation import Conversation, Example
 from belle_core.generation.calls import Request
 from belle_core.generation.calls.request import LENGTH
-from belle_generate.arithmetic import (
-    LARGE,
-    Unreadable,
-    claims_in,
-    divided_in,
-    evaluate,
-    holds,
-    number_in,
-    numbers_in,
-    rounds_to,
-)
 from belle_generate.config import SchoolMathConfig
 from belle_generate.producing import Callers, Job, Outcome, Production, Rejected, about
 from belle_generate.self_instruct.novelty import Novelty
+from belle_generate.solution import Problem, why_wrong
 
 ASKED = 5
 """Problems of a request."""
@@ -86,19 +74,10 @@ ASK = """请编写 {asked} 道{grade}的数学应用题，内容是“{topic}”
 解答：（分步写出算式和得数，如 260×0.8=208，除不尽时用≈，最后用一句话作答）
 算式：（只含数字和运算符号的一个综合算式，算出来就是答案，如 260×0.8-20）
 答案：（只写一个数和单位）"""
-FIELD = re.compile(r"^[ \t#*\d.、]*(题目|解答|算式|答案)\s*\**\s*[:：]\**", re.MULTILINE)
-
-SAYS = re.compile(r"(?:^|\n|。|；)\s*答\s*[:：]")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A word problem as the model wrote it."""
-
-    question: str
-    solution: str
-    expression: str
-    answer: str
+FIELD = re.compile(
+    r"^[ \t#*\d.、【]*(?:综合)?(题目|解答|算式|答案)(?:过程)?[ \t]*[（(]?[\d一二三四五]?[)）]?[ \t]*\**[ \t]*(?:】[ \t]*[:：]?|[:：])\**",
+    re.MULTILINE,
+)
 
 
 def make(config: SchoolMathConfig, context: StageContext) -> Examples:
@@ -156,59 +135,6 @@ def problems_in(text: str) -> list[Problem | str]:
         Problem(*(fields[name] for name in names)) if all(map(fields.get, names)) else "\n".join(fields.values())
         for fields in found
     ] or [text.strip()]
-
-
-def why_wrong(problem: Problem) -> tuple[str, str] | None:
-    """(reason, evidence) when the solution does not compute: expression, answer, every equation and the last sentence must agree."""
-    shown = number_in(problem.answer)
-    if shown is None:
-        return "unreadable_answer", problem.answer
-    try:
-        value = evaluate(problem.expression)
-        stated = _Stated(problem, evaluate(shown), shown)
-    except Unreadable:
-        return "unreadable_expression", problem.expression
-    if not stated.agrees(value):
-        return "wrong_answer", f"{problem.expression} = {float(value):g}, not {problem.answer}"
-    claims = [(claim, holds(claim)) for claim in claims_in(problem.solution)]
-    for (left, sign, right), true in claims:
-        if true is False:
-            return "wrong_equation", f"{left} {sign} {right}"
-    results = [evaluate(right) for (_, _, right), true in claims if true]
-    if not results:
-        return "no_equation", problem.solution
-    if not any(result == value or stated.agrees(result) for result in results + divided_in(problem.solution)):
-        return "answer_not_derived", f"{problem.answer}: {problem.solution}"
-    said = numbers_in(_conclusion(problem.solution))
-    if said and not any(stated.agrees(evaluate(number)) for number in said):
-        return "answer_contradicted", f"{problem.answer}: {problem.solution}"
-    return None
-
-
-def _conclusion(solution: str) -> str:
-    """The sentence that says the answer: behind ``答：``, else the last line if it is no sum."""
-    *_, line = solution.strip().split("\n")
-    if SAYS.search(solution):
-        return SAYS.split(solution)[-1]
-    return "" if re.search(r"[=＝≈]", line) else line
-
-
-class _Stated:
-    """The number that the answer states, and what it is taken for."""
-
-    def __init__(self, problem: Problem, number: Fraction, shown: str) -> None:
-        self.number, self.shown = number, shown
-        self.rounded = bool(re.search(r"[≈约]", problem.solution + problem.answer))
-        self.scales = [n for sign, n in LARGE.items() if sign in problem.answer and sign in problem.solution]
-
-    def agrees(self, value: Fraction) -> bool:
-        """Equal; or said to be rounded, to the digits shown; or the same as a percentage, or in the unit 万 that the solution names."""
-        return (
-            value == self.number
-            or (self.rounded and rounds_to(value, self.shown))
-            or (self.shown.endswith("%") and value == self.number * 100)
-            or any(value * scale == self.number for scale in self.scales)
-        )
 
 
 def _item(id: str, problem: Problem | str, meta: dict[str, str]) -> Example | Rejected:

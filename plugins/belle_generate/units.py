@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 KINDS = (
@@ -35,7 +35,8 @@ def conversions_in(text: str) -> Iterator[tuple[tuple[str, str, str], str]]:
         if kinds and not re.search(r"\d", clause):  # else it is the end of a sum: 300人 × 每人20分=6000分
             sizes = next((kind for kind in kinds if _sum(left, kind) == _sum(right, kind)), kinds[0])
             unit = sizes[right[-1][2]]
-            yield (f"({_sum(left, sizes) / unit})", "=", f"{_sum(right, sizes) / unit}"), found[0]
+            shown = right[0][1] if len(right) == 1 and not right[0][0] else f"{_sum(right, sizes) / unit}"
+            yield (f"({_sum(left, sizes) / unit})", "=", shown), found[0]
 
 
 def _sum(terms: list[tuple[str, str, str]], sizes: dict[str, Fraction]) -> Fraction:
@@ -45,3 +46,22 @@ def _sum(terms: list[tuple[str, str, str]], sizes: dict[str, Fraction]) -> Fract
         sign = own or sign
         total += (-1 if sign == "-" else 1) * Fraction(number) * sizes[unit]
     return total
+
+
+def one_size(units: Iterable[str]) -> bool:
+    """Whether no two of *units*, each perhaps with words behind it, measure the same in different sizes: ``米`` and ``厘米``."""
+    known = [found[0] for unit in units if (found := re.match(NAMES, unit))]
+    return not any(
+        one in kind and other in kind and kind[one] != kind[other] for kind in SIZES for one in known for other in known
+    )
+
+
+def as_much(one: Fraction, other: Fraction, unit: str, named: Iterable[str]) -> bool:
+    """Whether *one* in a unit that is *named* is *other* in *unit*: 3000 毫升 and 3 升."""
+    return any(
+        one * kind[name] == other * kind[unit]
+        for kind in SIZES
+        if unit in kind
+        for name in named
+        if name in kind and name != unit
+    )
