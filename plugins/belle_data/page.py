@@ -67,6 +67,7 @@ def _lengths(statistics: Statistics, found: dict[str, Any]) -> list[Block]:
     if not plots:
         return []
     headings, rows = sizes_of(found)
+    headings[0] = say("characters", "字符数")
     return [*plots, Table(headings, [[cell_of(cell) for cell in row] for row in rows])]
 
 

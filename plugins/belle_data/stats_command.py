@@ -64,7 +64,7 @@ def _print(found: dict[str, Any]) -> None:
     print_figures(glance(found))
     if len(found["splits"]) > 1:
         print_table(say("Splits", "划分"), ["", many, share], rows_of(found["splits"], total))
-    print_table(say("Lengths", "长度"), *sizes_of(found))
+    print_table(say("Lengths in characters", "长度（字符）"), *sizes_of(found))
     for name, title in NAMES.items():
         rows = rows_of(found[name], total)
         rest = sum(found[name].values()) - sum(count for _, count, _ in rows[:ROWS])

@@ -96,8 +96,5 @@ def sizes_of(found: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
         "p50": ("median", "中位数"),
         "max": ("largest", "最大"),
     }
-    headings = [
-        say("characters", "字符数"),
-        *(say(*titles[name]) if name in titles else name for name in found["turns"]),
-    ]
+    headings = ["", *(say(*titles[name]) if name in titles else name for name in found["turns"])]
     return headings, [[name, *values.values()] for name, values in sizes.items() if values["count"]]

@@ -377,6 +377,14 @@ def test_no_word_of_the_tables_is_lost_in_a_narrow_terminal(width, tmp_path, mon
         chinese.cache_clear()
 
 
+def test_words_of_a_narrow_table_are_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    texts = [conversation(f"{n}", "问" * 999, "答" * 12_345) for n in range(3)]
+    shown = call("stats", write(tmp_path / "some.jsonl", texts))
+    assert "number of" in shown and "\nmessages " in shown and "\nquestion" in shown
+    assert all(len(line) <= 60 for line in shown.splitlines() if "page:" not in line)
+
+
 def test_contamination_that_stays_in_the_data_is_told(tmp_path):
     path = write(tmp_path / "some.jsonl", RECORDS[:4])
     asked = write(tmp_path / "eval.jsonl", [conversation("q", "写一首关于春天的诗", "春")])
