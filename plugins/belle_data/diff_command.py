@@ -26,11 +26,12 @@ LINE = 100
 @with_json
 def diff(first: str, second: str, count: int, as_json: bool) -> None:
     """Prints a comparison."""
-    one, other = open_examples(first).examples, open_examples(second).examples
+    one, other = open_examples(first), open_examples(second)
     from belle_data.comparison import compare
 
-    found = compare(one, other, count)
-    print_json(found) if as_json else _print(found, first, second)
+    found = compare(one.examples, other.examples, count)
+    names = (first, second) if one.name == other.name else (one.name, other.name)
+    print_json(found) if as_json else _print(found, *names)
 
 
 def _print(found: dict[str, Any], first: str, second: str) -> None:

@@ -28,26 +28,44 @@ COLUMNS = {
     "added": ("added", "增加"),
     "dropped": ("dropped", "丢弃"),
 }
+NAME, HEADING = 8, 12
+"""Columns of a terminal that a name and a heading get at least."""
 
 
-def print_table(
-    title: str, headings: Sequence[str], rows: Sequence[Sequence[object]], *, numbers_from: int = 1
-) -> None:
-    """One table; nothing for no rows. Columns from *numbers_from* on are aligned to the right."""
+def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """One table; nothing for no rows. All columns but the first are aligned to the right, and no number in them is broken."""
     if not rows:
         return
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number >= numbers_from else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell_of(cell)) for cell in row))
+    cells = [[cell_of(cell) for cell in row] for row in rows]
     console = _console()
+    widths, gap = _widths(headings, cells, console.width)
+    console.width = max(console.width, sum(widths) + gap * len(widths))
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
+    for number, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        table.add_column(heading, justify="right" if number else "left", overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(Text(visible(title), style="bold"))
     console.print(table)
     console.print()
+
+
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> tuple[list[int], int]:
+    """Of every column, and between them: as wide as what stands in them, or where *room* lacks with folded headings and names."""
+    from rich.cells import cell_len
+
+    names = list(map(cell_len, headings))
+    inside = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    whole = list(map(max, names, inside))
+    if sum(whole) + 2 * (len(whole) - 1) <= room:
+        return whole, 2
+    others = [max(width, min(name, HEADING)) for name, width in zip(names[1:], inside[1:], strict=True)]
+    left = {gap: room - sum(others) - gap * len(others) for gap in (2, 1)}
+    gap = 2 if left[2] >= NAME else 1
+    return [min(whole[0], max(NAME, left[gap])), *others], gap
 
 
 def print_figures(figures: Sequence[Figure]) -> None:

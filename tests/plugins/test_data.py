@@ -161,6 +161,8 @@ def test_diff_tells_added_removed_changed_and_same(named, tmp_path):
     assert before["id"] == after["id"] == "b" and after["messages"][1]["content"] == "别的"
     assert found["rejected"] == {reason: [count, 0] for reason, count in load("few/data").rejected.items()} != {}
     assert plain("diff", named, named)["by_id"] == {"same": 4, "changed": 0, "moved": 0, "added": 0, "removed": 0}
+    shown = call("diff", named, tmp_path / "other.jsonl")
+    assert f"{named}  other.jsonl" in shown and str(tmp_path) not in shown
 
 
 def test_diff_tells_why_an_example_is_no_longer_there(tmp_path):
@@ -377,12 +379,17 @@ def test_no_word_of_the_tables_is_lost_in_a_narrow_terminal(width, tmp_path, mon
         chinese.cache_clear()
 
 
-def test_words_of_a_narrow_table_are_whole(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
-    texts = [conversation(f"{n}", "问" * 999, "答" * 12_345) for n in range(3)]
-    shown = call("stats", write(tmp_path / "some.jsonl", texts))
-    assert "number of" in shown and "\nmessages " in shown and "\nquestion" in shown
-    assert all(len(line) <= 60 for line in shown.splitlines() if "page:" not in line)
+@pytest.mark.parametrize(("size", "width"), [(9_000, 60), (1_234_567, 60), (1_234_567, 40)])
+def test_no_number_of_a_narrow_table_is_broken(size, width, tmp_path, monkeypatch):
+    """Rather a line is longer than the terminal; what usually stands there fits into 60 columns."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = call(
+        "stats", write(tmp_path / "some.jsonl", [conversation(f"{n}", "问" * 999, "答" * size) for n in range(3)])
+    )
+    row = next(line for line in shown.splitlines() if line.startswith("each"))
+    assert {f"{size:,}", f"{float(size):,}"} <= set(row.split())
+    assert {"messages", "question", "example"} <= set(shown.split())
+    assert size > 9_000 or all(len(line) <= width for line in shown.splitlines() if "page:" not in line)
 
 
 def test_contamination_that_stays_in_the_data_is_told(tmp_path):
