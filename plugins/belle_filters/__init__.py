@@ -23,7 +23,7 @@ def belle_parts() -> list[Part]:
         _filter("repetition", one.RepetitionConfig, "repetition:Repetition", version=3),
         _filter("truncated", one.TruncatedConfig, "truncated:Truncated", version=3),
         _filter("impossible", one.ImpossibleConfig, "impossible:Impossible", version=3),
-        _filter("personal", one.PersonalConfig, "personal:Personal", version=2),
+        _filter("personal", one.PersonalConfig, "personal:Personal", version=3),
         _filter("length", one.LengthConfig, "length:Length"),
         _filter("score", one.ScoreConfig, "score:Score"),
         _filter("pieces", one.PiecesConfig, "pieces:Pieces"),
