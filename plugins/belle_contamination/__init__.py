@@ -12,6 +12,6 @@ def belle_parts() -> list[Part]:
             name="contamination",
             config=ContaminationConfig,
             run="belle_contamination.filter:Contamination",
-            version=2,
+            version=3,
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from belle_contamination.config import ContaminationConfig
@@ -15,6 +16,8 @@ from belle_core.data.filters import Drop, Keep
 from belle_core.data.personal import redacted
 from belle_core.errors import BelleError
 
+RECENT = 256
+"""Texts of which it is known what stands in them; many examples have the same system text."""
 SHOWN = 500
 """Characters of either side in ``contamination.jsonl``."""
 
@@ -33,6 +36,7 @@ class Contamination:
         self._texts = [text for _, text in found]
         self._files = sorted({place.source.name for place, _ in found})
         self._questions = Questions(self._texts, size=config.size, threshold=config.threshold)
+        self._find = lru_cache(RECENT)(self._questions.find)
         self._hits: set[int] = set()
         self._examples = 0
 
@@ -41,7 +45,7 @@ class Contamination:
         return list(map(self._summary, examples))
 
     def _summary(self, example: Example) -> bytes:
-        hits = [(hit, text) for text in asked(example) if (hit := self._questions.find(text))]
+        hits = [(hit, text) for text in asked(example) if (hit := self._find(text))]
         if not hits:
             return b""
         (number, share), text = max(hits, key=lambda found: found[0][1])
@@ -77,7 +81,8 @@ class Contamination:
 
 
 def asked(example: Example) -> list[str]:
-    """Everything the user says, turn by turn; the whole text of an example that is no conversation."""
+    """Everything the user says, turn by turn, and the system text; the whole text of an example that is no conversation."""
     if example.conversation is None:
         return [example.text or ""]
-    return [turn.text for turn in example.conversation.turns if turn.role == "user"]
+    texts = [turn.text for turn in example.conversation.turns if turn.role == "user"]
+    return [*texts, example.conversation.system] if example.conversation.system else texts

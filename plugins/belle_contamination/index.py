@@ -43,7 +43,7 @@ class Questions:
         self._needed = np.full(len(self.texts), np.inf)  # weight among the n-grams in the index
         index: defaultdict[str, list[int]] = defaultdict(list)
         for number, text in enumerate(self.texts):
-            if len(text) >= (SHORT_LETTERS if _lettered(text) else SHORT):
+            if _long(text):
                 for gram in self._rarest(text, number):
                     index[gram].append(number)
         self._index = {
@@ -106,6 +106,15 @@ class Questions:
     def _own(self, text: str) -> frozenset[str]:
         """The n-grams of a question, as long as its script asks for."""
         return _grams(text, self._size(text))
+
+
+def alone(text: str) -> bool:
+    """Whether a question is long enough to be looked for inside other texts."""
+    return _long(_plain(text))
+
+
+def _long(plain: str) -> bool:
+    return len(plain) >= (SHORT_LETTERS if _lettered(plain) else SHORT)
 
 
 def _grams(text: str, size: int) -> frozenset[str]:

@@ -132,6 +132,56 @@ def test_layouts_of_evaluations(tmp_path):
     assert found == {"a.jsonl": "翻译\n你好", "b.json": "问"}
 
 
+CHOICES = ["关于水的说法正确的是", "胸导管常注入", "肉牛屠宰后，胴体的哪个部位肉质较好"]
+
+
+def test_choices_belong_to_short_and_repeated_questions(tmp_path):
+    """CMMLU's and C-Eval's fields, MMLU's lists; a question that says enough is looked for alone."""
+    own = [(CHOICES[0], "甲乙丙丁"), (CHOICES[0], "子丑寅卯"), (CHOICES[1], "天地玄黄"), (CHOICES[2], "东西南北")]
+    records = [{"question": text, **dict(zip("ABCD", words)), "answer": "A"} for text, words in own]
+    records.append({"question": "What is it?", "choices": ["one", "two"], "answer": 1})
+    path = tmp_path / "choices.jsonl"
+    path.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in records), encoding="utf-8")
+    assert [text for _, text in questions_in(str(path))] == [
+        *(f"{text}\n" + "\n".join(words) for text, words in own[:3]),
+        CHOICES[2],
+        "What is it?\none\ntwo",
+    ]
+    filter = Contamination(ContaminationConfig(against=str(path)))
+    hit = lambda text: filter.summaries([conversation(0, text, "好")])[0] != b""  # noqa: E731
+    assert hit("单项选择：肉牛屠宰后，胴体的哪个部位的肉质较好？") and hit("请选择。胸导管常注入：天、地、玄、黄")
+    assert not hit("关于水的说法正确的是哪一个？请讲一讲水的性质。") and not hit("胸导管常注入什么？")
+
+
+def test_tables_without_a_header_as_mmlu_has_them(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        '"Find all c in Z_3, such that\nZ_3[x]/(x^2 + c) is a field.",0,1,2,3,B\nWhy?,"so, yes",no,maybe,never,D\n'
+    )
+    (tmp_path / "b.csv").write_text("question,A,B,answer\nWhich of the two is the larger one?,1,2,B\n")
+    found = [(str(place), text) for place, text in questions_in([str(tmp_path / "a.csv"), str(tmp_path / "b.csv")])]
+    assert found == [
+        ("a.csv:1", "Find all c in Z_3, such that\nZ_3[x]/(x^2 + c) is a field."),
+        ("a.csv:3", "Why?\nso, yes\nno\nmaybe\nnever"),
+        ("b.csv:2", "Which of the two is the larger one?"),
+    ]
+
+
+def test_questions_asked_one_after_the_other(tmp_path):
+    path = tmp_path / "turns.jsonl"
+    path.write_text(
+        json.dumps({"question_id": 1, "turns": ["写一篇夏天的游记。", "把它改成一首诗。"]}), encoding="utf-8"
+    )
+    assert [text for _, text in questions_in(str(path))] == ["写一篇夏天的游记。", "把它改成一首诗。"]
+
+
+def test_a_question_in_a_system_text_is_found(tmp_path):
+    filter = Contamination(ContaminationConfig(against=str(questions(tmp_path))))
+    turns = (Turn("user", "你好"), Turn("assistant", "好"))
+    given = Example("x", Conversation(turns, f"你是助手。例如有人问：{ASKED[2]}你就写一首。"))
+    assert json.loads(filter.summaries([given])[0])[0] == 2
+    assert not filter.summaries([Example("x", Conversation(turns, "你是助手。"))])[0]
+
+
 def test_a_record_of_another_layout_that_gives_no_example_is_told_where_it_stands(tmp_path):
     path = tmp_path / "pairs.jsonl"
     lines = [
@@ -223,6 +273,14 @@ def test_paraphrases_of_the_real_evaluation_are_found(shared):
     assert sum(hit is not None for hit in found) >= 950
     right = sum(hit is not None and normalised(asked[hit[0]]) == normalised(text) for hit, text in zip(found, asked))
     assert right >= 950
+
+
+@pytest.mark.slow
+def test_paraphrases_of_multiple_choice_questions_are_found(shared):
+    asked = [text for _, text in questions_in(str(shared / "data/bench/cmmlu_dev_test.jsonl"))]
+    index, choose = Questions(asked, size=3, threshold=0.65), random.Random(0)
+    some = choose.sample(asked, 600)
+    assert sum(index.find(paraphrased(text, choose)) is not None for text in some) >= 0.95 * len(some)
 
 
 @pytest.mark.slow
