@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from belle_core.artifacts import MANIFEST, Artifact, fingerprint
-from belle_core.config import RunConfig
+from belle_core.config import CleaningConfig, RunConfig
 from belle_core.digest import Digests, expand
 from belle_core.errors import BelleError
 from belle_core.plugins import Catalog
@@ -25,6 +25,8 @@ class Recipe:
     values: dict[str, Any]
     files: list[str]
     """Input files, for provenance only: their bytes are in *values*, their names are not."""
+    compared: list[str]
+    """Those of them that only filters look into, such as the questions of an evaluation: nothing is made from them."""
     digests: dict[Path, str]
     """SHA-256 of those that are read while the step works."""
 
@@ -41,11 +43,12 @@ class Identities:
         self.keys: dict[str, str] = {}
         self._inner: dict[int, str] = {}
         self._digests: dict[Path, str] = {}
+        self._compared: list[str] = []
 
     def of(self, step: Step) -> Recipe:
         """The recipe of *step*; those of its sources must have been asked for before."""
         files: list[str] = []
-        self._digests = {}
+        self._digests, self._compared = {}, []
         stage = step.stage
         self._inner.pop(id(step.section), None)
         values = {
@@ -58,7 +61,8 @@ class Identities:
         if self.config.limit is not None:
             values["limit"] = self.config.limit
         key = self.keys[step.name] = self._inner[id(step.section)] = fingerprint(values)
-        return Recipe(key, values, files, self._digests)
+        compared = [file for file in self._compared if file not in files]
+        return Recipe(key, values, [*files, *compared], compared, self._digests)
 
     def plain(self, value: Any, where: str, files: list[str]) -> Any:
         """*value* as JSON: options without effect left out, input files replaced by their digests.
@@ -84,7 +88,8 @@ class Identities:
                 )
                 if f.metadata.get("ordered") and isinstance(item, dict):
                     item = [list(pair) for pair in item.items()]  # keys are sorted when hashed
-                result[f.name] = digests or self.plain(item, f"{where}.{f.name}", files)
+                into = self._compared if isinstance(value, CleaningConfig) and f.name == "clean" else files
+                result[f.name] = digests or self.plain(item, f"{where}.{f.name}", into)
         if named := getattr(value, "input_files", None):
             try:
                 digests = self._digest(named(), where, files, streamed=True)

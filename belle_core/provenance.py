@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from belle_core.artifacts import Artifact, Examples
+from belle_core.identity import Recipe
 from belle_core.stages import Stage, distribution_of
 
 LIBRARIES = (
@@ -26,7 +27,7 @@ LIBRARIES = (
 )
 
 
-def provenance(stage: Stage, inputs: Iterable[Artifact], files: list[str], started: float) -> dict[str, Any]:
+def provenance(stage: Stage, inputs: Iterable[Artifact], recipe: Recipe, started: float) -> dict[str, Any]:
     """Facts recorded beside a recipe; ``seconds`` is the time the stage itself took."""
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
@@ -34,7 +35,8 @@ def provenance(stage: Stage, inputs: Iterable[Artifact], files: list[str], start
         "machine": {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()},
         "versions": _versions(stage),
         "inputs": [f"{artifact.directory.parent.name}/{artifact.fingerprint}" for artifact in inputs],
-        "files": files,
+        "files": recipe.files,
+        "compared": recipe.compared,
         "licences": sorted({licence for artifact in inputs for licence in _licences(artifact)}),
     }
 

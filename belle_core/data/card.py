@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +20,36 @@ def write_card(
     recipe: Mapping[str, Any],
     *,
     files: Iterable[str],
+    compared: Iterable[str],
     inputs: Iterable[Artifact],
     digest: Callable[[Path], str],
 ) -> None:
-    """Describe *examples*; *files* and *inputs* are what they were made from, ``digest(path)`` is a SHA-256.
+    """Describe *examples*; *files* and *inputs* are what they were made from, *compared* are files that only filters looked into,
+    ``digest(path)`` is a SHA-256.
 
     The same data give the same bytes: no times, no directories.
     """
-    text = "\n".join([*yaml_head(examples), *_body(examples, recipe, _sources(files, inputs, digest), digest)])
+    sources, others = [*_files(files, digest), *_made(inputs)], list(_files(compared, digest))
+    text = "\n".join([*yaml_head(examples), *_body(examples, recipe, sources, others, digest)])
     (examples.directory / CARD).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _sources(
-    files: Iterable[str], inputs: Iterable[Artifact], digest: Callable[[Path], str]
-) -> list[tuple[str, str, str]]:
-    """(name, licence, digest or fingerprint) of what the data were made from."""
-    paths = [path for path in map(Path, dict.fromkeys(files)) if path.is_file()]
-    made = [(_named(a), ", ".join(a.licences) or "not stated" if isinstance(a, Examples) else "", "") for a in inputs]
-    return [*((_name(path), "", digest(path)) for path in paths), *made]
+def _files(files: Iterable[str], digest: Callable[[Path], str]) -> Iterator[tuple[str, str, str]]:
+    """(name, licence, SHA-256) of files that are there; what their licence is only the step's options say."""
+    yield from ((_name(path), "", digest(path)) for path in map(Path, dict.fromkeys(files)) if path.is_file())
+
+
+def _made(inputs: Iterable[Artifact]) -> Iterator[tuple[str, str, str]]:
+    """The same of artifacts, whose name holds their fingerprint."""
+    for artifact in inputs:
+        licences = ", ".join(artifact.licences) or "not stated" if isinstance(artifact, Examples) else ""
+        yield _named(artifact), licences, ""
 
 
 def _named(artifact: Artifact) -> str:
     """``Examples/<fingerprint>``, with the names of the files that it comes from."""
-    named = (
-        Path(name) for manifest in ancestors(artifact.directory) for name in manifest["provenance"].get("files", ())
-    )
+    known = [manifest["provenance"] for manifest in ancestors(artifact.directory)]
+    named = [Path(file) for one in known for file in one.get("files", ()) if file not in one.get("compared", ())]
     files = ", ".join(dict.fromkeys(path.name for path in named if path.name != MANIFEST))
     return f"{artifact.directory.parent.name}/{artifact.fingerprint}" + (f", from {files}" if files else "")
 
@@ -55,7 +60,11 @@ def _name(path: Path) -> str:
 
 
 def _body(
-    examples: Examples, recipe: Mapping[str, Any], sources: Sequence[Sequence[str]], digest: Callable[[Path], str]
+    examples: Examples,
+    recipe: Mapping[str, Any],
+    sources: Sequence[Sequence[str]],
+    compared: Sequence[tuple[str, str, str]],
+    digest: Callable[[Path], str],
 ) -> list[str]:
     config = dict(recipe.get("config") or {})
     filters = config.pop("clean", None) or []
@@ -71,7 +80,8 @@ def _body(
         *_table("Splits", ["split", "examples", "file", "SHA-256"], splits),
         *_table("Licences, as the sources state them", ["licence"], [[one] for one in examples.licences] or [["not stated"]]),
         *_table("Sources", ["source", "licence", "SHA-256"], sources),
-        *_filters(filters, examples),
+        *_filters(filters, examples, {digest: name for name, _, digest in compared}),
+        *_table("Files that only filters looked into", ["file", "SHA-256"], [[name, digest] for name, _, digest in compared]),
         *_table("Dropped records", ["reason", "records"], [(r, _count(n)) for r, n in examples.rejected.items()]),
         "",
         "## Options",
@@ -83,15 +93,18 @@ def _body(
     ]  # fmt: skip
 
 
-def _filters(filters: Sequence[Any], examples: Examples) -> list[str]:
-    """The filters in order, with their options and what each did to ``train``."""
+def _filters(filters: Sequence[Any], examples: Examples, names: Mapping[str, str]) -> list[str]:
+    """The filters in order, with their options and what each did to ``train``; *names* are those of files by their digests."""
     rows = []
     for name, options in ((name, options) for name, options in filters if options is not None):
         part = str(options.get("part", "")) if isinstance(options, dict) else ""
         said = {key: value for key, value in options.items() if key != "part"} if isinstance(options, dict) else options
         done = examples.cleaned.get(name, {})
         counts = [_count(done[key]) if key in done else "-" for key in ("in", "changed", "added", "dropped")]
-        rows.append([name, part, json.dumps(said, ensure_ascii=False, sort_keys=True), *counts])
+        shown = re.sub(
+            r"\b[0-9a-f]{64}\b", lambda m: names.get(m[0], m[0]), json.dumps(said, ensure_ascii=False, sort_keys=True)
+        )
+        rows.append([name, part, shown, *counts])
     return _table("Filters", ["filter", "part", "options", "in", "changed", "added", "dropped"], rows)
 
 

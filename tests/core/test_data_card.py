@@ -74,6 +74,26 @@ def test_a_mix_names_the_files_and_licences_of_its_sources(tmp_path):
     assert str(tmp_path) not in card
 
 
+def test_what_only_filters_looked_into_is_no_source(tmp_path):
+    """The questions of an evaluation are what the data do not hold; the mix of such data does not name them either."""
+    write(tmp_path / "ours.jsonl", records(9))
+    (tmp_path / "asked.txt").write_text("没有人问过的问题\n", encoding="utf-8")
+    source = [
+        f"data.sources.ours.path={tmp_path}/ours.jsonl",
+        "+filter@data.sources.ours.clean.seen=contamination",
+        f"data.sources.ours.clean.seen.against={tmp_path}/asked.txt",
+    ]
+    done = run(["+data=mix", "+data@data.sources.ours=files", *source], quiet=True)
+    inner, mixed = (
+        (artifact.directory / "README.md").read_text(encoding="utf-8") for artifact in done.artifacts.values()
+    )
+    sources = inner.split("## Sources")[1].split("## ")[0]
+    assert "ours.jsonl" in sources and "asked" not in sources
+    assert re.search(r"## Files that only filters looked into\n\n.*\n.*\n\| asked.txt \| [0-9a-f]{64} \|", inner)
+    assert re.search(r"\| seen \| filter/contamination/\d+ \| \{\"against\": \\\[\"asked.txt\"", inner)
+    assert "from ours.jsonl |" in mixed and "asked" not in mixed
+
+
 def test_the_same_data_give_the_same_card(made):
     first, second = made("one"), made("two")
     assert first.directory != second.directory
@@ -90,7 +110,7 @@ def test_words_of_others_do_not_break_head_or_tables(tmp_path):
     (tmp_path / "train.jsonl").write_text('{"id": "1", "text": "a"}\n', encoding="utf-8")
     odd = Examples(directory=tmp_path, record="text", splits={"train": 1}, rejected={"a|b\n<script>": 1},
                    licences=['own: "terms"\n---', "MIT"])  # fmt: skip
-    write_card(odd, {"config": {"note": "```\n# no"}}, files=[], inputs=[], digest=lambda path: "0")
+    write_card(odd, {"config": {"note": "```\n# no"}}, files=[], compared=[], inputs=[], digest=lambda path: "0")
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     head = head_of(card)
     assert head["license"] == ["mit", "other"] and head["license_name"] == 'own: "terms"\n---'
