@@ -79,6 +79,12 @@ def test_flaws_are_repaired(before, after):
     assert made("repair").repaired(before) == after
 
 
+def test_a_wrong_decoding_is_left_where_nobody_asks():
+    for wrong in ("你好，世界".encode().decode("latin-1"), "你好，世界！".encode().decode("gb18030")):
+        assert made("repair").repaired(wrong).startswith("你好，世界")
+        assert made("repair", mojibake=False).repaired(wrong) != made("repair").repaired(wrong)
+
+
 @pytest.mark.parametrize("text", UNCHANGED)
 def test_what_a_reader_sees_stays(text):
     assert made("repair").repaired(text) == text
