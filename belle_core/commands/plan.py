@@ -39,7 +39,8 @@ TOLD = 0.001
 @with_json
 def command(overrides: tuple[str, ...], config_dir: str | None, measure: bool, as_json: bool) -> None:
     """Prints the plan; exits with 1 when something stands in its way."""
-    plan = make_plan(list(overrides), config_dir, matmul=_measure(list(overrides), config_dir) if measure else None)
+    matmul = _measure(list(overrides), config_dir) if measure else None
+    plan = make_plan(list(overrides), config_dir, matmul=matmul, measure=measure)
     print_json(as_dict(plan)) if as_json else show(plan)
     if plan.problems:
         raise SystemExit(1)
@@ -131,15 +132,17 @@ def step_lines(step: PlannedStep) -> list[str]:
     """What is known of a step beyond the table; nothing for most."""
     if step.training:
         return training_lines(step.name, step.training)
+    why = step.figures.get("time_unknown")
+    unknown = [say(f"  time     unknown: {why}", f"  用时     未知：{why}")] if why and not step.cached else []
     if (examples := step.figures.get("examples")) is None:
-        return [] if step.type != "Examples" else [f"{step.name}: {say(*UNKNOWN)}"]
+        return [] if step.type != "Examples" else [f"{step.name}: {say(*UNKNOWN)}", *unknown]
     characters = number(step.figures.get("characters"))
     about = say("about ", "约 ") if step.figures.get("about") else ""
     filters = ", ".join(step.figures.get("undecided", ()))
     more = say(f", of which {filters} may drop more", f"（{filters} 可能再去掉一些）") if filters else ""
     lines = [say(f"{step.name}: {about}{number(examples)} training examples, {characters} characters{more}",
                  f"{step.name}：训练样本{about}{number(examples)} 条，{characters} 个字符{more}")]  # fmt: skip
-    return lines + ([calls_line(step)] if "tokens" in step.figures and not step.cached else [])
+    return lines + ([calls_line(step)] if "tokens" in step.figures and not step.cached else []) + unknown
 
 
 def calls_line(step: PlannedStep) -> str:

@@ -60,7 +60,7 @@ class CorpusFilter(Protocol):
     ``summaries`` runs in several processes, ``decide`` once and in order. With ``whole = False`` examples are decided while they
     pass and at most a bounded number may be looked at before the first decision; with ``whole = True`` all are
     stored in a scratch folder first and can be looked at again and in any order. One with ``asks_a_model = True`` takes time that
-    ``belle plan`` does not know.
+    ``belle plan`` knows only with ``--measure``.
     """
 
     whole: bool

@@ -72,14 +72,17 @@ class Plan:
     problems: list[BelleError] = field(default_factory=list)
 
 
-def make_plan(overrides: list[str], config_dir: str | None = None, *, matmul: float | None = None) -> Plan:
+def make_plan(
+    overrides: list[str], config_dir: str | None = None, *, matmul: float | None = None, measure: bool = False
+) -> Plan:
     """Plan a run without running or writing anything; raises ``BelleError`` when it cannot even be composed.
 
     ``matmul``: measured operations per second, for a lower bound of the time where no earlier run tells it.
+    ``measure``: stages may try on some examples what takes them long.
     """
     prepared = prepare_reading(overrides, config_dir)
     problems: list[BelleError] = []
-    planner = _Planner(prepared, matmul, problems)
+    planner = _Planner(prepared, matmul, problems, measure=measure)
     steps = [planner.plan(step) for step in prepared.steps]
     problems += _preflight(prepared)
     licences = sorted({licence for step in steps for licence in step.figures.get("licences", ())})
@@ -109,8 +112,8 @@ def _preflight(prepared: Prepared) -> list[BelleError]:
 class _Planner:
     """Plans steps in order, since each builds on the figures of those before."""
 
-    def __init__(self, prepared: Prepared, matmul: float | None, problems: list[BelleError]) -> None:
-        self.prepared, self.matmul, self.problems = prepared, matmul, problems
+    def __init__(self, prepared: Prepared, matmul: float | None, problems: list[BelleError], *, measure: bool) -> None:
+        self.prepared, self.matmul, self.problems, self.measure = prepared, matmul, problems, measure
         self.artifacts: dict[str, Artifact | None] = {}
         self.figures: dict[str, dict[str, Any]] = {}
         self.models: dict[str, KnownModel] = {}
@@ -169,6 +172,7 @@ class _Planner:
             "inputs": {kind.__name__: self.figures[source] for kind, source in step.sources.items()},
             "sources": {key: self.figures[name] for key, name in step.inner.items()},
             "limit": self.prepared.config.limit,
+            "measure": self.measure,
         }
         try:
             return dict(

@@ -33,7 +33,7 @@ def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
     total = len(examples) if whole else round(_bytes_of(inputs) * bulk / max(size, 1.0))
     most = {one.set: one.most for one in inputs}.values()  # of dataset_info.json
     total = min(total, sum(number for number in most if number)) if all(most) else total
-    found = outlook(examples, config, total=total)
+    found = outlook(examples, config, total=total, measure=known.get("measure", False))
     total, limit = round(total * found.kept), known["limit"]
     parts = {name: held_out(name, getattr(config, name)) for name in ("test", "dev")}
     splits = {name: part.size(total) for name, part in parts.items() if part.number}
@@ -50,7 +50,9 @@ def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
         "undecided": found.undecided,
         "licences": [config.licence] if config.licence else [],
     }
-    return figures if found.seconds is None else figures | {"seconds": count / max(found.kept, 0.01) * found.seconds}
+    if found.seconds is None:
+        return figures | {"time_unknown": found.untimed}
+    return figures | {"seconds": count / max(found.kept, 0.01) * found.seconds}
 
 
 def _sample(one: Input, config: FilesConfig) -> tuple[list[Example], bool, float, float]:

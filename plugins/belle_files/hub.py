@@ -11,6 +11,7 @@ from belle_core import StageContext
 from belle_core.artifacts import Examples
 from belle_core.data.splits import held_out
 from belle_core.errors import BelleError
+from belle_core.language import say
 from belle_core.notices import tell
 from belle_files.config import FilesConfig, ReadingConfig
 from belle_files.estimate import estimate as estimate_files
@@ -46,12 +47,19 @@ def fetch(config: HubConfig, context: StageContext) -> Examples:
 
 
 def estimate(config: HubConfig, known: dict[str, Any]) -> dict[str, Any]:
-    """As for files on disk, where an earlier run has fetched them; nothing is asked of the hub."""
+    """As for files on disk, where an earlier run has fetched them; nothing is asked of the hub.
+
+    ModelScope's client tells no names before it has fetched all files, and the checks before a run do that.
+    """
     try:
-        repository = cached_repository(config.name, config.revision, config.hub)
+        if config.hub == "modelscope":
+            repository = open_repository(config.name, config.revision, config.hub)
+        else:
+            repository = cached_repository(config.name, config.revision)
         return estimate_files(_as_files(config, repository, _wanted(config, repository)), known)
     except BelleError:  # not here, or only in part
-        return {"licences": [config.licence] if config.licence else []}
+        why = say("how much it is, is known when it is fetched", "数据尚未下载，下载后才知道有多少")
+        return {"licences": [config.licence] if config.licence else [], "time_unknown": why}
 
 
 def _as_files(config: HubConfig, repository: Repository, wanted: dict[str, list[str]]) -> FilesConfig:

@@ -30,14 +30,12 @@ def open_repository(name: str, revision: str | None, hub: str) -> Repository:
         raise _not_found(name, revision, hub, type(error).__name__) from error
 
 
-def cached_repository(name: str, revision: str | None, hub: str) -> Repository:
-    """The same without asking the hub; raises ``BelleError`` when no earlier run fetched any of it."""
+def cached_repository(name: str, revision: str | None) -> Repository:
+    """The same of Hugging Face without asking the hub; raises ``BelleError`` when no earlier run fetched any of it."""
     try:
-        if hub != "modelscope":
-            return _cached(name, revision)
+        return _cached(name, revision)
     except Exception as error:
-        raise _not_found(name, revision, hub, type(error).__name__) from error
-    raise _not_found(name, revision, hub, "its client fetches all files before it tells their names")
+        raise _not_found(name, revision, "huggingface", type(error).__name__) from error
 
 
 def _huggingface(name: str, revision: str | None) -> Repository:

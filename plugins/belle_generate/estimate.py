@@ -9,6 +9,7 @@ from typing import Any
 from belle_core.data.asking import read_questions
 from belle_core.generation.calls import EndpointConfig
 from belle_core.generation.calls.ledger import Amount, Ledger
+from belle_core.language import say
 from belle_generate.config import (
     EvolveConfig,
     FromQuestionsConfig,
@@ -137,4 +138,5 @@ def figures(config: GenerateConfig, size: int, characters: int, amounts: dict[st
         "tokens": sum(amount.tokens for amount in amounts.values()),
         "cost": sum(Ledger(endpoint).cost(amounts[name]) for name, endpoint in paid.items()),
         "currency": config.endpoint.currency,
+        "time_unknown": say("it takes as long as the model takes to answer", "取决于模型回答的速度"),
     }

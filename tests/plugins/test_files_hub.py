@@ -90,7 +90,8 @@ def test_a_data_set_is_fetched_by_name_with_the_token_and_again_from_the_cache(t
 
 
 def test_a_plan_without_the_files_says_no_more_than_it_knows():
-    assert estimate(HubConfig(name="team/no-such-set", licence="MIT"), {"limit": None}) == {"licences": ["MIT"]}
+    figures = estimate(HubConfig(name="team/no-such-set", licence="MIT"), {"limit": None})
+    assert figures.pop("time_unknown") and figures == {"licences": ["MIT"]}
 
 
 def test_what_the_hub_does_not_have_is_one_line(tmp_path, hub):
@@ -148,6 +149,11 @@ def test_a_data_set_comes_from_modelscope(tmp_path):
         assert lines(tmp_path, "train") == ["甲0", "甲1", "甲2", "乙0", "乙1"] and lines(tmp_path, "dev") == ["丙0"]
         asked = [path for path, _ in server.seen if "FilePath" in path]
         assert asked and all("Revision=v2" in path for path in asked)
+        planned = subprocess.run(
+            [*call[:3], "plan", *call[3:], "--json"], cwd=tmp_path, env=environment, capture_output=True, timeout=120
+        )
+        (step,) = json.loads(planned.stdout)["steps"]
+        assert step["figures"]["examples"] in (4, 5, 6) and step["seconds"] > 0  # projected from the first file
         code, said = fetched("data.revision=v9")
         assert code == 1 and [line for line in said if line.startswith("belle: ")] == said[-1:]
         assert said[-1].startswith("belle: data.name=team/set: not in the local hub cache, and ")

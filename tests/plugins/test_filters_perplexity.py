@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from itertools import islice
@@ -134,3 +135,24 @@ def test_pieces_by_the_tokenizer_itself():
     lengths = [len(piece.conversation.turns) for piece in pieces]
     count = filter.count("天地玄黄") + filter.count("宇宙洪荒")
     assert lengths == [2 * (16 // count)] * (len(texts) // (2 * (16 // count)))
+
+
+def test_the_plan_does_not_know_the_time_of_a_model_and_tries_it_when_asked(model, tmp_path):
+    from belle_core.commands.plan import step_lines
+    from belle_core.planning import make_plan
+
+    with (tmp_path / "a.jsonl").open("w") as file:
+        file.writelines(
+            json.dumps({"instruction": f"问题{n}", "output": "好的，明白。" * 9}) + "\n" for n in range(200)
+        )
+    chosen = [
+        "+filter@data.clean.perplexity=perplexity",
+        f"data.clean.perplexity.model={model}",
+        "data.clean.perplexity.max=9",
+    ]
+    overrides = ["+data=files", f"data.path={tmp_path / 'a.jsonl'}", *chosen]
+    (step,) = make_plan(overrides).steps
+    assert step.seconds is None and "perplexity asks a model; --measure tries it" in step_lines(step)[-1]
+    (alone,) = make_plan(overrides[:2], measure=True).steps
+    (step,) = make_plan(overrides, measure=True).steps
+    assert step.seconds > alone.seconds and "unknown" not in step_lines(step)[-1]
