@@ -15,7 +15,7 @@ from belle_generate.config import (
 from belle_generate.self_instruct.config import SelfInstructConfig
 
 
-def _stage(name: str, config: type[GenerateConfig], run: str, estimate: str) -> Stage:
+def _stage(name: str, config: type[GenerateConfig], run: str, estimate: str, *, version: int = 1) -> Stage:
     return Stage(
         kind="data",
         name=name,
@@ -27,6 +27,7 @@ def _stage(name: str, config: type[GenerateConfig], run: str, estimate: str) -> 
         optional=(Examples,) if issubclass(config, FromQuestionsConfig) else (),
         reads=("seed",),
         extra="api",
+        version=version,
     )
 
 
@@ -36,7 +37,7 @@ def belle_stages() -> list[Stage]:
         _stage("self_instruct", SelfInstructConfig, "self_instruct.stage:make", "self_instruct"),
         _stage("multi_turn", MultiTurnConfig, "multi_turn:make", "multi_turn"),
         _stage("role_chat", RoleChatConfig, "role_chat:make", "role_chat"),
-        _stage("school_math", SchoolMathConfig, "school_math:make", "school_math"),
+        _stage("school_math", SchoolMathConfig, "school_math:make", "school_math", version=2),
         _stage("evolve", EvolveConfig, "evolve:make", "evolve"),
         _stage("distill", DistillConfig, "distill:make", "distill"),
         _stage("preference", PreferenceConfig, "preference:make", "preference"),

@@ -18,33 +18,34 @@ from belle_generate.solution import Problem, why_wrong
 
 ASKED = 5
 """Problems of a request."""
-GRADES = ("小学二年级", "小学三年级", "小学四年级", "小学五年级", "小学六年级", "初中一年级")
-TOPICS = [
-    "加减法两步应用题",
-    "乘除法应用题",
-    "归一问题",
-    "行程问题",
-    "工程问题",
-    "植树问题",
-    "年龄问题",
-    "鸡兔同笼",
-    "折扣与利润",
-    "百分数",
-    "分数应用题",
-    "比和比例",
-    "平均数",
-    "面积与周长",
-    "体积与容积",
-    "时间计算",
-    "水电费分段计费",
-    "浓度问题",
-    "和差倍问题",
-    "相遇与追及",
-    "储蓄与利息",
-    "单位换算",
-    "错中求解",
-    "优化购买方案",
-]
+GRADES = {2: "小学二年级", 3: "小学三年级", 4: "小学四年级", 5: "小学五年级", 6: "小学六年级", 7: "初中一年级"}
+TOPICS = {
+    "加减法两步应用题": 2,
+    "乘除法应用题": 2,
+    "归一问题": 3,
+    "行程问题": 4,
+    "工程问题": 6,
+    "植树问题": 5,
+    "年龄问题": 4,
+    "鸡兔同笼": 4,
+    "折扣与利润": 6,
+    "百分数": 6,
+    "分数应用题": 5,
+    "比和比例": 6,
+    "平均数": 4,
+    "面积与周长": 3,
+    "体积与容积": 5,
+    "时间计算": 3,
+    "水电费分段计费": 5,
+    "浓度问题": 6,
+    "和差倍问题": 4,
+    "相遇与追及": 5,
+    "储蓄与利息": 6,
+    "单位换算": 3,
+    "错中求解": 4,
+    "优化购买方案": 4,
+}
+"""With the grade in which they are taught first; nobody can write a problem on interest for the second one."""
 SCENES = [
     "菜市场",
     "果园",
@@ -116,7 +117,8 @@ def jobs(seed: int) -> Iterator[Job]:
 def request_of(job: Job) -> tuple[Request, str]:
     """The request and its topic."""
     random = job.random()
-    grade, topic, scene = random.choice(GRADES), random.choice(TOPICS), random.choice(SCENES)
+    topic, scene = random.choice(list(TOPICS)), random.choice(SCENES)
+    grade = random.choice([name for number, name in GRADES.items() if number >= TOPICS[topic]])
     return Request.of(ASK.format(asked=ASKED, grade=grade, topic=topic, scene=scene), seed=job.draw()), topic
 
 

@@ -11,7 +11,8 @@ import pytest
 from belle_generate.arithmetic import Unreadable, evaluate, number_in
 from belle_generate.claims import OPERATOR, claims_in, holds
 from belle_generate.notation import number_of
-from belle_generate.school_math import problems_in
+from belle_generate.producing import Job
+from belle_generate.school_math import GRADES, TOPICS, problems_in, request_of
 from belle_generate.solution import Problem, why_wrong
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -372,6 +373,13 @@ def test_the_form_is_read():
     numbered = good.replace("题目：", "**题目1：**").replace("解答：", "【解答】").replace("算式：", "综合算式：")
     assert problems_in(numbered) == [GOOD]
     assert problems_in(good[: good.index("算式")])[0].startswith("衣服") and problems_in("不行") == ["不行"]
+
+
+def test_what_is_asked_for_is_taught_in_that_grade():
+    asked = [request_of(Job(number, f"request-{number}", 1))[0].conversation.question for number in range(300)]
+    young = [text for text in asked if GRADES[2] in text]
+    assert young and all("加减法" in text or "乘除法" in text for text in young)
+    assert all(any(topic in text for text in asked) for topic in TOPICS)
 
 
 def test_only_what_computes_is_kept(tmp_path):
