@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from belle_generate.config import GenerateConfig
 
 BARREN = 50
 """Jobs in a row without an example after which an endless source is taken for dry; any source, if there was none before."""
+REPORT = 1.0
+"""Seconds between two figures for the run's record; a million questions would make a million lines."""
 UNASKED = "not_single_turn"
 """Reason of what is rejected before anything is asked."""
 
@@ -89,6 +92,7 @@ class Production:
         most = context.limit and context.limit * (1 + len(self._parts))
         self.target = min((n for n in (size, most) if n is not None), default=None)
         self.made = self._barren = 0
+        self._reported = 0.0
         self._keys = bytearray()
         self._writer = ExamplesWriter(context.directory, limit=context.limit, gather=bool(self._parts))
 
@@ -109,12 +113,14 @@ class Production:
                     before = self.made
                     yield from self._accepted(outcome, accept)
                     progress.add(len(outcome) if self.target is None else self.made - before)
-                    self._report(callers)
+                    if time.monotonic() - self._reported >= REPORT:
+                        self._report(callers)
 
             supply = Given(examples())
             for batch in clean(supply, self.config, self.context, self._writer, keys=bool(self._parts)):
                 batch.write(self._writer, "train")
                 self._keys += b"".join(batch.keys)
+            self._report(callers)
             progress.close()
             print("      " + say("made", "生成") + f" {self.made:,}{self._words(callers)}", flush=True)
             self._write_spending(callers)
@@ -195,6 +201,7 @@ class Production:
         return text
 
     def _report(self, callers: Callers) -> None:
+        self._reported = time.monotonic()
         figures: dict[str, float] = {"made": self.made, "rejected": sum(self._writer.reasons.values())}
         for name, caller in callers.items():
             spent = caller.ledger.spent
