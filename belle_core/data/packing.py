@@ -28,11 +28,11 @@ DAMAGE = (
 """What a packed file raises that is damaged or cut off."""
 
 
-def head_of(path: Path, count: int = 8) -> bytes:
+def head_of(path: Path) -> bytes:
     """The first bytes of a file; none when it cannot be read, which is told where it is opened."""
     try:
         with path.open("rb") as file:
-            return file.read(count)
+            return file.read(8)
     except OSError:
         return b""
 

@@ -10,28 +10,25 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 LONGEST = 200
 """Characters of a name by which it is told from others."""
+FURTHER = "…"
+"""Stands for all names for which there is no room."""
 
 
 class Names:
-    """How often each name occurs; names that come after the first *most* different ones are counted together."""
+    """How often each name occurs; names that come after the first *most* different ones are counted together, under ``…``."""
 
     def __init__(self, most: int = 10_000) -> None:
-        self.most, self.rest = most, 0
+        self.most = most
         self.counts: Counter[str] = Counter()
 
     def add(self, name: str) -> None:
         """Count one."""
         name = name[:LONGEST]
-        if name in self.counts or len(self.counts) < self.most:
-            self.counts[name] += 1
-        else:
-            self.rest += 1
+        self.counts[name if name in self.counts or len(self.counts) < self.most else FURTHER] += 1
 
-    def plain(self, most: int | None = None) -> dict[str, int]:
-        """Frequent names first; what is left out stands under ``…``."""
-        listed = sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        rest = self.rest + sum(count for _, count in listed[len(listed) if most is None else most :])
-        return dict(listed[:most]) | ({"…": rest} if rest else {})
+    def plain(self) -> dict[str, int]:
+        """Frequent names first, and ``…`` last."""
+        return dict(sorted(self.counts.items(), key=lambda pair: (pair[0] == FURTHER, -pair[1], pair[0])))
 
 
 class Sizes:
@@ -74,12 +71,12 @@ class Sizes:
 
 
 class Reservoir(Generic[T]):
-    """A fair draw of *most* from all that come, the same for the same seed."""
+    """A fair draw of *most* from all that come, the same every time."""
 
-    def __init__(self, most: int, seed: int = 0) -> None:
+    def __init__(self, most: int) -> None:
         self.most, self.seen = most, 0
         self.items: list[T] = []
-        self._random = random.Random(seed)
+        self._random = random.Random(0)
 
     def add(self, item: T) -> None:
         """Offer one."""

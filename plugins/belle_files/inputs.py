@@ -76,7 +76,7 @@ def _files(value: Any, option: str) -> Iterator[Path]:
         if os.path.isfile(folder / "state.json"):  # datasets.Dataset.save_to_disk
             yield from _tables(folder / "state.json")
         elif os.path.isfile(info := folder if folder.name == INFO else folder / INFO):
-            names = ", ".join(names_in(info))
+            names = ", ".join(list(read_object(info) or {})[:12])
             raise BelleError(
                 f"{option}={item}: the data sets are described in {INFO}; choose with data.names=[…] ({names}), or name the files",
                 f"{option}={item}：数据集由 {INFO} 描述；请用 data.names=[…] 选择（{names}），或直接写文件名",
@@ -92,11 +92,6 @@ def _tables(state: Path) -> Iterator[Path]:
     if not names or not all(isinstance(name, str) for name in names):
         raise broken(state, "_data_files lists no file names", "_data_files 中没有文件名")
     yield from (state.parent / str(name) for name in names)
-
-
-def names_in(path: Path, most: int = 12) -> list[str]:
-    """The first names that a ``dataset_info.json`` holds; raises ``BelleError`` when it is no JSON object."""
-    return list(read_object(path) or {})[:most]
 
 
 def _split(folder: Path, option: str) -> Path:
