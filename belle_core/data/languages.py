@@ -60,7 +60,7 @@ def is_code(text: str) -> bool:
 
 def _looked_at(text: str, detect: bool) -> str:
     han, kana, hangul = (0, 0, 0) if text.isascii() else (len(p.findall(text)) for p in (HAN, KANA, HANGUL))
-    if kana > 0.2 * (han + kana) and not (kana <= han and len(SINITIC.findall(text)) > 1):  # not a name among Chinese
+    if kana > 0.2 * (han + kana) and not (kana <= han and SINITIC.search(text)):  # not a name among Chinese
         return "ja"
     words = WORD.findall(HAN.sub(" ", text)) if han else WORD.findall(text)
     if hangul > 0.5 * (han + len(words)):

@@ -25,7 +25,7 @@ PATTERNS = {
         r"(?:I['’]?m |I am )?(?:very |so )?(?:sorry|afraid)[,.]?(?: but)?[^.\n]{0,30}?(?:can ?not|can['’]t|unable|not able|do not|don['’]t|won['’]t)",
         r"I (?:can ?not|can['’]t|am unable to|am not able to) (?:provide|answer|help|assist|complete|fulfil|do|access|generate|create)",
         r"(?:I'?m |I am )?sorry[,.]?(?: but)? (?:the|this) (?:task|request|question|instruction)s? (?:involve|require|is beyond|is not|is impossible|cannot|can ?not)",
-        r"(?:As an? (?:AI|language model)|It is not possible to|This (?:type of )?(?:question|task|request|instruction) (?:cannot|can ?not|can['’]t|is not suitable|does not meet))",
+        r"(?:As an? (?:AI|language model)|It is not possible to (?:complete|fulfil|perform|do|execute|generate|create|provide|answer)\b|This (?:type of )?(?:question|task|request|instruction) (?:cannot|can ?not|can['’]t|is not suitable|does not meet))",
         r"GPT ?(?:语言)?模型(?:无法|不能)(?:执行|完成|处理|回答|理解)(?:此|该|这)",
         r"(?:此|该|这[个项])(?:任务|指令|请求)(?:需要|要求)[^。\n]{0,30}模型(?:无法|不能)",
     ),
@@ -60,7 +60,7 @@ MARK_UP = re.compile(r"HTML|Markdown|\btags?\b|\balt\b|标记|标签|语法|代�
 NONE = re.compile(r"\b(?:none|null|nan)\b|无|没有", re.IGNORECASE)
 """In a question: then that may well be the answer."""
 QUOTED = re.compile(
-    rf"{CANNOT}|{SORRY}|can['’]t|cannot|can not|unable|not able|won['’]t|impossible|regret|apolog|refus|declin|sorry|缺少|缺失|拒绝|婉拒|道歉|歉意|no input",
+    rf"{CANNOT}|{SORRY}|can['’]t|cannot|can not|unable|not able|won['’]t|impossible|regret|apolog|refus|declin|sorry|缺少|缺失|拒绝|婉拒|道歉|歉意|no input|(?:further|more) information|更多信息",
     re.IGNORECASE,
 )
 """In a question: the answer may well repeat or rephrase it, or say so for somebody."""

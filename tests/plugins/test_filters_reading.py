@@ -164,6 +164,9 @@ def test_loops_are_found_with_numbers_before_them_too(answer):
         ("GPT 模型不能做什么？", "GPT 模型无法看图，也无法听声音。", None),
         ("改错句", "请提供原句以便修改。", "missing_input"),
         ("Make it informal: I regret to tell you that I am busy.", "Sorry, I can't make it.", None),
+        ("Can you predict prices?", "It is not possible to predict prices, since many things decide them.", None),
+        ("Do it.", "It is not possible to complete this task.", "refusal"),
+        ("Write a request for further information", "Could you please provide more information on it?", None),
         ("Rephrase: It's impossible for me.", "I can't do it.", None),
         ("替我婉拒他的邀请", "对不起，我不能参加，那天有事。", None),
     ],
@@ -229,6 +232,8 @@ def test_a_name_in_kana_makes_no_japanese_of_chinese():
     assert language(Example("x", Conversation.of("你说说こぎみゅん是谁，这个名字怎么读？", "她是一个卡通人物。")))
     kept = language(Example("x", Conversation.of("你说说こぎみゅん是谁，这个名字怎么读？", "卡通人物。")))
     assert isinstance(kept, Example)
+    mixed = language(Example("x", Conversation.of("松下问童子：先生は薬を集める？", "这句话是玩笑。")))
+    assert isinstance(mixed, Example)
     dropped = language(Example("x", Conversation.of("こぎみゅんは誰ですか、教えてください。", "卡通人物。")))
     assert isinstance(dropped, Drop) and dropped.reason == "ja"
 
