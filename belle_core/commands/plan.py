@@ -148,7 +148,10 @@ def step_lines(step: PlannedStep) -> list[str]:
 def calls_line(step: PlannedStep) -> str:
     """What a language model will be asked, roughly."""
     tokens, price = number(step.figures["tokens"]), f"{step.cost:.4g} {step.figures.get('currency', '')}".rstrip()
-    if not step.cost and step.calls:  # nothing is known to be free
+    if not step.calls:
+        return say(f"  calls    none that is paid: {tokens} tokens are for a model on this machine",
+                   f"  调用     没有付费调用：{tokens} 个词元由本机模型处理")  # fmt: skip
+    if not step.cost:  # nothing is known to be free
         cost = say("no prices given (price_input, price_output)", "未给出价格（price_input、price_output）")
     else:
         cost = say(f"cost {price}", f"费用 {price}")

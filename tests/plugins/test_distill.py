@@ -92,6 +92,18 @@ def test_a_real_local_model_answers(distill, tmp_path, mode):
     assert examples.licences == ["written by model; its terms of use apply"]
 
 
+def test_a_local_model_that_continues_texts_needs_no_chat_template(distill, tmp_path):
+    model = saying(tmp_path / "model", "你好世界")
+    (model / "chat_template.jinja").unlink()
+    turns = [{"role": role, "content": "请回答"} for role in ("user", "assistant", "user")]
+    (tmp_path / "q.jsonl").write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+    given = [f"data.questions={tmp_path / 'q.jsonl'}", f"data.endpoint.local={model}", "data.endpoint.max_tokens=12"]
+    with pytest.raises(BelleError, match="carries no chat template"):
+        distill(None, *given)
+    examples = distill(None, *given, "data.endpoint.mode=completion")
+    assert records(examples)[0]["messages"][-1]["content"] == "你好世界"
+
+
 @pytest.mark.slow
 def test_an_earlier_run_answers_by_its_name(tmp_path):
     small = ["data.size=20", "train.epochs=1", "limit=2", "train.max_length=64", "name=tiny"]

@@ -360,6 +360,8 @@ def test_a_plan_without_prices_does_not_say_that_it_costs_nothing(questions):
     assert "no prices given" in calls_line(step) and "cost" not in calls_line(step)
     (step,) = make_plan(["+data=distill", *own, "data.endpoint.price_output=10"]).steps
     assert "cost 0.0" in calls_line(step)
+    (step,) = make_plan(["+data=distill", own[0], "data.endpoint.local=model.gguf"]).steps
+    assert "none that is paid" in calls_line(step)
 
 
 def test_wrong_options_are_refused():

@@ -64,7 +64,7 @@ class LocalModel:
 
 def open_local(config: EndpointConfig, store: Path) -> Engine:
     """The engine of ``endpoint.local`` or ``endpoint.artifact``; raises ``BelleError`` when there is none."""
-    template = config.template or None
+    template = config.template or ("plain" if config.mode == "completion" else None)  # no dialogue is written
     if config.local:
         return open_engine(config.local, template=template)
     artifacts = Store(store)
