@@ -9,7 +9,7 @@ import traceback
 from typing import NoReturn
 
 from belle_core.errors import BelleError, Several, in_one_line
-from belle_core.notices import reopen, tell
+from belle_core.notices import prepare, tell
 from belle_core.stopping import heard, stopped_by, tell_end
 
 HYDRA_FLAGS = (
@@ -31,7 +31,7 @@ HYDRA_FLAGS = (
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point of ``belle`` and ``python -m belle_core``; exits with 0, 1 (an error to fix), or 128 and the signal that ended it."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    reopen()
+    prepare()
     share_cores()
     try:
         with heard():

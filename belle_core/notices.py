@@ -1,9 +1,10 @@
-"""Standard error, where everything is said that is no result; what cannot be said there stops nothing."""
+"""Standard streams: what is said beside results goes to standard error, and whatever the streams are, nothing stops."""
 
 from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 from belle_core.language import say
 
@@ -31,8 +32,8 @@ def attended() -> bool:
         return False
 
 
-def reopen() -> None:
-    """Open standard streams that the caller has closed, onto nothing.
+def prepare() -> None:
+    """Open standard streams that the caller has closed, onto nothing, and let standard output spell out signs that its encoding lacks.
 
     Else Python has ``None`` there, and the next file that is opened gets the stream's number, so that what libraries say goes into it.
     """
@@ -41,3 +42,5 @@ def reopen() -> None:
             number = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")

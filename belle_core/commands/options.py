@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -56,8 +57,9 @@ def with_yes(command: F) -> F:
 
 
 def print_json(value: Any) -> None:
-    """*value* as indented JSON; Chinese stays readable."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+    """*value* as indented JSON; Chinese stays readable, where the encoding has it."""
+    narrow = not (sys.stdout.encoding or "").lower().startswith("utf")
+    click.echo(json.dumps(value, indent=2, ensure_ascii=narrow, allow_nan=False, default=str))
 
 
 def confirmed(question: str, yes: bool) -> bool:

@@ -53,7 +53,7 @@ def sample(
         click.echo(say(f"{len(numbers):,} of {sum(groups.values()):,} examples written to {output}",
                        f"已将 {sum(groups.values()):,} 条中的 {len(numbers):,} 条写入 {output}"))  # fmt: skip
     else:
-        click.echo(text, nl=False)
+        click.echo(text.encode("utf-8"), nl=False)  # data, whatever the terminal speaks
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shlex
 import subprocess
@@ -33,7 +34,7 @@ def test_an_error_that_nobody_can_read_still_tells_by_its_status(where):
 def test_a_closed_standard_error_is_not_the_next_file(store, tmp_path):
     """A child of the program finds the stream open, and what it says is in no file."""
     code = (
-        "import os, subprocess; from belle_core.notices import reopen, tell; reopen(); tell('a', 'b');"
+        "import os, subprocess; from belle_core.notices import prepare, tell; prepare(); tell('a', 'b');"
         f"open({str(tmp_path / 'kept')!r}, 'w').write('kept');"
         "print(subprocess.run(['sh', '-c', 'echo said >&2; echo $?'], capture_output=False).returncode)"
     )
@@ -72,3 +73,19 @@ def test_there_may_be_no_stream(monkeypatch, capsys, stream):
     write("x")
     write("y")
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252"])
+def test_what_is_printed_fits_any_encoding(store, tmp_path, monkeypatch, encoding):
+    """A file that a Chinese or Western Windows redirects into has none for all signs; data and JSON lose nothing."""
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    path = tmp_path / "few.jsonl"
+    path.write_text('{"instruction": "问😀", "output": "答"}\n', encoding="utf-8")
+
+    def printed(*arguments: str) -> bytes:
+        command = [sys.executable, "-m", "belle_core", "data", *arguments]
+        return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout
+
+    assert b"\\u26a0" in printed("stats", str(path), "--html", str(tmp_path / "page.html"))
+    assert json.loads(printed("show", str(path), "--json"))["records"][0]["messages"][0]["content"] == "问😀"
+    assert json.loads(printed("sample", str(path)))["messages"][0]["content"] == "问😀"
