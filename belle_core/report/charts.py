@@ -14,7 +14,7 @@ from belle_core.language import say
 
 INK = "#012345"
 """Drawn in, then replaced by the page's own text colour, so that pictures follow light and dark."""
-COLOURS = ("#4878a8", "#e08214", "#4d9a6a", "#b5485d", "#8a6bb1", "#8c7b6b")
+COLOURS = ("#4878a8", "#c96f0c", "#4d9a6a", "#b5485d", "#8a6bb1", "#8c7b6b")
 WIDTH = 7.2  # inches
 FONT_SIZE = 10  # points
 STYLE: dict[Any, Any] = {

@@ -15,7 +15,7 @@ import pytest
 
 from belle_core.artifacts import MANIFEST, Bundle, Evaluation, Model
 from belle_core.report import write_report
-from belle_core.report.charts import bars, loss_curve
+from belle_core.report.charts import COLOURS, bars, loss_curve
 from belle_core.report.page import Bars, Picture, Sample, Section, Table, Words, page, portion
 from belle_core.smallfiles import write_text
 
@@ -308,6 +308,20 @@ def test_a_curve_is_drawn_from_whatever_figures_there_are(records, named):
     texts = {element.text for element in ElementTree.fromstring(picture).iter() if element.tag.endswith("}text")}
     assert texts & {"train", "dev", "learning rate", "gradient norm"} == named
     assert "optimizer step" in texts and "nan" not in picture
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#14181e"])
+def test_every_colour_of_a_picture_stands_out_in_light_and_dark(background):
+    """WCAG 2.1, 1.4.11: at least 3:1."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for colour in COLOURS:
+        low, high = sorted((luminance(colour), luminance(background)))
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5000])
