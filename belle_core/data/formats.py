@@ -77,7 +77,7 @@ def choose_format(records: list[Any], catalog: Catalog, *, where: str) -> str:
             f"{where}: the records ({keys}) fit several formats: {several}; choose one with data.format=<name>",
             f"{where}：这些记录（{keys}）符合多种格式：{several}；请用 data.format=<名称> 指定",
         )
-    if renamed := _renamed(objects, formats, len(records)):
+    if renamed := _renamed(objects, formats, len(records)) or _messages(objects, formats, len(records)):
         raise BelleError(
             f"{where}: no known format fits the records ({keys}); say data.columns={renamed}",
             f"{where}：没有格式适合这些记录（{keys}）；请写 data.columns={renamed}",
@@ -144,6 +144,16 @@ def _renamed(objects: list[dict[str, Any]], formats: dict[str, Format], total: i
     if not others or len(_fitting(lowered, formats, total)) != 1:
         return ""
     return "{" + ", ".join(f"{name}: '{key}'" for key, name in others.items()) + "}"
+
+
+def _messages(objects: list[dict[str, Any]], formats: dict[str, Format], total: int) -> str:
+    """The same where messages stand under a name of their own."""
+    for key, value in objects[0].items() if objects else ():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            renamed = [{"messages" if name == key else name: item for name, item in one.items()} for one in objects]
+            if len(_fitting(renamed, formats, total)) == 1:
+                return f"{{messages: {_quoted(key)}}}"
+    return ""
 
 
 def _lists(objects: list[dict[str, Any]], formats: dict[str, Format]) -> str:

@@ -93,8 +93,12 @@ def _plain(value: Any) -> str:
 def _preference(record: dict[str, Any], found: Comparison, better: str) -> dict[str, Any]:
     """*record* with its answers as ``chosen`` and ``rejected``."""
     names = ("chosen", "rejected") if better == FIRST else ("rejected", "chosen")
-    renamed = {found.first: names[0], found.second: names[1], found.asked: "prompt"}
-    return {renamed.get(key, key): _asked(key, value) for key, value in record.items()}
+    renamed = dict(zip((found.first, found.second), names, strict=True))
+    renamed |= {found.asked: "prompt"} if found.asked else {}
+    others = (
+        set(renamed.values()) - renamed.keys()
+    )  # what stands there already would take the place of what is compared
+    return {renamed.get(key, key): _asked(key, value) for key, value in record.items() if key not in others}
 
 
 def _asked(key: str, value: Any) -> Any:

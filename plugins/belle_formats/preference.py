@@ -7,7 +7,7 @@ from typing import Any
 
 from belle_core.conversation import Example, Turn
 from belle_core.data import Dropped, Place, Refused, Unreadable
-from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field
+from belle_core.data.fields import SYSTEM, about, history, joined, list_field, system_field, text_field, unread
 from belle_core.data.personal import excerpt
 from belle_formats.dialogue import about_material, ended, is_dialogue, is_prompt, waits, written_out
 from belle_formats.listing import listed
@@ -119,7 +119,7 @@ def _alike(record: dict[str, Any]) -> str:
 def _answer(value: Any, record: dict[str, Any]) -> tuple[list[Message], str]:
     """The conversation before an answer, if it stands there too, and the answer."""
     value = listed(value)
-    if isinstance(value, str) and not is_dialogue(value):
+    if isinstance(value, str) and not _is_whole(value, record):
         return [], ended(value) if value.rstrip().endswith(">") and _prompted(record) else value
     messages = (
         written_out(value) if isinstance(value, str) else messages_of(value if isinstance(value, list) else [value])
@@ -127,6 +127,17 @@ def _answer(value: Any, record: dict[str, Any]) -> tuple[list[Message], str]:
     if not messages or messages[-1].role != "assistant":
         raise Dropped("empty_answer", excerpt(str(value), around=100))
     return messages[:-1], messages[-1].text
+
+
+def _is_whole(text: str, record: dict[str, Any]) -> bool:
+    """Whether *text* is a whole conversation: a dialogue, whose question stands nowhere else or is what it begins with."""
+    if not is_dialogue(text):
+        return False
+    if any(is_messages(listed(record.get(key))) for key in BEFORE) or isinstance(record.get("input"), dict):
+        return False
+    questions = (record.get(key) for key in (*QUESTIONS, "input"))
+    question = next((one.strip() for one in questions if isinstance(one, str) and one.strip()), "")
+    return text.strip().startswith(question)
 
 
 def _prompted(record: dict[str, Any]) -> bool:
@@ -137,6 +148,8 @@ def _prompted(record: dict[str, Any]) -> bool:
 def asked(record: dict[str, Any]) -> list[Message]:
     """What the answers reply to: never empty; raises ``Unreadable`` and ``Dropped``."""
     if isinstance(given := record.get("input"), dict):  # OpenAI
+        if offered := unread(given):
+            raise Dropped("not_text", excerpt(f"{offered}: {given[offered]}", around=100))
         return messages_of(list_field(given, "messages"))
     for key in BEFORE:
         if isinstance(value := listed(record.get(key)), list):

@@ -44,8 +44,11 @@ class RankedFormat:
         """Whether there is a question with answers that are ranked; of a list alone only OpenAssistant's, with ``history``, surely is."""
         if isinstance(record.get("instruction"), str) and isinstance(record.get("output"), list):
             return isinstance(record.get("history"), list)
-        found, answers = _ranking(record), _answers(record)
-        first = answers[0] if answers else None
+        found = _ranking(record)
+        try:
+            first = next(iter(_answers(record)), None)
+        except Unreadable:  # of this layout, and broken
+            return True
         return (
             found is not None
             and isinstance(first, dict)

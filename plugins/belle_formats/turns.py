@@ -56,8 +56,11 @@ def is_messages(value: Any) -> bool:
 
 
 def is_message(value: Any) -> bool:
-    """Whether *value* is a message of a known role."""
-    return isinstance(value, dict) and any(
+    """Whether *value* is a message of a known role, which need not say anything where it calls functions."""
+    if not isinstance(value, dict):
+        return False
+    silent = str(value.get("role")).lower() in ROLES and not value.keys().isdisjoint(CALLS)
+    return silent or any(
         str(value.get(role)).lower() in ROLES and isinstance(value.get(text), (str, list, type(None)))
         for role, text in FIELDS
         if role in value and text in value
@@ -72,6 +75,7 @@ def messages_of(values: Iterable[Any]) -> list[Message]:
 def _message(value: Any) -> Message:
     fields = next((f for f in FIELDS if isinstance(value, dict) and f[0] in value and f[1] in value), None)
     if fields is None:
+        _refuse_others(value if isinstance(value, dict) else {})  # OpenAI's calls have no content
         keys = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
         raise Unreadable("wrong_type:message", f"a message needs a role and a text; it has: {keys}")
     name = str(value[fields[0]])
@@ -83,12 +87,19 @@ def _message(value: Any) -> Message:
 
 def _annotated(message: Message, value: dict[str, Any]) -> Message:
     """*message* with what stands beside its speaker and its text."""
-    if other := unread(value, BESIDE):
-        raise Dropped(other if other == DETAIL else "not_text", excerpt(f"{other}: {value[other]}", around=100))
+    _refuse_others(value)
     read_only = any(value.get(key) == 0 for key in LEARNED)
     message = message._replace(weight=0.0 if read_only else _weight(value.get("weight", value.get("loss_weight"))))
     thought = value.get(thought_key(value)) if message.role == "assistant" else None
     return message._replace(text=thoughtful(message.text, thought)) if thought else message
+
+
+def _refuse_others(value: dict[str, Any]) -> None:
+    """Raise ``Dropped`` for a message of which a part cannot be read, or that is none of those that are shown."""
+    if other := unread(value, BESIDE):
+        raise Dropped(other if other == DETAIL else "not_text", excerpt(f"{other}: {value[other]}", around=100))
+    if (channel := value.get("channel")) not in (None, "final"):  # gpt-oss
+        raise Dropped(f"channel:{str(channel)[:20]}", excerpt(str(value), around=100))
 
 
 def _weight(value: Any) -> float:

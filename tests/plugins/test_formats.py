@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from copy import deepcopy
+from dataclasses import astuple
 from functools import reduce
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from random import Random
 
 import pytest
+from belle_files.columns import Columns
+from belle_files.reading import Origin, Reader
+from belle_formats import alternating, firefly
+from belle_formats.conversations import OPENAI, SHAREGPT
+from belle_formats.turns import ROLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_layouts import LAYOUTS
@@ -17,6 +24,7 @@ from published_layouts import LAYOUTS
 from belle_core import run
 from belle_core.conversation import Conversation, Example, Turn
 from belle_core.data import Dropped, Refused, Unreadable, read_examples
+from belle_core.data.chunks import Chunk
 from belle_core.data.formats import choose_format, load_format
 from belle_core.data.places import Place, sources_of
 from belle_core.data.troubles import in_chinese
@@ -198,6 +206,25 @@ def test_a_heading_at_the_beginning_of_an_answer_is_no_prompt():
     example = only("preference", record)
     assert (example.conversation.answer, example.rejected) == (record["chosen"], (record["rejected"],))
     assert chosen({"text": "### Input:\n甲"}) == "text"
+
+
+@pytest.mark.parametrize(
+    "question", [{"prompt": "写一段对话"}, {"messages": [{"role": "user", "content": "写一段对话"}]}]
+)
+def test_a_dialogue_that_answers_a_question_is_an_answer(question):
+    example = only("preference", {**question, "chosen": "Human: 早\nAssistant: 早！", "rejected": "不"})
+    assert texts(example) == ["写一段对话", "Human: 早\nAssistant: 早！"]
+    whole = {
+        "prompt": "Human: 早\n\nAssistant:",
+        "chosen": "Human: 早\n\nAssistant: 早！",
+        "rejected": "Human: 早\n\nAssistant: 不",
+    }
+    assert texts(only("preference", whole)) == ["早", "早！"]
+
+
+def test_what_is_compared_is_not_mistaken_for_a_field_beside_it():
+    record = {"input": "问", "output_1": "差", "output_2": "好", "label": 2, "chosen": "x", "rejected": "y"}
+    assert only("compared", record).conversation == pair("问", "好") and only("compared", record).rejected == ("差",)
 
 
 def test_multi_turn_chat_inside_the_instruction():
@@ -604,9 +631,12 @@ def test_turns_in_are_turns_kept_plus_turns_refused(name, said):
     assert sorted(pieces) == sorted(expected)
 
 
-ODD = [None, 0, 2.5, True, "", "x", " ", [], {}, [None], ["a"], [["a", "b"]], {"a": 1}, [{}], "Human: a\nAssistant:",
-       {"role": "user", "content": "x"}, [{"role": "user", "content": "q"}], {"role": ["user"], "content": ["x"]}]  # fmt: skip
-BESIDE = ["label", "kto_tag", "system", "history", "images", "id", "weights", "rejected", "input", "context"]
+ODD = [None, 0, -1, 2.5, 10**30, True, "", "x", " ", [], {}, [None], ["a"], [["a", "b"]], {"a": 1}, [{}], "Human: a\nAssistant:",
+       {"role": "user", "content": "x"}, {"role": "tool", "content": "x"}, {"from": "gpt", "value": "x"}, [{"role": "user", "content": "q"}],
+       {"role": ["user"], "content": ["x"]}, [{"type": "text", "text": "x"}], "[]", "{'role': 'user'}", '[{"role": "user", "content": "x"}]',
+       "\u200b", "\ufeff", "\u202e", "e\u0301", "\x00", "\u2028", "\r", "𝒜", "　", "字" * 3000, "<think>", "### Instruction:\n", "[INST] a [/INST] b"]  # fmt: skip
+BESIDE = ["label", "kto_tag", "is_correct", "system", "history", "images", "tools", "functions", "id", "weights", "rejected", "input", "context",
+          "scores", "answers", "chosen", "messages", "conversation", "reasoning_content", "tool_calls", "train_detail", "weight"]  # fmt: skip
 
 
 def places(value, path=()):
@@ -617,35 +647,107 @@ def places(value, path=()):
 
 
 def spoilt(record, draw):
-    """*record* with a few values that are missing or something else."""
+    """*record* with a few values that are missing, something else, there twice or in another order."""
     record = deepcopy(record)
     for _ in range(draw.randint(1, 3)):
         *path, last = draw.choice([*places(record), (draw.choice(BESIDE),)])
-        inner = reduce(lambda value, key: value[key], path, record)
-        if draw.random() < 0.7 or not isinstance(inner, dict):
+        inner, kind = reduce(lambda value, key: value[key], path, record), draw.random()
+        if kind < 0.15 and isinstance(inner, list):
+            draw.shuffle(inner)
+        elif kind < 0.3 and isinstance(inner, list):
+            inner.insert(last, deepcopy(draw.choice(inner)))
+        elif kind < 0.75 or not isinstance(inner, dict):
             inner[last] = deepcopy(draw.choice(ODD))
         else:
             inner.pop(last, None)
     return record
 
 
+def marked(value, numbers):
+    """*value* whose Chinese texts can be told apart; of the longest evidence shows the beginning only."""
+    if isinstance(value, dict):
+        return {key: marked(item, numbers) for key, item in value.items()}
+    if isinstance(value, list):
+        return [marked(item, numbers) for item in value]
+    text = isinstance(value, str) and len(value) < 100 and value not in ROLES and value[:1] not in "[{"
+    told = text and re.search("[\u4e00-\u9fff]", value)
+    return f"{value}§{next(numbers)}§" if told else value
+
+
+TURNS = {"messages": OPENAI.keys, "sharegpt": SHAREGPT.keys, "firefly": firefly.KEYS, "alternating": alternating.KEYS,
+         "qianfan": ("conversation",), "kdconv": ("messages",), "crosswoz": ("messages",)}  # fmt: skip
+"""Where the turns of a conversation stand."""
+SAYS = {"content", "value", "text", "message", *chain(*firefly.NAMES), "chosen"}
+"""What a message or a pair says."""
+
+
+SAID_LONG = [
+    ("user", "一"),
+    ("assistant", "二"),
+    ("user", "三"),
+    ("assistant", "四"),
+    ("user", "五"),
+    ("assistant", "六"),
+]
+LONG = [
+    *(write(SAID_LONG) for write in WRITE.values()),
+    {"conversations": [text for _, text in SAID_LONG]},
+    {
+        "conversation": [
+            {"prompt": a, "response": [[b]]} for (_, a), (_, b) in zip(SAID_LONG[::2], SAID_LONG[1::2], strict=True)
+        ]
+    },
+    {
+        "conversation": [
+            {"user": "一", "assistant": "二"},
+            {"user": "三", "assistant": "四"},
+            {"user": "五", "chosen": "六"},
+        ]
+    },
+]
+"""Conversations of several turns."""
+
+
+def said_in(record, name):
+    """The marks of all turns in *record*."""
+    turns = record.get(next((key for key in TURNS.get(name, ()) if key in record), None))
+    turns = turns if isinstance(turns, list) else []
+    texts = [
+        one if isinstance(one, str) else {key: one[key] for key in SAYS & one.keys()}
+        for one in turns
+        if isinstance(one, (str, dict))
+    ]
+    return set(re.findall("§[0-9]+§", json.dumps(texts, ensure_ascii=False)))
+
+
+def through_the_reader(record, name):
+    """What the reader makes of *record* in a format; it must not raise anything."""
+    origin = Origin("d.json", "d", True, load_catalog().part("format", name).run, astuple(Columns()), "s")
+    return [found for _, _, found in Reader()(Chunk(tuple(origin), [(1, 0)], [[record]]))]
+
+
 def test_whatever_a_record_holds_is_read_right_or_refused():
+    """With all its turns: each is kept, or refused with a reason and itself as the evidence."""
     draw, formats = Random(0), {name: load_format(load_catalog(), name) for name in RECORDS}
-    named = [(name, record) for name, records in RECORDS.items() for record in records]
-    named += [(chosen(record), record) for _, record, _ in LAYOUTS]
+    originals = [record for records in RECORDS.values() for record in records] + [record for _, record, _ in LAYOUTS]
     for _ in range(4000):
-        name, record = draw.choice(named)
-        record = spoilt(record, draw)
-        for format in (formats[name], *(one for one in formats.values() if one.matches(record))):
-            try:
-                found = [one for one in format.examples(record, HERE) if isinstance(one, Example) and one.conversation]
-            except Refused:
-                continue
-            for example in found:
+        record = marked(spoilt(draw.choice(draw.choice([originals, LONG])), draw), count())
+        for name in {draw.choice(list(formats)), *(name for name, one in formats.items() if one.matches(record))}:
+            found = through_the_reader(record, name)
+            examples = [one for one in found if isinstance(one, Example)]
+            assert found and all(isinstance(one.evidence, str) for one in found if isinstance(one, Refused)), (
+                name,
+                record,
+            )
+            for example in examples:
+                if example.conversation is None:
+                    continue
                 roles = [turn.role for turn in example.conversation.turns]
-                assert roles == (["user", "assistant"] * len(roles))[: len(roles)], record
-                assert roles and (roles[-1] == "assistant" or example.rejected), record
-                assert all(map(str.strip, [*texts(example), *example.rejected])), record
+                assert roles == (["user", "assistant"] * len(roles))[: len(roles)], (name, record)
+                assert roles and (roles[-1] == "assistant" or example.rejected), (name, record)
+                assert all(map(str.strip, [*texts(example), *example.rejected])), (name, record)
+            told = "".join(one.evidence if isinstance(one, Refused) else str(one) for one in found)
+            assert not examples or said_in(record, name) <= set(re.findall("§[0-9]+§", told)), (name, record)
 
 
 PLAIN = st.text("甲乙丙丁abc，。 x=1", min_size=1, max_size=8).map(str.strip).filter(bool)

@@ -68,6 +68,13 @@ def test_what_is_refused_names_its_keys_and_how_to_read_it(record, columns):
     assert meaning(Columns(columns).rename(record)).turns or "text" in columns
 
 
+def test_messages_under_another_name_are_refused_with_their_name():
+    record = {"turns": [{"from": "human", "value": "问"}, {"from": "gpt", "value": "答"}]}
+    with pytest.raises(BelleError, match=r"say data\.columns=\{messages: turns\}"):
+        meaning(record)
+    assert meaning(Columns({"messages": "turns"}).rename(record)) == says("问", "答")
+
+
 def test_every_name_of_a_field_is_in_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
     formats = (parts.MATH23K, parts.COIG, parts.TRANSLATED, parts.NATURAL, parts.REVISED)
