@@ -22,7 +22,7 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
 
 
 @posix
-@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full", "2>/dev/null"])
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])
 def test_an_error_that_nobody_can_read_still_tells_by_its_status(where):
     if "full" in where and not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
@@ -75,10 +75,9 @@ def test_there_may_be_no_stream(monkeypatch, capsys, stream):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252"])
-def test_what_is_printed_fits_any_encoding(store, tmp_path, monkeypatch, encoding):
-    """A file that a Chinese or Western Windows redirects into has none for all signs; data and JSON lose nothing."""
-    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+def test_what_is_printed_fits_any_encoding(store, tmp_path, monkeypatch):
+    """A file that a Chinese Windows redirects into has no sign for everything; data and JSON lose nothing."""
+    monkeypatch.setenv("PYTHONIOENCODING", "gbk")
     path = tmp_path / "few.jsonl"
     path.write_text('{"instruction": "问😀", "output": "答"}\n', encoding="utf-8")
 
