@@ -21,10 +21,11 @@ OPEN = re.compile(
     re.IGNORECASE,
 )
 """What no text ends with. Of the ends of real sentences 0.2% look so, of cuts at random between two characters or words 16% in Chinese and 29% in English."""
-ENDS = re.compile(
-    r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%+=─-▟：:\d呢吧吗啊呀哦嘛啦了等\ufe0f\U0001f000-\U0001faff☀-➿⬀-⯿]\Z|月.{0,12}日\Z"
+MARK = re.compile(
+    r"[。．.！!？?…～~；;”’\"'」』）)】\]}>》|`*_$%+=─-▟：:\d呢吧吗啊呀哦嘛啦了等\ufe0f\U0001f000-\U0001faff☀-➿⬀-⯿]"
 )
-"""Marks, words at the end of sentences, dates, emoji."""
+"""Marks, words at the end of sentences, emoji."""
+DATE = re.compile(r"月.{0,12}日\Z")
 TITLE = re.compile(r"^\d{1,2}[.、][ \t]*[^：:\n]{1,12}[：:](?:[ \t]*(?P<said>\S)|\Z)", re.MULTILINE)
 """An item of a numbered list that begins with a title, and whether anything follows."""
 OPENING = re.compile(r"^[^“]*(?:“[^“]*”[^“]*)*“[^”“\n]+\Z|[（《「『【][^）)》」』】\n]*\Z")
@@ -35,3 +36,9 @@ RUN_ON = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 """The next of several tasks that a model was asked to make, with its number, and the marks that end an output."""
+
+
+def ends(text: str) -> bool:
+    """Whether the last character of *text* (no white space) can be the end of what somebody says."""
+    last = text[-1:]
+    return MARK.match(last) is not None or (last == "日" and DATE.search(text[-16:]) is not None)

@@ -19,7 +19,7 @@ PATTERNS = {
         rf"(?:我|本人){CANNOT}{HELP}",
         rf"{SORRY}[，,。！! ]*(?:但是?)?(?:我)?(?:并|也|还|尚|目前)?(?:不(?:太|是很|能)?(?:明白|理解|清楚|确定|知道)|没有(?:完全)?(?:理解|听懂|看懂)|没有[^，。\n]{{0,16}}能力)",
         rf"作为[^，。\n]{{0,16}}(?:模型|助手|人工智能|AI)[^。\n]{{0,20}}?{CANNOT}",
-        r"(?:这个|该|此)(?:问题|请求|任务|指令)(?:是)?(?:无法|不能|难以)(?:被|由[^，。\n]{1,16})?(?:回答|完成|执行|处理)",
+        r"(?:这个|这项|该|此)(?:问题|请求|任务|指令)(?:是?(?:无法|不能|难以)(?:被|由[^，。\n]{1,16})?(?:回答|完成|执行|处理)|(?:需要|要求)[^。\n]{0,30}模型(?:无法|不能))",
         r"(?:无法|不能)(?:执行|完成|处理)(?:这个|该|此|这项)(?:问题|请求|任务|指令|操作)",
         rf"{SORRY}[，,。 ]*(?:但是?)?(?:这个|这项|该|此)(?:问题|请求|任务|指令)(?:涉及|需要|要求|超出)",
         r"(?:I['’]?m |I am )?(?:very |so )?(?:sorry|afraid)[,.]?(?: but)?[^.\n]{0,30}?(?:can ?not|can['’]t|unable|not able|do not|don['’]t|won['’]t)",
@@ -27,7 +27,6 @@ PATTERNS = {
         r"(?:I'?m |I am )?sorry[,.]?(?: but)? (?:the|this) (?:task|request|question|instruction)s? (?:involve|require|is beyond|is not|is impossible|cannot|can ?not)",
         r"(?:As an? (?:AI|language model)|It is not possible to (?:complete|fulfil|perform|do|execute|generate|create|provide|answer)\b|This (?:type of )?(?:question|task|request|instruction) (?:cannot|can ?not|can['’]t|is not suitable|does not meet))",
         r"GPT ?(?:语言)?模型(?:无法|不能)(?:执行|完成|处理|回答|理解)(?:此|该|这)",
-        r"(?:此|该|这[个项])(?:任务|指令|请求)(?:需要|要求)[^。\n]{0,30}模型(?:无法|不能)",
     ),
     "missing_input": (
         rf"(?:{SORRY}[，,。]?)?(?:请|麻烦|需要|(?:您|你)需要)(?:您|你)?(?:先)?(?:提供|给出|输入|补充|告诉我|说明)(?:一下|给我)?(?:更多|具体|相关|详细|完整|需要|要|所需|您|你|以下|原[文句]|文本|句子|文章|内容|信息)",
@@ -86,23 +85,27 @@ class Refusal:
         self._any = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in self._patterns.values()), re.IGNORECASE)
 
     def __call__(self, example: Example) -> Example | Drop:
-        question = example.conversation.question if example.conversation else ""
         for text in answers(example):
-            if _is_empty(text, question):
+            if _in_place_of_one(text, example):
                 return Drop("empty", excerpt(text, 0, 60))
             begin = GREETING.sub("", text, count=1)
-            if self._any.match(begin) and not QUOTED.search(question):
+            if self._any.match(begin) and not _asked(example, QUOTED):
                 reason = next(name for name, pattern in self._patterns.items() if pattern.match(begin))
                 return Drop(reason, excerpt(text, 0, 60))
         return example
 
 
-def _is_empty(text: str, question: str) -> bool:
+def _asked(example: Example, about: re.Pattern[str]) -> bool:
+    """Whether the last question speaks of something."""
+    return example.conversation is not None and about.search(example.conversation.question) is not None
+
+
+def _in_place_of_one(text: str, example: Example) -> bool:
     """Whether *text* stands in place of an answer."""
     if len(text) <= 12 and EMPTY.fullmatch(text):
-        return not (NONE.search(text) and NONE.search(question))
+        return not (NONE.search(text) and _asked(example, NONE))
     if text[:1].isalpha() and text[0] not in "nN不没无":  # as nearly all
         return False
     if NOTHING.match(text):
         return True
-    return len(text) <= LONGEST and bool(PRETENDED.fullmatch(text)) and not MARK_UP.search(question)
+    return len(text) <= LONGEST and bool(PRETENDED.fullmatch(text)) and not _asked(example, MARK_UP)

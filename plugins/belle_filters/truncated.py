@@ -9,7 +9,7 @@ from belle_core.data.filters import Drop
 from belle_core.data.languages import is_code
 from belle_core.data.personal import excerpt
 from belle_filters.config import TruncatedConfig
-from belle_filters.endings import ENDS, OPEN, OPENING, RUN_ON, TITLE
+from belle_filters.endings import OPEN, OPENING, RUN_ON, TITLE, ends
 
 ASKED = re.compile(r"Output|输出", re.IGNORECASE)
 """In a question whose answer may well name an input and an output."""
@@ -60,9 +60,9 @@ class Truncated:
     def _reason(self, text: str) -> str:
         if "```" in text and len(re.findall(r"^\s*```", text, re.MULTILINE)) % 2:
             return "open_code"
-        tail = text[-TAIL:]
-        if ENDS.search(tail) and text[-1] not in "：:":
+        if ends(text) and text[-1] not in "：:":
             return ""
+        tail = text[-TAIL:]
         line = text.rpartition("\n")[2]
         if CODE.search(line) or LABEL.search(_last_word(line)):
             return ""
@@ -101,7 +101,7 @@ def _signed(text: str, line: str) -> bool:
         and len(line) <= 30
         and not PIECE.search(line[:-1])
         and before.endswith("\n\n")
-        and bool(ENDS.search(before.rstrip()))
+        and ends(before.rstrip())
     )
 
 
@@ -119,7 +119,7 @@ def _ends_alike(text: str, line: str) -> bool:
     lines = [other for other in text.split("\n")[:-1] if other.strip()]
     if len(line.encode("utf-8", "surrogatepass")) <= WORD_BYTES and lines and text[-1] not in ":：":
         return True  # an answer in a line of its own: "Output: true"
-    without = sum(not ENDS.search(other.rstrip()) for other in lines)
+    without = sum(not ends(other.rstrip()) for other in lines)
     if FIELD.fullmatch(line) and any(FIELD.fullmatch(other) for other in lines):
         return True
     if without * 2 >= len(lines) > 0 or (without and ITEM.match(line)):
@@ -127,4 +127,4 @@ def _ends_alike(text: str, line: str) -> bool:
     if len(line) <= SHORT and is_code("\n".join(lines[-OUTPUT:])):
         return True
     short = [other for other in lines if len(other) <= SHORT]
-    return len(line) <= SHORT and 0 < len(short) <= 2 * sum(not ENDS.search(other.rstrip()) for other in short)
+    return len(line) <= SHORT and 0 < len(short) <= 2 * sum(not ends(other.rstrip()) for other in short)

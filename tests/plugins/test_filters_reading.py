@@ -77,6 +77,10 @@ def test_english_words_that_end_no_sentence(rest, reason):
     assert verdict("truncated", "Write about spring.", ENGLISH + rest) == reason
 
 
+def test_an_answer_of_blanks_is_not_broken():
+    assert verdict("truncated", "写", " \n") is None and verdict("truncated", "写", " \n", min=1) is None
+
+
 def test_a_missing_end_mark_counts_where_it_is_asked_for():
     broken = SENTENCES + "他们决定把这件事告诉"
     assert verdict("truncated", "写一段话", broken) is None
