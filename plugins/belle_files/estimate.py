@@ -15,6 +15,8 @@ from belle_core.data.places import Record
 from belle_core.data.records import open_file, read_records
 from belle_core.data.splits import held_out
 from belle_core.data.tables import TableFile
+from belle_core.data.troubles import in_chinese
+from belle_core.errors import BelleError
 from belle_core.plugins import load_catalog
 from belle_files.config import FilesConfig
 from belle_files.inputs import Input, format_of, inputs_of
@@ -23,7 +25,7 @@ SAMPLE = 500
 
 
 def estimate(config: FilesConfig, known: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of examples and characters, bytes to write and seconds; projected from the beginning of the first file.
+    """Numbers of examples and characters, bytes to write and seconds; projected from the beginning of the first file. Raises ``BelleError`` where that gives no example.
 
     Filters of single records are tried there; ``undecided`` names those that look at many, which may drop more.
     """
@@ -64,17 +66,28 @@ def _sample(one: Input, config: FilesConfig) -> tuple[list[Example], bool, float
     values = [one.value_of(record) for record in records]
     catalog = load_catalog()
     format = load_format(catalog, format_of(one, values, config, catalog))
-    source, examples = config.source or one.source.stem, list[Example]()
+    source, examples, refused = config.source or one.source.stem, list[Example](), list[tuple[Record, Refused]]()
     for record, value in zip(records, values, strict=True):
         try:
             found = format.examples(value, record.place) if isinstance(value, dict) else []
             examples += [replace(item, source=item.source or source) for item in found if isinstance(item, Example)]
-        except Refused:
-            pass
+        except Refused as refusal:
+            refused.append((record, refusal))
+    if refused and not examples:
+        _refuse(*refused[0], len(refused))
     size = sum(len(json.dumps(value, ensure_ascii=False).encode()) for value in values)
     if isinstance(file, TableFile) and file.rows:
         bulk = file.rows * size / max(len(values), 1) / file.size
     return examples, len(items) < SAMPLE, size / max(len(examples), 1), bulk
+
+
+def _refuse(record: Record, why: Refused, count: int) -> None:
+    """Raise ``BelleError`` for records of which none gives an example."""
+    words, words_zh = (f" ({text})" if text else "" for text in (why.evidence, in_chinese(why.evidence)))
+    raise BelleError(
+        f"none of the first {count:,} records gives an example; the first: {record.place}: {why.reason}{words}",
+        f"前 {count:,} 条记录都不能成为样本；第一条：{record.place}：{why.reason}{words_zh}",
+    )
 
 
 def _bytes_of(inputs: list[Input]) -> int:

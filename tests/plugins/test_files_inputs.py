@@ -193,6 +193,13 @@ def test_what_llama_factory_says_of_rankings_pictures_and_functions_is_heeded(fa
         assert (conversations(found), found.rejected) == (ASKED[:1], dropped)
 
 
+def test_a_plan_says_why_nothing_can_be_learned(factory):
+    with pytest.raises(
+        BelleError, match=r"none of the first 1 records gives an example; the first: ranked\.json:1: wrong_type:output"
+    ):
+        estimate(FilesConfig(path="data/ranked.json"), KNOWN)
+
+
 def test_two_data_sets_may_be_columns_of_one_file(factory):
     both = conversations(files("data.path=data", "data.names=[two,plain,tongues]"))
     assert both == [ASKED[0], *ASKED, Conversation.of("q", "a")]
