@@ -273,6 +273,43 @@ def test_fields_that_a_model_does_not_take_are_sent_under_another_name_or_left_o
     assert "max_tokens" not in server.bodies[-1] and "response_format" not in server.bodies[-1]
 
 
+def test_a_field_that_only_later_requests_have_is_left_out_too(tmp_path):
+    """A judge is asked for JSON by an endpoint that has answered other questions before."""
+
+    def answer(body):
+        if "response_format" in body:
+            return sent({"error": {"message": "response_format is not supported", "param": "response_format"}}, 400)
+        return sent(said())
+
+    async def main(url):
+        config = EndpointConfig(model="m", base_url=url, structured="json_schema")
+        caller = Caller(config, where="endpoint", folder=tmp_path, store=tmp_path)
+        try:
+            return [await caller.ask(Request.of("问", schema=schema)) for schema in (None, {"type": "object"})]
+        finally:
+            await caller.close()
+
+    with LlmServer(answer) as server:
+        assert [reply.text for reply in asyncio.run(main(server.url))] == ["四", "四"] and len(server.bodies) == 3
+
+
+def test_a_temperature_that_only_the_judge_has_is_told(ask, tmp_path):
+    def answer(body):
+        if body["temperature"] != 1:
+            return sent({"error": {"message": "invalid temperature: only 1 is allowed"}}, 400)
+        return sent(said())
+
+    async def main(url):
+        caller = Caller(EndpointConfig(model="m", base_url=url), where="judge", folder=tmp_path, store=tmp_path)
+        try:
+            return [await caller.ask(Request.of("问", temperature=drawn)) for drawn in (None, 0.0)]
+        finally:
+            await caller.close()
+
+    with LlmServer(answer) as server, pytest.raises(BelleError, match=r"judge\.parameters\.temperature=null"):
+        asyncio.run(main(server.url))
+
+
 def raw_server(speak):
     """An address where every connection is spoken to by ``speak(connection)``."""
     listening = socket.create_server(("127.0.0.1", 0))

@@ -40,7 +40,8 @@ class Endpoint:
         warnings.filterwarnings("ignore", "coroutine 'connect_tcp", RuntimeWarning)  # of a call that is broken off
         self._client = AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=timeout, max_retries=0)
         self._instead: dict[str, str] = {}
-        self._answered = False
+        self._taken: set[str] = set()
+        """Fields of requests that were answered, so they are known to be right."""
 
     async def answer(self, request: Request) -> Reply:
         """The reply; raises ``Failed``, ``Refused``, or ``BelleError`` for what no call can pass."""
@@ -58,7 +59,7 @@ class Endpoint:
             if answer.get("error") and not answer.get("choices"):
                 raise self._told(answer["error"])
             reply = reply_of(answer, request, self.config)
-            self._answered = True
+            self._taken |= {_as_known(name, value) for name, value in body.items()}
             return reply
 
     async def _post(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class Endpoint:
         if isinstance(answer, dict):
             return answer
         words = words_of(response.text, secret=self._secret)
-        if response.text.lstrip().startswith("<") and not self._answered:
+        if response.text.lstrip().startswith("<") and not self._taken:
             where, shown = self.config.base_url, repr(words[:80])
             raise BelleError(
                 f"{where} answers with a page for people ({shown}); look at the address (it mostly ends in /v1)",
@@ -105,10 +106,9 @@ class Endpoint:
 
     def _learns(self, error: Any, body: dict[str, Any]) -> bool:
         """Whether the call can be made without the field that is refused; raises ``BelleError`` when the user has to say so."""
-        if self._answered:
-            return False  # the fields are known to be right
         words = words_of(error.body, secret=self._secret)
-        field = refused_field(error.status_code, error.body, words, body)
+        new = {name: value for name, value in body.items() if _as_known(name, value) not in self._taken}
+        field = refused_field(error.status_code, error.body, words, new)
         instead = INSTEAD.get(field)
         if not field or (instead and instead not in words):
             return False
@@ -177,6 +177,11 @@ def api_key(config: EndpointConfig) -> str:
             f"环境变量 {config.key_name} 中不是密钥：含有密钥不会有的字符",
         )
     return key
+
+
+def _as_known(name: str, value: Any) -> str:
+    """What an answer shows to be right: a field, of how answers are drawn with its value (some models take 1 alone)."""
+    return f"{name}={value}" if name in ("temperature", "top_p") else name
 
 
 def _sent(error: Any) -> bool:

@@ -14,6 +14,8 @@ TOKEN = re.compile(r"[a-z0-9]+|[^\W_]")
 FIRST = 64
 """Texts after which it is counted for the first time which tokens are rare; then after four times as many, and so on."""
 
+BITS = 256
+
 
 def tokens_of(text: str) -> list[str]:
     """Characters of Chinese, and words of letters and digits, without case, width and punctuation."""
@@ -41,6 +43,8 @@ class Novelty:
         self.threshold = threshold
         self.texts: list[str] = []
         self._tokens: list[list[str]] = []
+        self._bits: list[int] = []
+        """The set of each text's tokens, hashed to ``BITS`` bits."""
         self._counts: Counter[str] = Counter()
         self._tree = PrefixTree({}, threshold)
         self._rebuild_at = FIRST
@@ -57,6 +61,7 @@ class Novelty:
         tokens = tokens_of(text)
         self.texts.append(text)
         self._tokens.append(tokens)
+        self._bits.append(_bits(tokens))
         self._counts.update(tokens)
         if len(self.texts) < self._rebuild_at:
             self._tree.add(tokens)
@@ -68,8 +73,17 @@ class Novelty:
             self._tree.add(earlier)
 
     def _candidates(self, tokens: list[str]) -> Iterator[int]:
-        """Earlier texts that may be similar; the lengths alone exclude some."""
+        """Earlier texts that may be similar; lengths and tokens that the other one lacks exclude most without comparing."""
+        m, bits = len(tokens), _bits(tokens)
         for number in self._tree.find(tokens):
-            m, n = len(tokens), len(self._tokens[number])
-            if 2 * min(m, n) > self.threshold * (m + n):
+            n, other = len(self._tokens[number]), self._bits[number]
+            common = min(m - (bits & ~other).bit_count(), n - (other & ~bits).bit_count())  # at most
+            if 2 * common > self.threshold * (m + n):
                 yield number
+
+
+def _bits(tokens: list[str]) -> int:
+    bits = 0
+    for token in tokens:
+        bits |= 1 << (hash(token) & (BITS - 1))
+    return bits

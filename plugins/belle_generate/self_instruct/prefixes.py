@@ -22,7 +22,7 @@ ROOM = 100
 DEPTH = 6
 """Tokens of the longest path."""
 SPARE, REPEATS = 40, 8
-"""A text with more rarest tokens than that to choose from, or more repetitions among them, is compared with all: paths multiply."""
+"""A text with more rarest tokens than that to choose from, or more repetitions among them, is compared with all of like length: paths multiply."""
 PLACES = 16
 """Bits of a place in an entry."""
 
@@ -38,22 +38,28 @@ class PrefixTree:
         """Nodes that keep only texts which may have no further token in common with a similar one."""
         self._texts: list[_Ordered] = []
         self._entries = 0
-        self._apart: list[int] = []
+        self._lengths: dict[int, list[int]] = {}
+        self._apart: dict[int, list[int]] = {}
+        """Numbers of all texts, and of the tangled ones, by length."""
 
     def add(self, tokens: list[str]) -> None:
         """Enter a text; it gets the next number."""
+        number = len(self._texts)
         self._texts.append(self._order(tokens))
+        self._lengths.setdefault(len(tokens), []).append(number)
         if self._texts[-1].tangled:
-            self._apart.append(len(self._texts) - 1)
+            self._apart.setdefault(len(tokens), []).append(number)
         else:
-            self._enter(len(self._texts) - 1, 0, 0, -1)
+            self._enter(number, 0, 0, -1)
 
     def find(self, tokens: list[str]) -> set[int]:
         """Numbers of all texts whose ROUGE-L with *tokens* can reach the threshold, and of some others."""
-        text = self._order(tokens)
+        text, shortest = self._order(tokens), ceil(len(tokens) * self.threshold / (2 - self.threshold) - TINY)
+        compared = self._lengths if text.tangled else self._apart
+        longest = int(len(tokens) * (2 - self.threshold) / self.threshold + TINY)
+        found = {number for length in range(shortest, longest + 1) for number in compared.get(length, ())}
         if text.tangled:
-            return set(range(len(self._texts)))
-        found = set(self._apart)
+            return found
         waiting = [(0, 0, -1)]
         while waiting:
             node, depth, last = waiting.pop()
