@@ -15,6 +15,8 @@ OFFERS = frozenset(("functions", "python_tools", "xml_tools"))
 """Where functions are offered."""
 INSTRUCTIONS = ("systemInstruction", "system_instruction")
 """Gemini's names of the system text."""
+SPECIAL = OFFERS | {*INSTRUCTIONS, "chat_template_kwargs"}
+"""What few records have, and most need not be asked for one by one."""
 
 
 class MessagesFormat:
@@ -32,22 +34,24 @@ class MessagesFormat:
 
     def examples(self, record: dict[str, Any], place: Place) -> list[Example | Refused]:
         """One example and the messages left out of it; raises ``Unreadable`` and ``Dropped``."""
-        _refuse_offers(record)
+        special = isinstance(record.get("system"), list) or not record.keys().isdisjoint(SPECIAL)
+        if special:
+            _refuse_offers(record)
         key = next((key for key in self.keys if key in record), self.keys[0])
         values = list_field({key: listed(record[key])} if key in record else record, key)
         weights = record.get("weights")
         messages = messages_of(weighed(values, weights) if isinstance(weights, list) else values)
         used = ("id", key, *SYSTEM, *INSTRUCTIONS, *(["weights"] if isinstance(weights, list) else []))
-        system = joined(_system(record), _told_to_the_template(record))
+        system = _system(record) if special else joined(system_field(record))
         return examples_of(messages, record, place, used=used, system=system)
 
 
 def _system(record: dict[str, Any]) -> str:
-    """The system text, which Bedrock and Gemini write as parts."""
+    """The system text, which Bedrock and Gemini write as parts, and what a template is told."""
     value = next((record[key] for key in INSTRUCTIONS if key in record), record.get("system"))
     if isinstance(parts := value.get("parts") if isinstance(value, dict) else value, list):
-        return text_of(parts)
-    return system_field(record)
+        return joined(text_of(parts), _told_to_the_template(record))
+    return joined(system_field(record), _told_to_the_template(record))
 
 
 def _told_to_the_template(record: dict[str, Any]) -> str:

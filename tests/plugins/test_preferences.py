@@ -279,7 +279,7 @@ def test_from_a_file_to_an_adapter_as_planned(tmp_path):
         for n, e in enumerate(pairs(24))
     ]
     (tmp_path / "ranked.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
-    data = ["+data=files", "data.path=ranked.jsonl", "data.dev=4", "+tokenizer=characters"]
+    data = ["+data=files", "data.path=ranked.jsonl", "data.format=ranked", "data.dev=4", "+tokenizer=characters"]
     run(data, quiet=True)
     train = [*data, *TINY, "+train=lora", "train/objective=dpo", "train.objective.beta=0.2", "train.batch=16"]
     planned = make_plan([*train, "train.epochs=1"]).steps[-1].training
