@@ -87,14 +87,27 @@ def find_personal(text: str) -> list[Finding]:
         name = str(match.lastgroup)
         found.append(Finding(*match.span(name), name if name in ("passport", "phone") else "account"))
     others = tuple(found)
-    for match in NUMBER.finditer(text):
-        if any(f.start <= match.start() < f.end for f in others) or not (kind := _kind(match.group())):
+    for start, end, kind in _numbers(text):
+        if any(f.start <= start < f.end for f in others):
             continue
-        if not (
-            match.group().isdigit() and (_reckoned(text, *match.span()) or _counts_orders(text, match.start(), kind))
-        ):
-            found.append(Finding(*match.span(), kind))
+        plain = text[start:end].isdigit()
+        if not (plain and (_reckoned(text, start, end) or _counts_orders(text, start, kind))):
+            found.append(Finding(start, end, kind))
     return sorted(found, key=lambda finding: finding.start)
+
+
+def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where somebody's own numbers stand and what they are; of several between which there is no more than a space each is one."""
+    at = 0
+    while match := NUMBER.search(text, at):
+        start, end = match.span()
+        cut = end
+        while cut > start and not (kind := _kind(text[start:cut])):
+            cut = text.rfind(" ", start, cut)
+        if cut > start:
+            yield start, cut, kind
+        space = text.find(" ", start, end)
+        at = cut if cut > start else end if space < 0 else space + 1
 
 
 def replaced(text: str, findings: list[Finding], word: Callable[[Finding], str]) -> str:

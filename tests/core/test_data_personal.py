@@ -119,6 +119,21 @@ def test_several_in_one_text_in_order():
     assert redacted(text) == "张三<phone>，<email>，李四<phone>"
 
 
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("010-67389898 010-67383333 010-67201818", "<phone> <phone> <phone>"),
+        ("电话 138 1234 5678 139 8765 4321", "电话 <phone> <phone>"),
+        ("13812345678 13987654321", "<phone> <phone>"),
+        ("2023 13812345678", "2023 <phone>"),
+        ("12 345 678 9012 3456", "12 345 678 9012 3456"),
+        ("1 2 3 4 5 6 7 8 13812345678", "1 2 3 4 5 6 7 8 <phone>"),
+    ],
+)
+def test_numbers_with_no_more_than_a_space_between_them(text, after):
+    assert redacted(text) == after
+
+
 def test_the_check_digit_of_cards():
     """Exactly one last digit is right."""
     assert [luhn(f"7992739871{digit}") for digit in range(10)] == [digit == 3 for digit in range(10)]
