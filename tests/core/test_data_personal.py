@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from belle_core.data.personal import excerpt, find_personal, luhn, redacted
@@ -149,3 +151,13 @@ def test_a_cut_never_leaves_half_of_what_is_ones_own(text):
         for around in (0, 3, 8):
             left = excerpt(long, start, start + 5, around=around)
             assert not any(own[at : at + 4] in left for at in range(len(own) - 3)), (start, around, left)
+
+
+@pytest.mark.parametrize(
+    "name", ["math/ape210k_valid.jsonl", "math/gsm8k_train_first2000.jsonl", "belle/school_math_dev1K.jsonl"]
+)
+def test_mathematics_is_nobodys_own(shared, name):
+    """Thousands of real problems and solutions hold none."""
+    lines = (shared / "data" / name).read_text(encoding="utf-8").splitlines()
+    texts = [value for line in lines for value in json.loads(line).values() if isinstance(value, str)]
+    assert len(texts) >= 2000 and [text for text in texts if find_personal(text)] == []
