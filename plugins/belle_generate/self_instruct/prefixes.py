@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from math import ceil
 
 TINY = 1e-9  # against rounding
-FULL = 24
+FULL = 160
 """Texts in a node that make it split."""
 ROOM = 100
 """Entries that a text has on average, above which no node is split: long texts of common tokens have very many paths."""
