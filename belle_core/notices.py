@@ -7,11 +7,12 @@ import sys
 from io import TextIOWrapper
 
 from belle_core.language import say
+from belle_core.terminal import visible
 
 
 def tell(english: str, chinese: str) -> None:
-    """Say one line at once, in the user's language and behind the program's name."""
-    write(" ".join(say(f"belle: {english}", f"belle：{chinese}").splitlines()) + "\n")
+    """Say one line at once, in the user's language and behind the program's name. It may quote data: nothing in it steers the terminal."""
+    write(visible(" ".join(say(f"belle: {english}", f"belle：{chinese}").splitlines())) + "\n")
 
 
 def write(text: str) -> None:

@@ -12,12 +12,13 @@ import click
 from belle_core.api import default_store
 from belle_core.artifacts import MANIFEST
 from belle_core.commands import records
-from belle_core.commands.options import print_json, run_arguments, visible, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.console import print_table
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.runs import Run
 from belle_core.store import Store
+from belle_core.terminal import visible
 
 OWN = ("store", "name", "note")
 """Options that say nothing about what a run does."""

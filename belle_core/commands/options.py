@@ -80,19 +80,3 @@ class Finite(click.FloatRange):
         if not math.isfinite(number):
             self.fail(say(f"{value} is no number to reckon with", f"{value} 不是可用的数"), param, ctx)
         return number
-
-
-def visible(text: str) -> str:
-    """*text* with control characters made visible, so that data cannot steer the terminal: ``\\x1b`` becomes ``␛``."""
-    return "".join(_shown(character) for character in text)
-
-
-def _shown(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
-    if character.isprintable():
-        return character
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import print_json, visible, with_json, with_overrides
+from belle_core.commands.options import print_json, with_json, with_overrides
 from belle_core.console import print_table, size_text
 from belle_core.language import say
 from belle_core.planning import Plan, make_plan
 from belle_core.planning.fitting import Fits, Way
 from belle_core.planning.plan import PlannedStep
 from belle_core.planning.training import Training
+from belle_core.terminal import visible
 
 UNKNOWN = ("unknown", "未知")
 TOLD = 0.001

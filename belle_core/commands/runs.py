@@ -11,11 +11,12 @@ from belle_core.commands import records
 from belle_core.commands.collection import gc, remove
 from belle_core.commands.compare import compare
 from belle_core.commands.integrity import check
-from belle_core.commands.options import print_json, run_arguments, visible, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.commands.show import show
 from belle_core.console import print_table
 from belle_core.language import say
 from belle_core.runs import read_runs
+from belle_core.terminal import visible
 
 
 @click.group(

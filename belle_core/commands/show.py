@@ -11,11 +11,12 @@ import click
 from belle_core.api import default_store
 from belle_core.artifacts import MANIFEST
 from belle_core.commands import records
-from belle_core.commands.options import print_json, run_arguments, visible, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.errors import BelleError
 from belle_core.language import say
 from belle_core.runs import Run, find_run
 from belle_core.store import Store
+from belle_core.terminal import visible
 
 
 @click.command(

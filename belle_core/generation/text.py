@@ -1,12 +1,10 @@
-"""Text from generated ids: piece by piece without half characters, and safe to show in a terminal."""
+"""Text from generated ids, piece by piece without half characters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from unicodedata import category
 
 BROKEN = "\N{REPLACEMENT CHARACTER}"
-DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 LONGEST_CHARACTER = 4  # bytes, and so tokens, in UTF-8
 
 
@@ -51,11 +49,3 @@ def text_of(ids: list[int], decode: Callable[[list[int]], str]) -> str:
         return text
     stream = TextStream(decode)  # only bytes that spell nothing are marked differently
     return "".join([*map(stream.push, ids), stream.finish()])
-
-
-def printable(text: str) -> str:
-    """*text* without what would steer a terminal: control characters but line breaks and tabs, and changes of direction.
-
-    Works on pieces of a stream as on the whole.
-    """
-    return "".join(c for c in text if c in "\n\t" or (category(c) not in ("Cc", "Cs") and c not in DIRECTIONS))

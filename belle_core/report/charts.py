@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 from unicodedata import east_asian_width
 
-from belle_core.generation.text import printable
 from belle_core.language import say
+from belle_core.terminal import printable
 
 INK = "#012345"
 """Drawn in, then replaced by the page's own text colour, so that pictures follow light and dark."""

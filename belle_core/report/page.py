@@ -137,8 +137,8 @@ def _template() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    from belle_core.generation.text import printable
     from belle_core.language import say
+    from belle_core.terminal import printable
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -10,7 +10,7 @@ from pathlib import Path
 from belle_core.conversation import Conversation, Turn
 from belle_core.errors import BelleError, why_refused
 from belle_core.generation import Engine, Sampling
-from belle_core.generation.text import printable
+from belle_core.terminal import printable
 
 
 class Session:

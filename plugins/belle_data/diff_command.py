@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import print_json, run_arguments, visible, with_json
+from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.conversation import Example
 from belle_core.language import say
+from belle_core.terminal import visible
 from belle_data.opening import open_examples
 from belle_data.tables import print_table
 from belle_data.transcript import transcript

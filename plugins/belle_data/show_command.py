@@ -13,10 +13,10 @@ import click
 from belle_core.artifacts import Examples
 from belle_core.commands.options import print_json, run_arguments, with_json
 from belle_core.conversation import Example
-from belle_core.generation.text import printable
 from belle_core.language import say
 from belle_core.names import unknown
 from belle_core.notices import tell
+from belle_core.terminal import printable
 from belle_data.conditions import chosen
 from belle_data.opening import open_examples
 from belle_data.transcript import transcript

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from belle_core.commands.options import visible
 from belle_core.language import say
 from belle_core.report.page import Figure, portion
+from belle_core.terminal import visible
 from belle_data.glance import label_of
 
 if TYPE_CHECKING:

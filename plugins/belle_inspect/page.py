@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from belle_core.commands.options import visible
 from belle_core.language import say
+from belle_core.terminal import visible
 
 MARK = "⟦{}⟧"
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")

@@ -9,7 +9,7 @@ import swanlab
 
 from belle_core.artifacts import Evaluation
 from belle_core.events import RunStarted
-from belle_core.generation.text import printable
+from belle_core.terminal import printable
 from belle_core.tracking import TrackerBase, as_text
 from belle_swanlab.config import SwanlabConfig
 

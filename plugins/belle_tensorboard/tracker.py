@@ -9,7 +9,7 @@ import tensorboard  # noqa: F401  Lightning would only say that nothing can be w
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from belle_core.events import RunStarted
-from belle_core.generation.text import printable
+from belle_core.terminal import printable
 from belle_core.tracking import LightningTracker, as_text
 from belle_tensorboard.config import TensorboardConfig
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle_core.generation.text import BROKEN, TextStream, printable
+from belle_core.generation.text import BROKEN, TextStream
+from belle_core.terminal import printable
 from belle_core.tokenization import SegmentEncoder, tokenizer_from_sentencepiece, train_sentencepiece
 
 

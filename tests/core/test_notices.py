@@ -64,6 +64,13 @@ def test_a_notice_is_one_line(capsys):
     assert capsys.readouterr().err == "belle: a b c d\n"
 
 
+def test_what_data_hold_steers_no_terminal(belle, tmp_path):
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"q\\u001b[31m": "x", "b": "y"}\n', encoding="utf-8")
+    done = belle("+data=files", f"data.path={path}")
+    assert done.returncode == 1 and "\x1b" not in done.stderr and "q␛[31m" in done.stderr
+
+
 @pytest.mark.parametrize("stream", [None, "closed"])
 def test_there_may_be_no_stream(monkeypatch, capsys, stream):
     closed = io.StringIO()

@@ -11,7 +11,7 @@ from typing import Any
 from belle_core.errors import BelleError
 from belle_core.generation.calls.config import EndpointConfig
 from belle_core.generation.calls.request import Failed, Refused
-from belle_core.generation.text import printable
+from belle_core.terminal import printable
 
 LATE = (408, 504, 524)
 """A gateway did not wait for the model, which may go on and be billed."""
