@@ -34,6 +34,7 @@ def test_json_has_the_documented_keys(store):
     assert not store.exists()
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_large_model_is_known_without_its_weights():
     found = json.loads(plan("+train=lora", "model=llama7b", "--json").stdout)
     training = found["steps"][-1]["training"]

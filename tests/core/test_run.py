@@ -125,6 +125,7 @@ def test_kill_at_20_random_moments_loses_nothing_and_leaves_nothing_wrong(tmp_pa
     assert contents(store) == expected
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_artifact_once(tmp_path):
     overrides = [
         "+data=demo",
@@ -168,6 +169,7 @@ def test_a_sweep_makes_shared_steps_once(tmp_path, belle, launcher):
     assert not (tmp_path / "outputs").exists() and not (tmp_path / "multirun").exists()
 
 
+@pytest.mark.slow
 def test_options_of_a_section_that_is_swept_or_comes_in_by_itself(tmp_path, belle):
     """Hydra composes first what all jobs share, and refused options of what is not among that."""
     done = belle("-m", "+tokenizer=bpe,characters", "tokenizer.vocabulary=900", "data.size=100")

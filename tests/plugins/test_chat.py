@@ -102,6 +102,7 @@ def test_lines_of_a_pipe_are_questions_and_commands(belle, scripted, tmp_path):
     assert kept[2]["content"] == ANSWER
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
 def test_a_terminal_gets_a_prompt_and_ctrl_d_ends(scripted, tmp_path):
     import pty

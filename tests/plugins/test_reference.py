@@ -251,6 +251,7 @@ evaluate(ReferenceConfig(batch=1, max_new_tokens=32), context_of(root, model, ex
 """
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_and_ends_with_the_same_answers(tmp_path):
     model = random_model(tmp_path / "model")
     examples = examples_in(tmp_path / "data", [("x", "好")] * 60)
