@@ -14,6 +14,8 @@ from belle_core.data.packing import DAMAGE, ZIP, head_of, is_packed, unpacked
 from belle_core.errors import BelleError, in_one_line
 
 BLOCK = 1 << 18
+LOOKED_AT = 1 << 21
+"""Bytes on disk that tell how densely a file is packed."""
 BROKEN = "\udcff"
 """Stands in the text where bytes could not be decoded; no decoder makes it by itself."""
 CONTAINERS = {
@@ -70,10 +72,18 @@ class TextFile:
 
     @property
     def density(self) -> float:
-        """Bytes of text per byte on disk, in what was read so far."""
+        """Bytes of text per byte on disk, in the first megabytes: unpackers read ahead, so a block alone would not tell."""
         if self.member:
-            return member_density(self.path, self.member)  # its reader runs far ahead
-        return self._read / max(self.position, 1) if self._packed else 1.0
+            return member_density(self.path, self.member)
+        if not self._packed:
+            return 1.0
+        with TextFile(self.path) as file:
+            read = 0
+            for block in file._blocks():
+                read += len(block)
+                if file.position >= LOOKED_AT:
+                    break
+            return read / max(file.position, 1)
 
     def pieces(self) -> Iterator[str]:
         """The text from the beginning, in pieces of about 256 KiB."""
