@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import chain, islice
 from string import ascii_uppercase
 from typing import Any
 
+from belle_core.data.lines import split_lines
 from belle_core.data.places import Place, Source
 from belle_core.data.records import CALLED_TABLE, open_file
 from belle_core.data.textfile import TextFile
@@ -33,17 +35,22 @@ def headless(source: Source) -> list[tuple[Place, str, list[str]]]:
     if not CALLED_TABLE.search(source.name):
         return []
     with open_file(source) as file:
-        if not isinstance(file, TextFile):
+        return _asked_in(file, source) if isinstance(file, TextFile) else []
+
+
+def _asked_in(file: TextFile, source: Source) -> list[tuple[Place, str, list[str]]]:
+    rows = _rows(file, source)
+    try:
+        head = list(islice(rows, LOOKED_AT))
+        if not head or not all(_is_question(row) for _, row in head):
             return []
-        rows = list(_rows(file, source))
-    if not rows or not all(_is_question(row) for _, row in rows[:LOOKED_AT]):
+        return [(place, row[0], row[1:-1]) for place, row in chain(head, rows) if _is_question(row)]
+    except csv.Error:  # whoever reads tables with a header says where
         return []
-    return [(place, row[0], row[1:-1]) for place, row in rows if _is_question(row)]
 
 
 def _rows(file: TextFile, source: Source) -> Iterator[tuple[Place, list[str]]]:
-    lines = "".join(file.pieces()).splitlines(keepends=True)
-    reader, line = csv.reader(lines), 1
+    reader, line = csv.reader(f"{text or ''}\n" for text in split_lines(file.pieces())), 1
     for number, row in enumerate(reader):
         yield Place(source, line, number), row
         line = reader.line_num + 1

@@ -166,6 +166,20 @@ def test_tables_without_a_header_as_mmlu_has_them(tmp_path):
     ]
 
 
+def test_signs_that_end_lines_elsewhere_are_part_of_a_question(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "Which of the following\u2028numbers is the largest one of all?,1,2,3,4,D\n", encoding="utf-8"
+    )
+    ((place, text),) = questions_in([str(tmp_path / "a.csv")])
+    assert (str(place), text) == ("a.csv:1", "Which of the following\u2028numbers is the largest one of all?")
+
+
+def test_a_table_with_lone_carriage_returns_is_one_line(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"Why\ris it?,1,2,3,4,D\n")
+    with pytest.raises(BelleError, match=r"a\.csv"):
+        list(questions_in([str(tmp_path / "a.csv")]))
+
+
 def test_questions_asked_one_after_the_other(tmp_path):
     path = tmp_path / "turns.jsonl"
     path.write_text(
