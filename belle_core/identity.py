@@ -26,7 +26,7 @@ class Recipe:
     files: list[str]
     """Input files, for provenance only: their bytes are in *values*, their names are not."""
     compared: list[str]
-    """Those of them that only filters look into, such as the questions of an evaluation: nothing is made from them."""
+    """Further ones that only filters look into, such as the questions of an evaluation: nothing is made from them."""
     digests: dict[Path, str]
     """SHA-256 of those that are read while the step works."""
 
@@ -62,7 +62,7 @@ class Identities:
             values["limit"] = self.config.limit
         key = self.keys[step.name] = self._inner[id(step.section)] = fingerprint(values)
         compared = [file for file in self._compared if file not in files]
-        return Recipe(key, values, [*files, *compared], compared, self._digests)
+        return Recipe(key, values, files, compared, self._digests)
 
     def plain(self, value: Any, where: str, files: list[str]) -> Any:
         """*value* as JSON: options without effect left out, input files replaced by their digests.

@@ -198,10 +198,8 @@ def _make(
     if isinstance(artifact, Examples):
         from belle_core.data.card import write_card
 
-        files = [file for file in recipe.files if file not in recipe.compared]
-        write_card(
-            artifact, recipe.values, files=files, compared=recipe.compared, inputs=made_from, digest=store.digests.of
-        )
+        files = {"files": recipe.files, "compared": recipe.compared}
+        write_card(artifact, recipe.values, **files, inputs=made_from, digest=store.digests.of)
     about = provenance(step.stage, made_from, recipe, started)
     return store.commit(artifact, {"type": type(artifact).__name__, "recipe": recipe.values, "provenance": about})
 

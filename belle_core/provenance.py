@@ -35,7 +35,7 @@ def provenance(stage: Stage, inputs: Iterable[Artifact], recipe: Recipe, started
         "machine": {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()},
         "versions": _versions(stage),
         "inputs": [f"{artifact.directory.parent.name}/{artifact.fingerprint}" for artifact in inputs],
-        "files": recipe.files,
+        "files": [*recipe.files, *recipe.compared],
         "compared": recipe.compared,
         "licences": sorted({licence for artifact in inputs for licence in _licences(artifact)}),
     }

@@ -128,11 +128,9 @@ def given(value: Any) -> bool:
 
 def unread(record: dict[str, Any], keys: frozenset[str] = NOT_TEXT) -> str:
     """The first of *keys* under which *record* has something, empty without one."""
-    return (
-        ""
-        if record.keys().isdisjoint(keys)
-        else next((key for key in record if key in keys and given(record[key])), "")
-    )
+    if record.keys().isdisjoint(keys):
+        return ""
+    return next((key for key in record if key in keys and given(record[key])), "")
 
 
 def about(record: dict[str, Any], used: Iterable[str], *, category: str | None = None) -> dict[str, Any]:

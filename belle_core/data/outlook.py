@@ -59,19 +59,22 @@ def outlook(examples: Sequence[Example], config: CleaningConfig, *, total: int, 
     kept = len(first.kept) + len(second.kept)
     mean = lambda one, other: (sum(one) + sum(other)) / max(kept, 1)  # noqa: E731
     size = mean(map(len, first.kept.lines), map(len, second.kept.lines))
-    models = [number for number, f in enumerate(corpora) if getattr(f.filter, "asks_a_model", False)]
     batch = max(first.kept, second.kept, key=len)
-    asked = [_asked(corpora[number], number, batch) for number in models] if measure else [None] * len(models)
-    untimed = _why_untimed(
-        config.runner, [corpora[n].name for n, time in zip(models, asked, strict=True) if time is None]
-    )
+    asked = {
+        f.name: _asked(f, number, batch) if measure else None
+        for number, f in enumerate(corpora)
+        if getattr(f.filter, "asks_a_model", False)
+    }
+    untimed = _why_untimed(config.runner, [name for name, time in asked.items() if time is None])
     share = kept / max(len(examples), 1)
     workers = (config.workers or cores()) if total >= AHEAD * CHUNK else 1
     return Outlook(
         kept=share,
         characters=mean(first.kept.characters, second.kept.characters),
         bytes=size,
-        seconds=None if untimed else taken / workers + READING + size * PER_BYTE + share * sum(filter(None, asked)),
+        seconds=None
+        if untimed
+        else taken / workers + READING + size * PER_BYTE + share * sum(filter(None, asked.values())),
         untimed=untimed,
         undecided=[f.name for f in corpora],
     )
@@ -102,10 +105,7 @@ def _asked(named: Named, number: int, batch: Batch) -> float | None:
 def _why_untimed(runner: str, names: list[str]) -> str:
     if runner != LOCAL:
         return say(f"cleaning is done elsewhere (data.runner={runner})", f"清洗在别处进行（data.runner={runner}）")
-    listed = ", ".join(names)
-    asks = say("asks a model", "需要调用模型")
-    return (
-        f"{listed} {asks}{say('; --measure tries it on some examples', '；--measure 会在部分样本上实测')}"
-        if names
-        else ""
-    )
+    if not names:
+        return ""
+    asks = say("asks a model; --measure tries it on some examples", "需要调用模型；--measure 会在部分样本上实测")
+    return f"{', '.join(names)} {asks}"

@@ -20,16 +20,17 @@ class Ranking(NamedTuple):
     """The first of these that is a number counts."""
     sign: int
     """1 where the highest is best, -1 where the lowest is."""
+    beside: str = ""
+    """Where the scores are a list of their own, beside that of the answers."""
 
 
-SCORED, SCORES = "responses", "scores"
-"""RRHF's answers and their scores, which stand side by side."""
 RANKINGS = (
     Ranking("answers", "answer", ("rank",), -1),  # Nectar
     Ranking("completions", "response", ("fine-grained_score", "overall_score"), 1),  # UltraFeedback
-    Ranking(SCORED, SCORED, (SCORES,), 1),  # RRHF
+    Ranking("responses", "responses", ("scores",), 1, beside="scores"),  # RRHF
 )
-USED = ("id", *QUESTIONS, "input", "output", *SYSTEM, "history", *(one.answers for one in RANKINGS), SCORES)
+LISTS = [key for one in RANKINGS for key in (one.answers, one.beside) if key]
+USED = ("id", *QUESTIONS, "input", "output", *SYSTEM, "history", *LISTS)
 
 
 class RankedFormat:
@@ -69,21 +70,21 @@ class RankedFormat:
 def _ranking(record: dict[str, Any]) -> Ranking | None:
     asks = any(isinstance(record.get(key), str) for key in QUESTIONS)
     lists = [one for one in RANKINGS if asks and isinstance(record.get(one.answers), list)]
-    return next((one for one in lists if one.answers != SCORED or isinstance(record.get(SCORES), list)), None)
+    return next((one for one in lists if not one.beside or isinstance(record.get(one.beside), list)), None)
 
 
 def _answers(record: dict[str, Any]) -> list[Any]:
     """The answers with what ranks them."""
     found = _ranking(record)
     answers = record[found.answers] if found else []
-    if found is None or found.answers != SCORED:
+    if found is None or not found.beside:
         return answers
-    if len(scores := list_field(record, SCORES)) != len(answers):
+    if len(scores := list_field(record, found.beside)) != len(answers):
         raise Unreadable(
-            f"wrong_type:{SCORES}",
-            f"lists of 2 lengths, which belong together: {SCORED} {len(answers)}, {SCORES} {len(scores)}",
+            f"wrong_type:{found.beside}",
+            f"lists of 2 lengths, which belong together: {found.answers} {len(answers)}, {found.beside} {len(scores)}",
         )
-    return [{SCORED: answer, SCORES: score} for answer, score in zip(answers, scores, strict=True)]
+    return [{found.text: answer, found.scores[0]: score} for answer, score in zip(answers, scores, strict=True)]
 
 
 def _ordered(record: dict[str, Any]) -> tuple[list[str], list[Dropped]]:
